@@ -1,0 +1,65 @@
+# Every task, one line each: `make` alone lists them.
+UV_VERSION := 0.13.9
+UV         := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
+RUN        := $(UV) run --frozen --all-extras
+PYTEST     ?= $(RUN) pytest
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status drill bench-operator bench-service bench-monitoring soak test test-fast check format generate clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+up: $(UV) ## bring up a cluster, the operator, one service and its monitoring [STACK=off: without; CONTEXT=name: on your own cluster]
+	@$(RUN) python -m dev.cluster up $(if $(CONTEXT),--context $(CONTEXT)) $(if $(filter off,$(STACK)),--no-stack)
+
+down: $(UV) ## stop the local cluster and leave the machine as it was
+	@$(RUN) python -m dev.cluster down
+
+status: $(UV) ## say what of the local cluster runs
+	@$(RUN) python -m dev.cluster status
+
+drill: $(UV) ## make every alert of the guide fire, reach Alertmanager and end, on the local cluster
+	@$(RUN) python -m dev.stack.drill
+
+bench-operator: $(UV) ## measure the operator beside a bare client, figures to .local/bench [COUNT=1000]
+	@$(RUN) python -m dev.bench.operator --count $(or $(COUNT),1000)
+
+bench-service: $(UV) ## measure what the service's instruments cost, figures to .local/bench [PARTS=idle: only that]
+	@$(RUN) python -m dev.bench.service $(PARTS)
+
+bench-monitoring: $(UV) ## measure rules, series, dashboards and span metrics, figures to .local/bench [PARTS=rules; HOURS=1: of spans]
+	@$(RUN) python -m dev.bench.monitoring $(PARTS) $(if $(HOURS),--hours $(HOURS))
+
+soak: $(UV) ## let callers leave and a provider fail for ten minutes, and look for what is left, figures to .local/bench [MINUTES=10]
+	@$(RUN) python -m dev.bench.soak --minutes $(or $(MINUTES),10)
+
+test: $(UV) ## run every test; brings the cluster up when it is not
+	$(PYTEST)
+
+test-fast: $(UV) ## run the tests that need no cluster
+	$(PYTEST) tests/unit tests/golden tests/contract
+
+check: $(UV) ## lint, types, layers, drift of generated text and unit tests, in seconds
+	@$(RUN) ruff format --check --quiet . && $(RUN) ruff check --quiet .
+	@$(RUN) mypy
+	@$(RUN) lint-imports --no-cache
+	@$(PYTEST) -q tests/unit
+
+format: $(UV) ## format and mend what the linter can mend
+	@$(RUN) ruff format . && $(RUN) ruff check --fix .
+
+generate: $(UV) ## write the CRD and its reference, the dashboards, and the golden files
+	$(RUN) python -m t2i_operator.crd --write
+	$(RUN) python -m dashboards
+	$(PYTEST) -q tests/golden --update
+
+clean: down ## `make down`, and delete .local/ and .venv/ (binaries and images stay in the user's cache)
+	rm -rf .local .venv
+
+# uv is the only thing a machine with Python needs; where it is missing, a copy of its own is installed.
+.local/uv/bin/uv:
+	@python3 -m venv .local/uv || { echo "python3 cannot make a virtual environment: install python3-venv (Debian: apt-get install python3-venv) or uv." >&2; exit 1; }
+	@.local/uv/bin/pip install --quiet uv==$(UV_VERSION)
