@@ -1,0 +1,138 @@
+"""What the operator's benchmark needs on the cluster, and takes away again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dev.bench.audit import Audit
+from dev.bench.client import ask, side_by_side
+from dev.bench.recorder import Subject
+from dev.cluster.kubectl import agrees, kubectl
+from dev.cluster.paths import Layout
+from dev.stack.install import custom_resources
+from tests.cluster.operators import OperatorAccount, kubeconfig_of, rights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import aiohttp
+
+SERVICES = "/apis/texttoimage.dev/v1alpha1/namespaces/{}/texttoimageservices"
+# Selects everything, and is never run: without it the operator would look for one again and again.
+PROMETHEUS = {
+    "apiVersion": "monitoring.coreos.com/v1",
+    "kind": "Prometheus",
+    "metadata": {"name": "bench"},
+    "spec": {
+        "paused": True,
+        "serviceMonitorSelector": {},
+        "serviceMonitorNamespaceSelector": {},
+        "ruleSelector": {},
+        "ruleNamespaceSelector": {},
+    },
+}
+# Every child that runs no pod: a Jaeger of its own would be a pod for each, and an autoscaler keeps one at least.
+SPEC: dict[str, Any] = {
+    "replicas": 0,
+    "models": [{"name": "sdxl", "provider": "Sandbox", "price": {"perImage": "0.01"}}],
+    "networkPolicy": {"mode": "Managed"},
+    "ingress": {"host": "images.example.com"},
+    "monitoring": {
+        "alerts": {"receivers": [{"name": "mail", "email": {"to": "a@example.com"}}]},
+        "tracing": {"mode": "External", "endpoint": "http://collector.observability:4317"},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A class of its own, an account with the manifests' rights, and namespaces that end with the benchmark."""
+
+    layout: Layout
+    account: OperatorAccount
+    unfinished: ExitStack
+
+    def namespace(self, name: str) -> str:
+        """Make a namespace; it is gone at the end."""
+        full = f"{self.account.class_name}-{name}"
+        kubectl(self.layout, "create", "namespace", full)
+        self.unfinished.callback(self.gone, full)
+        return full
+
+    def gone(self, namespace: str) -> None:
+        """Delete a namespace and wait until nothing of it is left to disturb what is measured next."""
+        kubectl(self.layout, "delete", "namespace", namespace, "--ignore-not-found")
+
+    def audit(self, namespace: str) -> Audit:
+        """Return the record of writes to one namespace."""
+        return Audit(self.layout.audit_log, namespace)
+
+    async def resources(
+        self, admin: aiohttp.ClientSession, namespace: str, count: int, class_name: str
+    ) -> list[Subject]:
+        """Make so many resources of a class."""
+        made: list[Subject] = []
+
+        async def make(number: int) -> None:
+            body = {
+                "apiVersion": "texttoimage.dev/v1alpha1",
+                "kind": "TextToImageService",
+                "metadata": {"name": f"pictures-{number:05}"},
+                "spec": {"className": class_name, **SPEC},
+            }
+            live = await ask(admin, "POST", SERVICES.format(namespace), body)
+            made.append(Subject(live["metadata"]["name"], namespace, live["metadata"]["uid"]))
+
+        await side_by_side(partial(make, number) for number in range(1, count + 1))
+        return sorted(made)
+
+
+@contextmanager
+def scene() -> Iterator[Scene]:
+    """Bring up what is missing, and leave the cluster as it was found."""
+    layout = Layout.of_this_checkout()
+    subprocess.run([sys.executable, "-m", "dev.cluster", "up", "--no-app"], check=True)
+    run = partial(kubectl, layout)
+    with ExitStack() as unfinished:
+        _install(layout, unfinished)
+        class_name = f"bench-{uuid.uuid4().hex[:6]}"
+        place = Path(unfinished.enter_context(tempfile.TemporaryDirectory()))
+        lease = f"text-to-image-operator-{class_name}"
+        run("create", "namespace", class_name)
+        unfinished.callback(run, "delete", "namespace", class_name)
+        unfinished.callback(run, "delete", "clusterrolebinding,clusterrole", lease, "--ignore-not-found")
+        rights(_for_tests(layout), layout.checkout / "manifests/base", class_name, lease)
+        kubeconfig = kubeconfig_of(_for_tests(layout), layout.kubeconfig, class_name, place / "kubeconfig")
+        run("apply", "--server-side", f"--namespace={class_name}", "--filename=-", feed=json.dumps(PROMETHEUS))
+        yield Scene(layout, OperatorAccount(class_name, kubeconfig, place), unfinished)
+
+
+def _install(layout: Layout, unfinished: ExitStack) -> None:
+    """Install the kinds that are missing; those are taken away in the end."""
+    ours, theirs = "texttoimageservices.texttoimage.dev", "prometheuses.monitoring.coreos.com"
+    before = set(kubectl(layout, "get", "crd", "--output=name").split())
+    if not agrees(layout, "get", "crd", theirs):
+        custom_resources(layout)
+    kubectl(layout, "apply", "--server-side", "--force-conflicts", f"--filename={layout.checkout / 'crds'}")
+    kubectl(layout, "wait", "--for=condition=Established", f"crd/{ours}", "--timeout=60s")
+    new = set(kubectl(layout, "get", "crd", "--output=name").split()) - before
+    if new:
+        unfinished.callback(kubectl, layout, "delete", *sorted(new))
+
+
+def _for_tests(layout: Layout) -> Callable[..., str]:
+    """Return kubectl as the helpers of the tests call it."""
+
+    def run(*argv: str, input: str | None = None) -> str:  # noqa: A002 - as in subprocess
+        return kubectl(layout, *argv, feed=input)
+
+    return run

@@ -1,0 +1,78 @@
+"""The command line of the local cluster."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from dev.cluster import catalog, commands, ground, kind
+from dev.cluster.context import Context
+from dev.cluster.errors import UnfitError
+from dev.cluster.paths import Layout
+from dev.cluster.run import system_path
+
+if TYPE_CHECKING:
+    from dev.cluster.ground import Ground
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return the exit status; what is not fit goes to stderr as one sentence."""
+    options = _parser().parse_args(argv)
+    os.environ["PATH"] = system_path()
+    # What CI sends to a job that takes too long: builds end with us, and a cluster half made is cleared away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        print(_run(options, Layout.of_this_checkout()))
+    except UnfitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dev.cluster", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    up = verbs.add_parser("up", help="bring the cluster up, or mend it, and run the sample in it")
+    up.add_argument("--no-app", action="store_true", help="the cluster alone: no CRD, no operator, no sample")
+    up.add_argument("--no-stack", action="store_true", help="leave Prometheus, Alertmanager and metrics-server out")
+    where = up.add_mutually_exclusive_group()
+    where.add_argument("--context", default="", metavar="NAME", help="your own cluster, by its context's name")
+    where.add_argument(
+        "--on", default="", choices=(ground.EMBEDDED, ground.KIND), help="by default kind if Docker answers"
+    )
+    verbs.add_parser("down", help="end it and give the machine back as it was")
+    images = verbs.add_parser("images", help="build images and let a running cluster have them")
+    described = f"of {', '.join(catalog.ON_BASE)}; our own two by default"
+    images.add_argument("names", nargs="*", metavar="NAME", help=described)
+    verbs.add_parser("status", help="what runs")
+    return parser
+
+
+def _run(options: argparse.Namespace, layout: Layout) -> str:
+    if options.verb == "up":
+        wanted = f"{ground.CONTEXT} {options.context}" if options.context else options.on
+        here = _ground(ground.chosen(layout, wanted))
+        return here.up(layout, app=not options.no_app, stack=not options.no_stack)
+    here = _ground(ground.chosen(layout))
+    if options.verb == "images":
+        return here.images(layout, tuple(options.names) or catalog.PROGRAMS)
+    if options.verb == "status":
+        return here.status(layout)
+    told = here.down(layout)
+    ground.end(layout)
+    return told
+
+
+def _ground(name: str) -> Ground:
+    grounds: dict[str, Ground] = {ground.EMBEDDED: commands, ground.KIND: kind}
+    return grounds.get(name) or Context(name.removeprefix(f"{ground.CONTEXT} "))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

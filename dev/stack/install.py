@@ -1,0 +1,130 @@
+"""The stack on the local cluster: the Prometheus Operator and what it runs, metrics-server, Jaeger's image."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from dev.cluster import golang
+from dev.cluster.errors import UnfitError
+from dev.cluster.kubectl import agrees, kubectl
+from dev.cluster.store import Store
+from dev.cluster.tools import CTR
+from dev.stack import catalog
+
+if TYPE_CHECKING:
+    from dev.cluster.archives import Archives
+    from dev.cluster.images import Image
+    from dev.cluster.paths import Layout
+    from dev.cluster.tools import Programs
+    from dev.cluster.workshop import Workshop
+
+ETC = Path(__file__).parent / "etc"
+MONITORING = "k8s/eks/monitoring.yaml"
+WATCHED_OPERATOR = "manifests/monitoring"
+NOBODY = 65534
+PATIENCE = "--timeout=180s"
+JAEGER = ("deployment/text-to-image-jaeger", "text-to-image")
+WITHOUT_IMAGE = ("--selector=app.kubernetes.io/component=jaeger", "--field-selector=status.phase=Pending")
+WAITS = (
+    ("deployment/prometheus-operator", "monitoring"),
+    ("deployment/metrics-server", "kube-system"),
+    ("statefulset/prometheus-text-to-image", "monitoring"),
+    ("statefulset/alertmanager-text-to-image", "monitoring"),
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Installs everything again: what is as it should be stays as it is."""
+
+    layout: Layout
+    shop: Workshop
+
+    def up(self) -> None:
+        """Build what is missing while what is there is installed."""
+        programs = self.shop.programs((CTR, *catalog.TOOLS))
+        archives, _ = self.shop.archives()
+        servers = catalog.debian_images(archives.base.reference)
+        archives.prepare(*servers)
+        self.shop.progress.expect(3)
+        with self.shop.progress.step("custom resources of the Prometheus Operator"):
+            custom_resources(self.layout)
+        with self.shop.progress.step("images of the stack"):
+            images = self._load(programs, archives, servers)
+        with self.shop.progress.step("Prometheus, Alertmanager, metrics-server, Jaeger"):
+            self._apply(images)
+            self._wait()
+
+    def _load(self, programs: Programs, archives: Archives, servers: list[Image]) -> dict[str, str]:
+        store = Store(programs["ctr"])
+        built = {tool.name: catalog.go_image(tool, programs[tool.name]) for tool in catalog.TOOLS}
+        for image in (*built.values(), *servers):
+            store.load(image.reference, archives[image])
+        return {name: image.reference for name, image in built.items()}
+
+    def _apply(self, images: dict[str, str]) -> None:
+        values = {name.upper().replace("-", "_"): reference for name, reference in images.items()}
+        values["VOLUME"] = str(self._volume())
+        kubectl(self.layout, "apply", "--server-side", "--filename", str(self.layout.checkout / MONITORING))
+        for manifest in sorted(ETC.glob("*.yaml")):
+            text = Template(manifest.read_text()).substitute(values)
+            kubectl(self.layout, "apply", "--server-side", "--filename=-", feed=text)
+        if agrees(self.layout, "get", "namespace", "text-to-image-system"):
+            kubectl(self.layout, "apply", "--server-side", "--kustomize", str(self.layout.checkout / WATCHED_OPERATOR))
+
+    def _volume(self) -> Path:
+        """Make the folder that Prometheus writes to as the user that its pod has; the kubelet would make it root's."""
+        volume = self.layout.data / "volumes" / "prometheus"
+        written = volume / "prometheus-db"
+        written.mkdir(parents=True, exist_ok=True)
+        os.chown(written, NOBODY, NOBODY)
+        return volume
+
+    def _wait(self) -> None:
+        """Start the pods again that waited for Jaeger's image: the kubelet looks for it ever more rarely."""
+        kubectl(self.layout, "delete", "pods", "--all-namespaces", *WITHOUT_IMAGE, "--wait=false")
+        sample = agrees(self.layout, "get", JAEGER[0], f"--namespace={JAEGER[1]}")
+        for what, namespace in (*WAITS, *([JAEGER] if sample else [])):
+            kubectl(self.layout, "wait", "--for=create", what, f"--namespace={namespace}", PATIENCE)
+            if not agrees(self.layout, "rollout", "status", what, f"--namespace={namespace}", PATIENCE):
+                raise UnfitError(f"{what} does not get ready; see `kubectl describe {what} --namespace={namespace}`.")
+
+    def report(self) -> str:
+        """Say where everything is."""
+        forward = "kubectl port-forward --namespace"
+        return "\n".join(
+            [
+                "Monitoring:",
+                f"  {forward} monitoring svc/prometheus-operated 9090      # Prometheus: http://localhost:9090",
+                f"  {forward} monitoring svc/alertmanager-operated 9093    # Alertmanager: http://localhost:9093",
+                f"  {forward} text-to-image svc/text-to-image-jaeger-query 16686   # Jaeger: http://localhost:16686",
+                "  kubectl top pods --namespace text-to-image",
+                "  Dashboards: ConfigMaps labelled grafana_dashboard=1 for a Grafana with a sidecar; by hand:",
+                "  kubectl get configmap text-to-image-dashboard-overview --namespace text-to-image"
+                " --output jsonpath='{.data.*}' > overview.json   # then in Grafana: Dashboards, New, Import",
+            ]
+        )
+
+
+def custom_resources(layout: Layout) -> None:
+    """Apply them on the server's side: on the client's, an annotation would have to hold each of them."""
+    folder = _module(layout) / "example" / "prometheus-operator-crd"
+    kubectl(layout, "apply", "--server-side", "--force-conflicts", "--filename", str(folder))
+    kubectl(layout, "wait", "--for=condition=Established", "crd/prometheuses.monitoring.coreos.com")
+
+
+def _module(layout: Layout) -> Path:
+    """Return where Go keeps the Prometheus Operator's module, its CRDs in it; it is fetched when no build has yet."""
+    folder = layout.tools / catalog.OPERATOR.folder
+    go = golang.toolchain(golang.wanted_version(folder), layout.cache)
+    command = [str(go), "mod", "download", "-json", catalog.OPERATOR_MODULE]
+    done = subprocess.run(command, cwd=folder, check=False, text=True, capture_output=True)
+    if done.returncode != 0:
+        raise UnfitError(f"Go cannot fetch {catalog.OPERATOR_MODULE}: {done.stdout.strip()} {done.stderr.strip()}")
+    return Path(json.loads(done.stdout)["Dir"])
