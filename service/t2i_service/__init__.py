@@ -1,0 +1,1 @@
+"""The instrumented FastAPI service that a `TextToImageService` runs."""

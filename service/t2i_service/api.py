@@ -1,0 +1,100 @@
+"""The shapes that travel over HTTP; the field names are the API and stay."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class GenerateRequest(BaseModel):
+    """What to draw. Only the prompt is needed; the model's own defaults and limits apply to the rest."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"prompt": "a lighthouse at dusk", "seed": 7}]}
+    )
+
+    prompt: Prompt = Field(description="what the picture shows")
+    negative_prompt: str | None = Field(default=None, description="what it must not show")
+    width: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
+    height: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
+    num_outputs: int = Field(default=1, ge=1, description="how many pictures")
+    seed: int | None = Field(default=None, ge=0, le=2**32 - 1, description="the same seed draws the same picture again")
+    steps: int | None = Field(default=None, ge=1, description="denoising steps")
+    guidance_scale: float | None = Field(default=None, ge=1, le=50, description="how closely to follow the prompt")
+    model: str | None = Field(default=None, description="a name from /info; chosen by weight when absent")
+    response_format: Literal["b64_json", "url"] = Field(
+        default="b64_json", description="the pictures, or links to them"
+    )
+
+
+class ImageResult(BaseModel):
+    """One picture, in the answer itself or behind a link that expires."""
+
+    b64_json: str | None = None
+    url: str | None = None
+    content_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class Timings(BaseModel):
+    """Where the time went, in seconds; `predict` is the provider's own figure, null when it gives none."""
+
+    predict: float | None
+    queue: float | None = None
+    poll_gap: float | None = None
+    fetch: float | None = None
+    total: float | None = None
+
+
+class CostResult(BaseModel):
+    """What the provider charges for this generation."""
+
+    amount: float
+    currency: str
+
+
+class GenerationError(BaseModel):
+    """Why a generation gave no images."""
+
+    code: str
+    detail: str
+
+
+class GenerationResult(BaseModel):
+    """A generation, finished or under way."""
+
+    id: str
+    request_id: str
+    trace_id: str | None
+    trace_sampled: bool | None = Field(default=None, description="whether the trace can be looked up; null: not known")
+    status: Literal["starting", "processing", "succeeded", "failed", "canceled", "aborted"]
+    model: str
+    provider: Literal["replicate", "sandbox"]
+    sandbox: bool
+    seed: int | None
+    images: list[ImageResult]
+    timings: Timings
+    cost: CostResult | None
+    error: GenerationError | None = None
+
+
+class FieldError(BaseModel):
+    """One wrong field of a request and what is allowed there."""
+
+    field: str
+    message: str
+    allowed: dict[str, object] | None = None
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document; `code` is stable, `request_id` finds the log line and the trace."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldError] | None = None

@@ -1,0 +1,130 @@
+"""The factory: settings in, an ASGI application out. Nothing runs before its lifespan starts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+from t2i_service import logs, problems
+from t2i_service.access import Access
+from t2i_service.admission import Admission
+from t2i_service.background import Background
+from t2i_service.breaker import Breaker
+from t2i_service.generation import Generator
+from t2i_service.image_links import ImageLinks
+from t2i_service.keyring import Keyring
+from t2i_service.langtrace import langtrace_of
+from t2i_service.metrics import Metrics
+from t2i_service.middleware import Instruments
+from t2i_service.models import Models
+from t2i_service.openapi import describe
+from t2i_service.providers.replicate import ReplicateProvider
+from t2i_service.providers.replicate_wire import Wire
+from t2i_service.providers.sandbox import SandboxProvider
+from t2i_service.recording import Recorder
+from t2i_service.routes import feedback, generate, generations, openai, operations, page
+from t2i_service.state import State
+from t2i_service.tracing import Tracing
+from t2i_service.version import installed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp
+
+    from t2i_service.privacy import Privacy
+    from t2i_service.providers.base import Provider
+    from t2i_service.settings import Settings
+
+# For cancels and for what asynchronous generations ask, beside the generations in flight.
+SPARE_CONNECTIONS = 64
+# What is given up at the very end still has to be answered, and the provider told.
+CLEANUP_SECONDS = 2.0
+# FastAPI's own instruments name things differently from the guide and would double ours.
+NO_NATIVE_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+
+log = logs.get()
+
+
+def create_state(settings: Settings, privacy: Privacy) -> State:
+    """Put the parts together; raise `ModelsError` when the models file is wrong."""
+    metrics, background = Metrics(installed(), settings.commit), Background()
+    models, tracing = Models(settings.models_file), Tracing(settings, metrics)
+    token = settings.replicate_api_token.get_secret_value()
+    wire = Wire(str(settings.replicate_api_url), token, connections=settings.max_in_flight + SPARE_CONNECTIONS)
+    providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(wire, metrics)}
+    if langtrace := langtrace_of(settings, metrics):
+        tracing.add(langtrace.export)
+    admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_seconds, metrics)
+    recorder = Recorder(metrics, privacy, langtrace)
+    generator = Generator(providers, admission, recorder, background)
+    for model in models:
+        generator.breakers[model.name] = breaker = Breaker(model.name)
+        currency = model.price.currency if model.price else None
+        metrics.offer(model.name, providers[model.provider].name, currency)
+        metrics.breaker_state.labels(model.name).set_function(partial(getattr, breaker, "state"))
+    return State(
+        settings=settings,
+        models=models,
+        metrics=metrics,
+        privacy=privacy,
+        background=background,
+        providers=providers,
+        tracing=tracing,
+        langtrace=langtrace,
+        keyring=Keyring(settings.signing_keys_dir),
+        access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
+        generator=generator,
+        image_links=ImageLinks(metrics),
+    )
+
+
+async def _drain(state: State) -> None:
+    """Wait for what goes on behind answered requests; abandon it in time to cancel and count."""
+    left = state.stop_by - time.monotonic() - CLEANUP_SECONDS
+    await state.background.settle(max(0.0, min(left, state.settings.grace_seconds)))
+    state.generator.abandon()
+    if lost := await state.background.drain(CLEANUP_SECONDS):
+        log.error("Background work lost at shutdown", tasks=lost)
+
+
+def create_app(state: State) -> ASGIApp:
+    """Return the whole application, instruments outermost."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        state.tracing.start()
+        follow = (state.models.follow_file, state.keyring.follow, state.access.follow)
+        followers = [asyncio.create_task(work()) for work in follow]
+        yield
+        for follower in followers:
+            follower.cancel()
+        await _drain(state)
+        if state.langtrace:
+            await state.langtrace.aclose()
+        for provider in state.providers.values():
+            await provider.aclose()
+        await asyncio.to_thread(state.tracing.shutdown)
+
+    app = FastAPI(
+        title="Text to image",
+        version=installed(),
+        lifespan=lifespan,
+        telemetry=NO_NATIVE_TELEMETRY,
+        redoc_url=None,
+    )
+    app.state.parts = state
+    app.openapi = describe(app, state.models)  # type: ignore[method-assign]
+    problems.add_to(app)
+    generate.add_to(app)
+    generations.add_to(app)
+    openai.add_to(app)
+    feedback.add_to(app)
+    page.add_to(app)
+    operations.add_to(app)
+    return Instruments(app, state)

@@ -1,0 +1,30 @@
+"""So many a minute, of this pod alone."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Bucket:
+    """A minute's worth may be taken in one burst."""
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = per_minute / 60
+        self._size = float(per_minute)
+        self._clock = clock
+        self._left = self._size
+        self._at = clock()
+
+    def take(self) -> float:
+        """Take one and return 0; when none is left, return after how many seconds one will be."""
+        now = self._clock()
+        self._left = min(self._size, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return (1 - self._left) / self._rate
+        self._left -= 1
+        return 0.0

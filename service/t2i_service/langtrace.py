@@ -1,0 +1,138 @@
+"""LangTrace sees every model call: model, latency, prompt, cost, tokens where reported, and what users say of it.
+
+`langtrace-python-sdk` is touched here alone, for its exporter, and never through `langtrace.init()`, which would take
+the global tracer, print, and call home (docs/decisions/0041). It is imported in the exporter's own thread, with a key.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from t2i_service import logs
+from t2i_service import telemetry as names
+from t2i_service.span_export import Exporter, SpanExport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from t2i_service.keyring import Reference
+    from t2i_service.metrics import Metrics
+    from t2i_service.settings import Settings
+    from t2i_service.spans import Span
+    from t2i_service.tasks import Task
+
+NAME = "langtrace"
+TRACE_PATH = "/api/trace"
+EVALUATION_PATH = "/api/evaluation"
+EVALUATION_SECONDS = 10.0
+SCORES = {"up": 1, "down": -1}
+# The exporter would send these, another vendor's secret, along to LangTrace.
+FOREIGN_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+_COMMON = {names.LANGTRACE_SERVICE_TYPE: "llm", names.LANGTRACE_SDK_NAME: "langtrace-python-sdk"}
+
+log = logs.get("app.langtrace")
+
+
+class LangTrace:
+    """The exporter's queue and the evaluations; made only when there is a key."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._key = settings.langtrace_api_key.get_secret_value()
+        host = str(settings.langtrace_api_host).rstrip("/")
+        self._base = host.removesuffix(TRACE_PATH)
+        self._full = settings.langtrace_prompts == "Full"
+        self.export = SpanExport(NAME, self._exporter, metrics, lambda: f"{self._base} did not take them")
+        self._client = httpx.AsyncClient(timeout=EVALUATION_SECONDS, headers={"x-api-key": self._key})
+        log.info("langtrace is on", host=urlsplit(self._base).netloc, prompts=settings.langtrace_prompts)
+
+    def record(self, span: Span, task: Task, shown: str) -> None:
+        """Send a model's span, with the prompt as far as LangTrace may see it."""
+        prompt = json.dumps([{"role": "user", "content": task.prompt if self._full else shown}])
+        self.export.submit((span, task.model.provider, prompt))
+
+    async def evaluate(self, reference: Reference, rating: str) -> None:
+        """Tell what a user thinks of a generation; a second opinion replaces the first, as in the SDK's own client.
+
+        The SDK's client waits without limit and prints, so its three calls are made here.
+        """
+        span_id = base64.b64encode(bytes.fromhex(reference.span_id)).decode()
+        trace_id = base64.b64encode(bytes.fromhex(reference.trace_id)).decode()
+        body = {"spanId": span_id, "traceId": trace_id, "userScore": SCORES[rating], "userId": reference.owner or None}
+        url, at = f"{self._base}{EVALUATION_PATH}", {"spanId": span_id}
+        try:
+            known = (await self._client.get(url, params=at)).raise_for_status().json().get("evaluations")
+            send = self._client.put if known else self._client.post
+            (await send(url, params=at, json=body)).raise_for_status()
+        except (httpx.HTTPError, ValueError, AttributeError) as error:
+            log.warning("langtrace took no feedback", error=f"{type(error).__name__}: {error}")
+
+    async def aclose(self) -> None:
+        """Close the connections of the evaluations."""
+        await self._client.aclose()
+
+    def _exporter(self) -> Exporter:
+        for name in FOREIGN_HEADERS:
+            os.environ.pop(name, None)
+        # Imported here: the package takes seconds and 40 MB, for those alone who use it.
+        from langtrace_python_sdk.extensions.langtrace_exporter import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            LangTraceExporter,
+        )
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415
+
+        # Made once: without one, each span describes the process anew, in threads of its own, for some 190 µs.
+        resource = Resource.create()
+        sdk = LangTraceExporter(api_host=f"{self._base}{TRACE_PATH}", api_key=self._key, disable_logging=True)
+
+        class Quiet(Exporter):
+            """The SDK's exporter; its `shutdown` only prints a farewell and is not called."""
+
+            def export(self, spans: Sequence[Any]) -> bool:
+                """Send a batch in the SDK's own shape."""
+                readable = [sdk_span(span, service, prompt, resource) for span, service, prompt in spans]
+                return sdk.export(readable) is SpanExportResult.SUCCESS
+
+            def shutdown(self) -> None:
+                """Say nothing."""
+
+        return Quiet()
+
+
+def sdk_span(span: Span, service: str, prompt: str, resource: Resource) -> ReadableSpan:
+    """Return a span as the SDK's exporter takes it."""
+    # Imported here, like the exporter: without LangTrace the SDK's spans are not needed.
+    from opentelemetry.sdk.trace import Event, ReadableSpan  # noqa: PLC0415
+    from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags  # noqa: PLC0415
+
+    def context(span_id: int) -> SpanContext:
+        return SpanContext(span.trace_id, span_id, is_remote=False, trace_flags=TraceFlags(int(span.sampled)))
+
+    return ReadableSpan(
+        name=span.name,
+        context=context(span.span_id),
+        parent=context(span.parent_id),
+        resource=resource,
+        attributes={**span.attributes, **_COMMON, names.LANGTRACE_SERVICE_NAME: service},
+        events=[Event(names.EVENT_PROMPT, {names.EVENT_PROMPT_TEXT: prompt}, span.start_ns)],
+        kind=SpanKind.CLIENT,
+        status=Status(StatusCode.ERROR, span.message) if span.failed else Status(StatusCode.OK),
+        start_time=span.start_ns,
+        end_time=span.end_ns,
+    )
+
+
+def langtrace_of(settings: Settings, metrics: Metrics) -> LangTrace | None:
+    """Return LangTrace when its key is set; say so in the log either way, where people look for it."""
+    if settings.langtrace_api_key.get_secret_value():
+        return LangTrace(settings, metrics)
+    log.info("langtrace is off", reason="LANGTRACE_API_KEY is not set")
+    return None

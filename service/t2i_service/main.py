@@ -1,0 +1,98 @@
+"""`t2i-service`: read the environment, serve until told to stop, and lose nothing on the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import uvicorn
+from typing_extensions import override
+
+from t2i_service import logs
+from t2i_service.app import CLEANUP_SECONDS, create_app, create_state
+from t2i_service.keyring import KeysError
+from t2i_service.models_config import ModelsError
+from t2i_service.privacy import Privacy
+from t2i_service.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from socket import socket
+    from types import FrameType
+
+    from t2i_service.state import State
+
+WRONG_SETTINGS = 2
+
+
+class Server(uvicorn.Server):
+    """On SIGTERM it turns unready but keeps accepting until the endpoints of the Service have forgotten the pod."""
+
+    def __init__(self, config: uvicorn.Config, state: State) -> None:
+        super().__init__(config)
+        self._state = state
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @override
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig != signal.SIGTERM or self._state.draining or self._loop is None:
+            super().handle_exit(sig, frame)
+            return
+        self._state.draining = True
+        self._loop.call_soon_threadsafe(self._stop_later)
+
+    def _stop_later(self) -> None:
+        seconds = self._state.settings.drain_seconds
+        logs.get().info("Shutting down: unready now, still accepting", seconds=seconds)
+        asyncio.get_running_loop().call_later(seconds, self._stop)
+
+    def _stop(self) -> None:
+        grace = self._state.settings.grace_seconds
+        self._state.stop_by = time.monotonic() + grace
+        asyncio.get_running_loop().call_later(max(0.0, grace - CLEANUP_SECONDS), self._state.generator.stop)
+        self.should_exit = True
+
+
+def main() -> None:
+    """Serve; exit with 2 and one sentence per mistake when the settings are wrong."""
+    try:
+        settings = load()
+        privacy = Privacy(settings.prompt_characters, _secrets(settings))
+        logs.configure(settings.log_level, privacy)
+        state = create_state(settings, privacy)
+    except (SettingsError, ModelsError, KeysError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(WRONG_SETTINGS)
+    Server(config(settings, state), state).run()
+
+
+def config(settings: Settings, state: State) -> uvicorn.Config:
+    """Return uvicorn's settings: our log lines instead of its own, one worker a pod."""
+    return uvicorn.Config(
+        create_app(state),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Load balancers keep idle connections for a minute; who closes first loses the other's next request.
+        timeout_keep_alive=75,
+        # The hard cut, for what does not even take its answer.
+        timeout_graceful_shutdown=max(0, int(settings.grace_seconds - CLEANUP_SECONDS / 2)),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+    )
+
+
+def _secrets(settings: Settings) -> list[str]:
+    headers = f"{settings.otlp_headers.get_secret_value()},{settings.otlp_traces_headers.get_secret_value()}"
+    values = [header.partition("=")[2].strip() for header in headers.split(",")]
+    return [settings.replicate_api_token.get_secret_value(), settings.langtrace_api_key.get_secret_value(), *values]

@@ -1,0 +1,160 @@
+"""Around every request: its id, its HTTP metrics, its log line. Pure ASGI, outermost, and the only such layer.
+
+What leaks elsewhere is settled here: gauges go down in `finally`, labels come from route templates, and a client that
+has left is seen because nothing stands between `receive` and the route.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+
+from t2i_service import logs
+from t2i_service.context import RequestContext, current, exemplar_for, request_id_from
+from t2i_service.errors import ServiceError
+from t2i_service.problems import answer_to
+from t2i_service.telemetry import (
+    GENERATION_ENDPOINTS,
+    HTTP_METHOD,
+    HTTP_ROUTE,
+    HTTP_STATUS,
+    METHODS,
+    OTHER,
+    QUIET_ENDPOINTS,
+    REQUEST_ID,
+    SPANS_BY_PATH,
+    UNMATCHED,
+    URL_PATH,
+    span_name,
+)
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from t2i_service.state import State
+
+
+ACCEPTED = 202
+CLIENT_CLOSED_REQUEST = 499
+MAX_BODY_BYTES = 64 * 1024
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+log = logs.get()
+
+
+class Instruments:
+    """An ASGI application around the application."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self._app = app
+        self._state = state
+        self._metrics = state.metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what is not HTTP passes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = self._context(scope)
+        token = current.set(context)
+        quiet = scope["path"] in QUIET_ENDPOINTS
+        if not quiet:
+            self._metrics.active_requests.inc()
+        answer = _Answer(send, context.request_id, last=self._state.draining)
+        try:
+            context.key_id = self._state.access.admit(scope["path"], context.authorization)
+            await self._app(scope, _limited(scope, receive), answer.send)
+        except ServiceError as error:
+            await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
+        except Exception as error:
+            # It has been answered already; what is left is to tell those who run the service.
+            context.span.fail(type(error).__name__, self._state.privacy.scrub(str(error), context.prompts))
+            log.exception("Request failed", method=scope["method"])
+        finally:
+            if not quiet:
+                self._metrics.active_requests.dec()
+            self._record(scope, context, answer.status, quiet=quiet)
+            current.reset(token)
+
+    def _context(self, scope: Scope) -> RequestContext:
+        request_id = traceparent = authorization = None
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                request_id = value
+            elif name == b"traceparent":
+                traceparent = value
+            elif name == b"authorization":
+                authorization = value
+        context = RequestContext(request_id_from(request_id), time.perf_counter(), authorization)
+        if name := span_name(scope["path"]):
+            attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: scope["path"]}
+            span = context.span = self._state.tracing.tracer.start(name, traceparent, attributes)
+            context.trace_id, context.span_id = span.trace_hex, span.span_hex
+            if span.sampled:
+                context.exemplar = exemplar_for(context.trace_id, context.request_id)
+        return context
+
+    def _record(self, scope: Scope, context: RequestContext, status: int, *, quiet: bool) -> None:
+        seconds = time.perf_counter() - context.started
+        endpoint = getattr(scope.get("route"), "path", None) or (
+            scope["path"] if scope["path"] in SPANS_BY_PATH else UNMATCHED
+        )
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        counter, histogram = self._metrics.http_children(method, endpoint, status)
+        counter.inc()
+        # An answer before there is a picture would make the latency of those with one look better than it is.
+        if status != ACCEPTED or endpoint not in GENERATION_ENDPOINTS:
+            histogram.observe(seconds, context.exemplar)
+        if not context.generation_logged:
+            say = log.debug if quiet else log.info
+            say("Request served", method=method, endpoint=endpoint, status=status, duration=round(seconds, 4))
+        if context.trace_id:
+            context.span.set({HTTP_ROUTE: endpoint, HTTP_STATUS: status})
+            if status >= 500:
+                context.span.fail()
+            context.span.end()
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Stop reading a body that is larger than any request of this API; Starlette's own limit answers in plain text."""
+    if scope["method"] not in WITH_BODY:
+        return receive
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    size = int(declared) if declared.isdigit() else 0
+
+    async def receive_limited() -> Message:
+        nonlocal size
+        if size > MAX_BODY_BYTES:
+            raise HTTPException(413, f"A request's body may have {MAX_BODY_BYTES} bytes.")
+        message = await receive()
+        if declared == b"0" and (size := size + len(message.get("body", b""))) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"A request's body may have {MAX_BODY_BYTES} bytes.")
+        return message
+
+    return receive_limited
+
+
+class _Answer:
+    """Puts the request id on the answer and remembers its status.
+
+    While the pod drains, each answer is a connection's last: what stays open would be cut when accepting ends.
+    """
+
+    __slots__ = ("_headers", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str, *, last: bool) -> None:
+        self._send = send
+        self._headers = [(b"x-request-id", request_id.encode())]
+        if last:
+            self._headers.append((b"connection", b"close"))
+        self.status = CLIENT_CLOSED_REQUEST
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers: list[Any] = message.setdefault("headers", [])
+            headers.extend(self._headers)
+        await self._send(message)

@@ -1,0 +1,72 @@
+"""Which model answers a request, and the sandbox's knobs as they are at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+from t2i_service import logs
+from t2i_service.models_config import Model, ModelsError, default_models, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+POLL_SECONDS = 1.0
+
+log = logs.get("app.models")
+
+
+class Models:
+    """The configured models by name; only the sandbox knobs of a model change while the service runs."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._by_name = {model.name: model for model in (read(path) if path else default_models())}
+        self._stamp = self._stat()
+        self._names = [model.name for model in self._by_name.values() if model.weight]
+        self._weights = [model.weight for model in self._by_name.values() if model.weight]
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._by_name.values())
+
+    def get(self, name: str) -> Model | None:
+        """Return the model a request names."""
+        return self._by_name.get(name)
+
+    @property
+    def names(self) -> list[str]:
+        """What a request may name."""
+        return list(self._by_name)
+
+    def pick(self) -> Model:
+        """Choose by weight for a request that names no model."""
+        if len(self._names) == 1:
+            return self._by_name[self._names[0]]
+        return self._by_name[random.choices(self._names, self._weights)[0]]  # noqa: S311 - balance, not secrecy
+
+    async def follow_file(self) -> None:
+        """Take over new sandbox knobs as soon as the kubelet has written them; anything else waits for the rollout."""
+        while self._path:
+            await asyncio.sleep(POLL_SECONDS)
+            if (stamp := self._stat()) != self._stamp:
+                self._stamp = stamp
+                self._reload(self._path)
+
+    def _reload(self, path: Path) -> None:
+        try:
+            fresh = {model.name: model for model in read(path)}
+        except ModelsError as error:
+            log.warning("Models file not taken over", reason=str(error))
+            return
+        for name, model in self._by_name.items():
+            if name in fresh and fresh[name].sandbox != model.sandbox:
+                self._by_name[name] = model.model_copy(update={"sandbox": fresh[name].sandbox})
+                log.info("Sandbox knobs changed", model=name, **fresh[name].sandbox.model_dump())
+
+    def _stat(self) -> int:
+        try:
+            return self._path.stat().st_mtime_ns if self._path else 0
+        except OSError:
+            return 0

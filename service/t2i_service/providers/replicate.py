@@ -1,0 +1,148 @@
+"""Predictions on Replicate, where every second costs money: nothing is created twice, nothing is left running."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from typing_extensions import override
+
+from t2i_service import logs
+from t2i_service.providers.base import Image, Prediction, Provider, ProviderName, Status
+from t2i_service.providers.pace import Pace
+from t2i_service.providers.pictures import image_from
+from t2i_service.providers.replicate_words import gap_of, inputs_of, prediction_from
+from t2i_service.upstream_errors import (
+    OutputRefusedError,
+    UpstreamError,
+    UpstreamThrottledError,
+    UpstreamUnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from t2i_service.metrics import Metrics
+    from t2i_service.models_config import Model
+    from t2i_service.providers.replicate_wire import Answer, Wire
+    from t2i_service.tasks import Task
+
+T = TypeVar("T")
+
+SHORTEST_DEADLINE = 5
+FIRST_BACKOFF = 0.1
+LONGEST_BACKOFF = 5.0
+FETCH_SECONDS = 30.0
+CANCEL_SECONDS = 15.0
+CANCEL_POLL_SECONDS = 0.25
+
+log = logs.get("app.replicate")
+
+
+class ReplicateProvider(Provider):
+    """Implements `Provider` over the wire."""
+
+    name: ProviderName = "replicate"
+
+    def __init__(self, wire: Wire, metrics: Metrics) -> None:
+        self.address = wire.address
+        self._wire = wire
+        self._metrics = metrics
+        self._paces: dict[str, Pace] = defaultdict(Pace)
+
+    @override
+    async def create(self, task: Task, deadline: float) -> Prediction:
+        body = {"version": task.model.version.rpartition(":")[2], "input": inputs_of(task)}
+
+        async def once() -> Answer:
+            left = deadline - asyncio.get_running_loop().time()
+            return await _to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left))))
+
+        # Only what cannot have created anything is sent again.
+        harmless = (UpstreamUnreachableError, UpstreamThrottledError)
+        return prediction_from(await self._insist(task.model, once, deadline, harmless))
+
+    @override
+    async def wait(self, model: Model, prediction: Prediction, deadline: float) -> Prediction:
+        pace, started, prediction_id = self._paces[model.name], time.monotonic(), prediction.id
+        asked = gap = 0.0
+        while not prediction.status.ended:
+            before = asked
+            await asyncio.sleep(pace.next_delay(time.monotonic() - started))
+            asked = time.monotonic() - started
+            answer = await self._insist(model, lambda: self._wire.get(prediction_id), deadline)
+            prediction, gap = prediction_from(answer), gap_of(answer, before, asked)
+        if prediction.status is Status.SUCCEEDED:
+            pace.learn(asked - gap)
+        return replace(prediction, poll_gap_seconds=gap)
+
+    @override
+    async def get(self, model: Model, prediction_id: str) -> Prediction:
+        deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
+        return prediction_from(await self._insist(model, lambda: self._wire.get(prediction_id), deadline))
+
+    @override
+    async def cancel(self, model: Model, prediction_id: str) -> Prediction:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + CANCEL_SECONDS
+        answer = await self._insist(model, lambda: self._wire.cancel(prediction_id), deadline)
+        while not (prediction := prediction_from(answer)).status.ended and loop.time() < deadline:
+            await asyncio.sleep(CANCEL_POLL_SECONDS)
+            answer = await self._insist(model, lambda: self._wire.get(prediction_id), deadline)
+        return prediction
+
+    @override
+    async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
+        url = prediction.outputs[index]
+        deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
+        data = await self._insist(model, lambda: self._wire.download(url), deadline)
+        try:
+            return image_from(data)
+        except ValueError as error:
+            raise OutputRefusedError(f"What the provider sent is {error}.") from error
+
+    @override
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+    async def _insist(
+        self,
+        model: Model,
+        ask: Callable[[], Awaitable[T]],
+        deadline: float,
+        worth: tuple[type[UpstreamError], ...] = (UpstreamError,),
+    ) -> T:
+        """Ask until there is an answer, an error that asking again cannot mend, or no time left for another try."""
+        backoff = FIRST_BACKOFF
+        while True:
+            try:
+                return await ask()
+            except UpstreamError as error:
+                self._metrics.upstream_errors.labels(model.name, error.reason).inc()
+                pause = max(error.after, backoff) if isinstance(error, UpstreamThrottledError) else backoff
+                late = asyncio.get_running_loop().time() + pause >= deadline
+                if late or _given_up() or not error.transient or not isinstance(error, worth):
+                    raise
+                log.warning("Upstream asked again", model=model.name, reason=error.reason, error=error.detail)
+                self._metrics.retries.labels(model.name, error.reason).inc()
+            await asyncio.sleep(pause)
+            backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+
+async def _to_its_end(sent: Coroutine[Any, Any, T]) -> T:
+    """Await what cannot be taken back: cancelled once, it still returns what came of it."""
+    work = asyncio.ensure_future(sent)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        return await work
+
+
+def _given_up() -> bool:
+    """Whether this very task has been cancelled, and only ends what it has begun."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

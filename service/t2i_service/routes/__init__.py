@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: routes translate, and leave the work to the rooms beside them."""

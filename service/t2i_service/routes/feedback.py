@@ -1,0 +1,62 @@
+"""`POST /feedback`: what users think of an image, counted by model and told to LangTrace in the background."""
+
+from typing import Literal
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from t2i_service import logs
+from t2i_service.routes.generate import json_response
+from t2i_service.routes.generations import owner_of_request
+from t2i_service.state import state_of
+
+EVALUATE = "evaluate"
+MAX_WAITING = 100
+
+log = logs.get()
+
+
+class Feedback(BaseModel):
+    """A thumb up or down for one generation."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    generation_id: str
+    rating: Literal["up", "down"]
+    comment: str = Field(default="", max_length=1000)
+
+
+def add_to(app: FastAPI) -> None:
+    """Add this route."""
+    app.add_api_route(
+        "/feedback",
+        feedback,
+        methods=["POST"],
+        status_code=202,
+        summary="Say what you think of an image",
+        tags=["images"],
+        response_model=None,
+    )
+
+
+async def feedback(request: Request, body: Feedback) -> Response:
+    """Count the rating; the comment goes to the log, as short as a prompt would."""
+    state = state_of(request)
+    reference = state.keyring.reference_of(body.generation_id, owner_of_request(state))
+    state.metrics.feedback.labels(reference.model, body.rating).inc()
+    comment = state.privacy.shown(body.comment)
+    log.info(
+        "Feedback received",
+        model=reference.model,
+        rating=body.rating,
+        comment=comment,
+        generation_request_id=reference.request_id,
+        generation_trace_id=reference.trace_id,
+    )
+    if state.langtrace and reference.span_id:
+        if state.background.count(EVALUATE) < MAX_WAITING:
+            state.background.spawn(state.langtrace.evaluate(reference, body.rating), EVALUATE)
+        else:
+            log.warning("langtrace was not told the feedback", reason="too much is under way")
+    return json_response({"status": "accepted"}, 202)

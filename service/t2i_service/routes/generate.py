@@ -1,0 +1,128 @@
+"""`POST /generate`: a prompt in, pictures out, now or later."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from t2i_service.api import GenerateRequest, GenerationResult
+from t2i_service.context import request_context
+from t2i_service.errors import NotAcceptableError
+from t2i_service.generation import Generation
+from t2i_service.results import id_of, result_of
+from t2i_service.state import State, state_of
+from t2i_service.tasks import Task, resolve
+
+T = TypeVar("T")
+
+CLIENT_CLOSED_REQUEST = 499
+GENERATION_ID = "X-Generation-ID"
+encode = msgspec.json.Encoder().encode
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": GenerationResult, "content": {"image/png": {}}},
+    202: {"model": GenerationResult, "description": "Begun; `Location` says where it can be asked for"},
+}
+
+
+def add_to(app: FastAPI) -> None:
+    """Add this route."""
+    app.add_api_route(
+        "/generate",
+        generate,
+        methods=["POST"],
+        summary="Generate images from a prompt",
+        tags=["images"],
+        response_model=None,
+        responses=_RESPONSES,
+    )
+
+
+async def generate(request: Request, body: GenerateRequest) -> Response:
+    """Draw what `prompt` says.
+
+    `Accept: image/png` gets the picture itself; `Prefer: respond-async` gets an answer before there is one.
+    """
+    state = state_of(request)
+    request_context().prompts = (body.prompt, body.negative_prompt or "")
+    task = resolve(body, state.models)
+    if "respond-async" in request.headers.get("prefer", ""):
+        return await _later(request, state, task)
+    as_image = wants_image(request)
+    if as_image and task.num_outputs > 1:
+        raise NotAcceptableError(f"{task.num_outputs} images were asked for: ask for one, or accept application/json.")
+    run = await unless_client_leaves(request, state.generator.generate(task))
+    if run is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    if as_image:
+        return _image(run, state)
+    result = result_of(run, request, state, links=body.response_format == "url")
+    return json_response(result, headers={GENERATION_ID: result["id"]})
+
+
+async def _later(request: Request, state: State, task: Task) -> Response:
+    run = await unless_client_leaves(request, state.generator.begin(task), state.generator.withdraw)
+    if run is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    result = result_of(run, request, state, links=True)
+    headers = {
+        "Location": f"/generations/{result['id']}",
+        "Preference-Applied": "respond-async",
+        GENERATION_ID: result["id"],
+    }
+    return json_response(result, 202, headers)
+
+
+def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Encode with the fast encoder; nothing is left to guess."""
+    return Response(encode(content), status, headers, "application/json")
+
+
+def wants_image(request: Request) -> bool:
+    """Only a client that asks for an image, and not for JSON, gets one."""
+    accept = request.headers.get("accept", "")
+    return "image/" in accept and "application/json" not in accept
+
+
+async def unless_client_leaves(
+    request: Request, work: Coroutine[Any, Any, T], undo: Callable[[T], None] = lambda _: None
+) -> T | None:
+    """Run `work`, cancelled as soon as nobody waits for its result: Starlette itself would let it run on.
+
+    A result that comes too late to be sent is handed to `undo`.
+    """
+    task, heard = asyncio.ensure_future(work), False
+    gone = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        heard = not gone.done()
+        return task.result() if heard else None
+    finally:
+        gone.cancel()
+        if not heard:
+            await _end(task, undo)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _end(task: asyncio.Task[T], undo: Callable[[T], None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled() and not task.exception():
+        undo(task.result())
+
+
+def _image(run: Generation, state: State) -> Response:
+    image = run.images[0]
+    headers = {
+        GENERATION_ID: id_of(run, state),
+        "X-Model": run.task.model.name,
+        "X-Seed": str(run.task.seed),
+        "X-Sandbox": "true" if run.provider.name == "sandbox" else "false",
+    }
+    return Response(image.data, headers=headers, media_type=image.content_type)

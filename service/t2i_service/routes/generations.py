@@ -1,0 +1,98 @@
+"""What became of a generation: any replica answers, because the id says all that is needed."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from t2i_service.api import GenerationResult
+from t2i_service.context import request_context
+from t2i_service.errors import (
+    BadSignatureError,
+    NotCancellableError,
+    UnknownGenerationError,
+    UnknownImageError,
+)
+from t2i_service.providers.base import Image, Prediction, Status
+from t2i_service.results import Found, state_of_generation
+from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, json_response, unless_client_leaves
+from t2i_service.state import State, state_of
+from t2i_service.upstream_errors import OutputGoneError
+
+ONE_HOUR = "private, max-age=3600, immutable"
+
+
+def add_to(app: FastAPI) -> None:
+    """Add these routes."""
+    known: dict[int | str, dict[str, Any]] = {200: {"model": GenerationResult}}
+    image: dict[int | str, dict[str, Any]] = {
+        200: {"content": {name: {} for name in ("image/png", "image/jpeg", "image/webp")}}
+    }
+    for path, route, methods, responses, summary in (
+        ("/generations/{generation_id}", read, ["GET"], known, "Ask how a generation stands"),
+        ("/generations/{generation_id}/cancel", cancel, ["POST"], known, "Stop a generation"),
+        ("/generations/{generation_id}/images/{index}", picture, ["GET"], image, "Get one of its images"),
+    ):
+        app.add_api_route(
+            path, route, methods=methods, responses=responses, summary=summary, tags=["images"], response_model=None
+        )
+
+
+async def read(request: Request, generation_id: str) -> Response:
+    """Tell its status, and where its images are."""
+    state = state_of(request)
+    found = _found(state, generation_id)
+    prediction = await _asked(found)
+    return json_response(state_of_generation(found, prediction, request, state))
+
+
+async def cancel(request: Request, generation_id: str) -> Response:
+    """Stop it, so that it costs no more; one that has ended stays as it is."""
+    state = state_of(request)
+    found = _found(state, generation_id)
+    if found.provider.name == "sandbox":
+        raise NotCancellableError("The sandbox draws when a picture is asked for; nothing runs until then.")
+    prediction = await found.provider.cancel(found.model, found.reference.prediction_id)
+    return json_response(state_of_generation(found, prediction, request, state))
+
+
+async def picture(request: Request, generation_id: str, index: int, signature: str = "") -> Response:
+    """Serve one image to whoever holds its link."""
+    state = state_of(request)
+    if not state.keyring.is_signed(generation_id, index, signature):
+        raise BadSignatureError("Use the link exactly as it was given.")
+    found = _found(state, generation_id, anybody=True)
+    async with state.image_links.turn(generation_id, index):
+        image = await unless_client_leaves(request, _image(found, index))
+    if image is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    return Response(image.data, media_type=image.content_type, headers={"Cache-Control": ONE_HOUR})
+
+
+async def _image(found: Found, index: int) -> Image:
+    prediction = await _asked(found)
+    if prediction.status is Status.SUCCEEDED and not prediction.outputs:
+        raise OutputGoneError("The provider deletes images an hour after they are made.")
+    if not 0 <= index < len(prediction.outputs):
+        raise UnknownImageError(f"The generation is {prediction.status.value}, with {len(prediction.outputs)} images.")
+    return await found.provider.fetch(found.model, prediction, index)
+
+
+async def _asked(found: Found) -> Prediction:
+    prediction = await found.provider.get(found.model, found.reference.prediction_id)
+    request_context().prompts = prediction.prompts
+    return prediction
+
+
+def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
+    owner = None if anybody else owner_of_request(state)
+    reference = state.keyring.reference_of(generation_id, owner)
+    model = state.models.get(reference.model)
+    if model is None or state.providers[model.provider].name != reference.provider:
+        raise UnknownGenerationError
+    return Found(generation_id, reference, model, state.providers[model.provider])
+
+
+def owner_of_request(state: State) -> str | None:
+    """Return whose ids the caller may use: those of the key, or all where there are no keys."""
+    return None if state.access.is_open else request_context().key_id

@@ -1,0 +1,105 @@
+"""Everything the environment decides, typed and checked once: a wrong value stops the start, not a request."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    NonNegativeFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from t2i_service.access import read_api_keys
+from t2i_service.keyring import KeysError, read_signing_keys
+from t2i_service.models_config import ModelsError
+from t2i_service.models_config import read as read_models
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+PREFIX = "T2I_"
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())]
+
+
+def _readable(read: Callable[[Path], object]) -> AfterValidator:
+    """Hold that what a path leads to can be used, so that its mistakes are told with all the others."""
+
+    def validate(path: Path) -> Path:
+        try:
+            read(path)
+        except (ModelsError, KeysError) as error:
+            raise ValueError(str(error)) from None
+        return path
+
+    return AfterValidator(validate)
+
+
+class SettingsError(Exception):
+    """One sentence per wrong value, so that all of them are mended in one go."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+class Settings(BaseSettings):
+    """The names are the contract with the operator's Deployment; `T2I_` ones are ours, the others are the guide's."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    replicate_api_token: SecretStr = Field(default=SecretStr(""), validation_alias="REPLICATE_API_TOKEN")
+    langtrace_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="LANGTRACE_API_KEY")
+    langtrace_api_host: HttpUrl = Field(
+        default=HttpUrl("https://app.langtrace.ai"), validation_alias="LANGTRACE_API_HOST"
+    )
+    otlp_endpoint: HttpUrl | None = Field(default=None, validation_alias="OTLP_ENDPOINT")
+    otlp_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
+    otlp_traces_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+    log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
+    service_name: str = Field(default="text-to-image", validation_alias="OTEL_SERVICE_NAME", min_length=1)
+
+    host: str = "0.0.0.0"  # noqa: S104 - a pod's address is not known before it starts
+    port: int = Field(default=8000, ge=0, le=65535)
+    models_file: Annotated[Path, _readable(read_models)] | None = None
+    api_keys_dir: Annotated[Path, _readable(read_api_keys)] | None = None
+    signing_keys_dir: Annotated[Path, _readable(read_signing_keys)] | None = None
+    replicate_api_url: HttpUrl = HttpUrl("https://api.replicate.com")
+    public_url: HttpUrl | None = None
+    trace_url: str | None = None
+    commit: str = "unknown"
+
+    max_in_flight: PositiveInt = 64
+    max_queued: int = Field(default=256, ge=0)
+    max_queue_seconds: NonNegativeFloat = 30.0
+    requests_per_minute: int = Field(default=0, ge=0, description="of one API key on one pod; 0 is no limit")
+
+    prompt_characters: int = Field(default=100, ge=0, description="what logs, spans and errors may show of a prompt")
+    sampling_ratio: float = Field(default=1.0, ge=0, le=1)
+    langtrace_prompts: Literal["Truncated", "Full"] = "Truncated"
+
+    drain_seconds: NonNegativeFloat = 10.0
+    grace_seconds: NonNegativeFloat = 130.0
+
+
+def load() -> Settings:
+    """Raise `SettingsError` naming every wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError([_sentence(item) for item in error.errors(include_url=False)]) from None
+
+
+def _sentence(item: Any) -> str:
+    field = str(item["loc"][0])
+    name = field if field.isupper() else f"{PREFIX}{field.upper()}"
+    if field == "LOG_LEVEL":
+        return f"LOG_LEVEL is {item['input']!r}: it must be one of {', '.join(LOG_LEVELS)}."
+    if item["type"] == "value_error":
+        return f"{name}: {item['ctx']['error']}"
+    return f"{name} is {item['input']!r}: {item['msg']}."

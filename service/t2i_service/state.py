@@ -1,0 +1,50 @@
+"""What the routes work with, typed, made by the factory and handed over by the lifespan."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import Request
+
+    from t2i_service.access import Access
+    from t2i_service.background import Background
+    from t2i_service.generation import Generator
+    from t2i_service.image_links import ImageLinks
+    from t2i_service.keyring import Keyring
+    from t2i_service.langtrace import LangTrace
+    from t2i_service.metrics import Metrics
+    from t2i_service.models import Models
+    from t2i_service.privacy import Privacy
+    from t2i_service.providers.base import Provider
+    from t2i_service.settings import Settings
+    from t2i_service.tracing import Tracing
+
+
+@dataclass(slots=True)
+class State:
+    """One process' worth of parts; `draining` and `stop_by` are all that changes."""
+
+    settings: Settings
+    models: Models
+    metrics: Metrics
+    privacy: Privacy
+    background: Background
+    tracing: Tracing
+    langtrace: LangTrace | None
+    keyring: Keyring
+    access: Access
+    providers: Mapping[str, Provider]
+    generator: Generator
+    image_links: ImageLinks
+    draining: bool = False
+    stop_by: float = math.inf
+
+
+def state_of(request: Request) -> State:
+    """Return the parts behind a request."""
+    return cast("State", request.app.state.parts)

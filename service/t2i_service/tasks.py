@@ -1,0 +1,81 @@
+"""A request's inputs once every choice is made: the model, its defaults, the seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from t2i_service.errors import InvalidInputError, UnknownModelError
+
+if TYPE_CHECKING:
+    from t2i_service.api import GenerateRequest
+    from t2i_service.models import Models
+    from t2i_service.models_config import Model
+
+MIN_SIDE = 64
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a provider is asked for; nothing in it is left to choose."""
+
+    model: Model
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    num_outputs: int
+    seed: int
+    steps: int
+    guidance_scale: float
+    scheduler: str
+
+
+def resolve(request: GenerateRequest, models: Models) -> Task:
+    """Raise `UnknownModelError`, or `InvalidInputError` naming every field outside the chosen model's limits."""
+    model = models.get(request.model) if request.model else models.pick()
+    if model is None:
+        raise UnknownModelError(models.names)
+    limits, defaults = model.limits, model.defaults
+    task = Task(
+        model=model,
+        prompt=request.prompt,
+        negative_prompt=defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt,
+        width=request.width or min(defaults.width, limits.max_width),
+        height=request.height or min(defaults.height, limits.max_height),
+        num_outputs=request.num_outputs,
+        seed=random.getrandbits(32) if request.seed is None else request.seed,
+        steps=request.steps or min(defaults.steps, limits.max_steps),
+        guidance_scale=request.guidance_scale or defaults.guidance_scale,
+        scheduler=defaults.scheduler,
+    )
+    if errors := _outside(task):
+        raise InvalidInputError(errors)
+    return task
+
+
+def _outside(task: Task) -> list[dict[str, object]]:
+    limits = task.model.limits
+    ranges = (
+        ("width", task.width, MIN_SIDE, limits.max_width),
+        ("height", task.height, MIN_SIDE, limits.max_height),
+        ("num_outputs", task.num_outputs, 1, limits.max_outputs),
+        ("steps", task.steps, 1, limits.max_steps),
+    )
+    errors = [
+        _range_error(field, f"must be from {least} to {most}", least, most)
+        for field, value, least, most in ranges
+        if not least <= value <= most
+    ]
+    most = limits.max_prompt_characters
+    for field, text in (("prompt", task.prompt), ("negative_prompt", task.negative_prompt)):
+        if len(text) > most:
+            errors.append(_range_error(field, f"must be at most {most} characters long, not {len(text)}", None, most))
+    return errors
+
+
+def _range_error(field: str, message: str, least: int | None, most: int) -> dict[str, object]:
+    allowed = {"minimum": least, "maximum": most} if least is not None else {"max_length": most}
+    return {"field": field, "message": message, "allowed": allowed}
