@@ -1,0 +1,1 @@
+"""The Kopf operator: keeps every object of a `TextToImageService` true."""

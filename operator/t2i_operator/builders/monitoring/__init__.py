@@ -1,0 +1,1 @@
+"""What the operator makes for monitoring: pure builders, like those in `builders`."""

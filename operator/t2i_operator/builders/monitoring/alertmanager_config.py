@@ -1,0 +1,107 @@
+"""The AlertmanagerConfig: who hears of the alerts."""
+
+from t2i_operator import naming, spec
+from t2i_operator.builders.metadata import metadata
+from t2i_operator.kinds import ALERTMANAGER_CONFIG, Object
+from t2i_operator.spec.receivers import Email, PagerDuty, Receiver, Slack, Webhook
+from t2i_operator.spec.scalars import SecretValue
+
+_NOBODY = "nobody"
+_TITLE = "{{ .Status | title }}: {{ .CommonLabels.alertname }} ({{ .CommonLabels.severity }})"
+_TEXT = """{{ range .Alerts }}{{ .Annotations.summary }}
+{{ .Annotations.description }}
+Runbook: {{ .Annotations.runbook_url }}{{ with .Annotations.dashboard_url }}
+Dashboard: {{ . }}{{ end }}
+{{ end }}"""
+
+
+def alertmanager_config(resource: spec.TextToImageService) -> Object:
+    """Route this service's alerts to every receiver that wants them; the Prometheus Operator adds the namespace."""
+    receivers = resource.spec.monitoring.alerts.receivers
+    return {
+        "apiVersion": ALERTMANAGER_CONFIG.api_version,
+        "kind": ALERTMANAGER_CONFIG.name,
+        "metadata": metadata(resource, naming.alertmanager_config(resource.metadata.name)),
+        "spec": {
+            "route": {
+                "receiver": _NOBODY,
+                "matchers": [_equal("service", naming.service(resource.metadata.name))],
+                "groupBy": ["alertname", "namespace", "service"],
+                "routes": [_route(receiver) for receiver in receivers],
+            },
+            "receivers": [{"name": _NOBODY}, *(_receiver(receiver) for receiver in receivers)],
+            "inhibitRules": [_inhibition(cause) for cause in ("TextToImageDown", "TextToImageAbsent")],
+        },
+    }
+
+
+def _equal(label: str, value: str) -> Object:
+    return {"name": label, "value": value, "matchType": "="}
+
+
+def _route(receiver: Receiver) -> Object:
+    body: Object = {"receiver": receiver.name, "continue": True}
+    if receiver.minimum_severity == "Critical":
+        body["matchers"] = [_equal("severity", "critical")]
+    return body
+
+
+def _inhibition(cause: str) -> Object:
+    """Keep warnings back while the service is down: they are consequences."""
+    return {
+        "sourceMatch": [_equal("alertname", cause)],
+        "targetMatch": [_equal("severity", "warning")],
+        "equal": ["namespace", "service"],
+    }
+
+
+def _receiver(receiver: Receiver) -> Object:
+    resolved = {"sendResolved": receiver.send_resolved is not False}
+    body: Object = {"name": receiver.name}
+    if receiver.slack:
+        body["slackConfigs"] = [{**_slack(receiver.slack), **resolved}]
+    if receiver.pagerduty:
+        body["pagerdutyConfigs"] = [{**_pagerduty(receiver.pagerduty), **resolved}]
+    if receiver.email:
+        body["emailConfigs"] = [{**_email(receiver.email), **resolved}]
+    if receiver.webhook:
+        body["webhookConfigs"] = [{**_webhook(receiver.webhook), **resolved}]
+    return body
+
+
+def _secret(value: SecretValue) -> Object:
+    return {"name": value.secret_key_ref.name, "key": value.secret_key_ref.key}
+
+
+def _slack(slack: Slack) -> Object:
+    body: Object = {"apiURL": _secret(slack.api_url), "title": _TITLE, "text": _TEXT}
+    return {**body, "channel": slack.channel} if slack.channel else body
+
+
+def _pagerduty(pagerduty: PagerDuty) -> Object:
+    return {
+        "routingKey": _secret(pagerduty.routing_key),
+        "severity": "{{ .CommonLabels.severity }}",
+        "description": "{{ .CommonAnnotations.summary }}",
+        "details": [
+            {"key": "description", "value": "{{ .CommonAnnotations.description }}"},
+            {"key": "runbook", "value": "{{ .CommonAnnotations.runbook_url }}"},
+            {"key": "dashboard", "value": "{{ .CommonAnnotations.dashboard_url }}"},
+        ],
+    }
+
+
+def _email(email: Email) -> Object:
+    given: Object = {
+        "to": email.to,
+        "from": email.from_,
+        "smarthost": email.smarthost,
+        "authUsername": email.auth_username,
+        "authPassword": _secret(email.auth_password) if email.auth_password else None,
+        "headers": [{"key": "Subject", "value": _TITLE}],
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _webhook(webhook: Webhook) -> Object:
+    return {"urlSecret": _secret(webhook.url)}

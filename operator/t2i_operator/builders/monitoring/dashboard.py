@@ -1,0 +1,119 @@
+"""The dashboards: generated once for all (see dashboards/), and made this resource's own here."""
+
+import functools
+from importlib import resources
+from urllib.parse import urlencode
+
+import msgspec
+
+from t2i_operator import naming, spec
+from t2i_operator.builders.metadata import metadata
+from t2i_operator.builders.monitoring import links
+from t2i_operator.builders.monitoring.promql import scope
+from t2i_operator.kinds import CONFIG_MAP, GRAFANA_DASHBOARD, Object
+from t2i_operator.spec.monitoring import Dashboards
+
+FOLDER = "Text to image"
+# All that Grafana's schema asks of a link.
+_LINK: Object = {
+    "type": "link",
+    "icon": "external link",
+    "tooltip": "",
+    "tags": [],
+    "asDropdown": False,
+    "includeVars": False,
+    "keepTime": False,
+    "targetBlank": True,
+}
+# What Grafana's sidecar looks for when its chart is installed without further words.
+_SIDECAR_LABELS = {"grafana_dashboard": "1"}
+
+
+def topics(resource: spec.TextToImageService) -> tuple[str, ...]:
+    """Leave out what would stay empty: spans become metrics only in the operator's own Jaeger."""
+    managed = resource.spec.monitoring.tracing.mode == "Managed"
+    return ("overview", "models", "business", *(("traces",) if managed else ()))
+
+
+def dashboards(resource: spec.TextToImageService) -> list[Object]:
+    """Return one object a topic, in the format that the spec asks for."""
+    build = _grafana_dashboard if resource.spec.monitoring.dashboards.format == "GrafanaDashboard" else _config_map
+    return [build(resource, topic) for topic in topics(resource)]
+
+
+def content(resource: spec.TextToImageService, topic: str) -> Object:
+    """Return the dashboard with its own uid and title, its variables set to this service and its links added."""
+    body: Object = msgspec.json.decode(_generated(topic))
+    owner = resource.metadata
+    body["uid"] = links.dashboard_uid(resource, topic)
+    body["title"] = f"{owner.namespace} / {owner.name} / {topic.capitalize()}"
+    own = {"namespace": owner.namespace, "service": naming.service(owner.name), "jaeger": owner.name}
+    for variable in body["templating"]["list"]:
+        if value := own.get(variable["name"]):
+            variable["current"] = {"text": value, "value": value, "selected": True}
+    body["links"] += _links(resource)
+    return body
+
+
+@functools.cache
+def _generated(topic: str) -> bytes:
+    return resources.files("t2i_operator.builders.monitoring").joinpath("dashboards", f"{topic}.json").read_bytes()
+
+
+def _links(resource: spec.TextToImageService) -> list[Object]:
+    wanted, pages = resource.spec.monitoring.dashboards, {}
+    if wanted.trace_url:
+        traces = wanted.trace_url.rstrip("/")
+        pages = {
+            "Traces": f"{traces}/search?service={resource.metadata.name}",
+            "Dependencies": f"{traces}/dependencies",
+        }
+    if wanted.prometheus_url:
+        shown = urlencode({"g0.expr": scope(resource).select("up"), "g0.tab": 0, "g0.range_input": "6h"})
+        pages["Prometheus"] = f"{wanted.prometheus_url.rstrip('/')}/graph?{shown}"
+    return [{**_LINK, "title": title, "url": url} for title, url in pages.items()]
+
+
+def _encoded(resource: spec.TextToImageService, topic: str) -> str:
+    return msgspec.json.encode(content(resource, topic), order="sorted").decode()
+
+
+def _metadata(resource: spec.TextToImageService, topic: str, annotations: dict[str, str]) -> Object:
+    wanted = resource.spec.monitoring.dashboards
+    name = naming.dashboard(resource.metadata.name, topic)
+    body = metadata(resource, name, annotations={**annotations, **wanted.annotations})
+    body["labels"] = {**(wanted.labels or _SIDECAR_LABELS), **body["labels"]}
+    return body
+
+
+def _folder(wanted: Dashboards) -> str:
+    return wanted.folder or FOLDER
+
+
+def _config_map(resource: spec.TextToImageService, topic: str) -> Object:
+    """Name the key for the resource: a sidecar writes the keys of all ConfigMaps into one folder."""
+    owner = resource.metadata
+    folder = {"grafana_folder": _folder(resource.spec.monitoring.dashboards)}
+    return {
+        "apiVersion": CONFIG_MAP.api_version,
+        "kind": CONFIG_MAP.name,
+        "metadata": _metadata(resource, topic, folder),
+        "data": {f"{owner.namespace}-{owner.name}-{topic}.json": _encoded(resource, topic)},
+    }
+
+
+def _grafana_dashboard(resource: spec.TextToImageService, topic: str) -> Object:
+    """Write the Grafana operator's form; CEL has made sure that there is a selector."""
+    wanted = resource.spec.monitoring.dashboards
+    selector = spec.to_wire(wanted.instance_selector) if wanted.instance_selector else {}
+    return {
+        "apiVersion": GRAFANA_DASHBOARD.api_version,
+        "kind": GRAFANA_DASHBOARD.name,
+        "metadata": _metadata(resource, topic, {}),
+        "spec": {
+            "instanceSelector": selector,
+            "folder": _folder(wanted),
+            "uid": links.dashboard_uid(resource, topic),
+            "json": _encoded(resource, topic),
+        },
+    }

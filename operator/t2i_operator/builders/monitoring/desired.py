@@ -1,0 +1,46 @@
+"""Every object for monitoring that a resource wants."""
+
+from collections.abc import Iterator
+
+from t2i_operator import spec
+from t2i_operator.builders.monitoring.alertmanager_config import alertmanager_config
+from t2i_operator.builders.monitoring.dashboard import dashboards
+from t2i_operator.builders.monitoring.jaeger.collector import open_telemetry_collector
+from t2i_operator.builders.monitoring.jaeger.deployment import config_map, deployment
+from t2i_operator.builders.monitoring.jaeger.services import collector_service, query_service
+from t2i_operator.builders.monitoring.jaeger.storage import volume_claim
+from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
+from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, service_monitor
+from t2i_operator.kinds import Object
+
+
+def monitoring_objects(
+    resource: spec.TextToImageService, jaeger_image: str, storage_checksum: str = ""
+) -> Iterator[Object]:
+    """Yield them; which of the optional kinds the cluster knows is the caller's to see."""
+    wanted = resource.spec.monitoring
+    if wanted.tracing.mode == "Managed":
+        yield from _jaeger(resource, jaeger_image, storage_checksum)
+    if wanted.metrics.mode == "Managed":
+        yield service_monitor(resource)
+    if wanted.alerts.mode == "Managed":
+        yield prometheus_rule(resource)
+        if wanted.alerts.receivers:
+            yield alertmanager_config(resource)
+    if wanted.dashboards.mode == "Managed":
+        yield from dashboards(resource)
+
+
+def _jaeger(resource: spec.TextToImageService, image: str, checksum: str) -> Iterator[Object]:
+    claim = volume_claim(resource)
+    if claim:
+        yield claim
+    yield query_service(resource)
+    if resource.spec.monitoring.tracing.jaeger.format == "OpenTelemetryCollector":
+        yield open_telemetry_collector(resource, image, checksum)
+        return
+    yield config_map(resource)
+    yield collector_service(resource)
+    yield deployment(resource, image, checksum)
+    if resource.spec.monitoring.metrics.mode == "Managed":
+        yield jaeger_monitor(resource)

@@ -1,0 +1,110 @@
+"""Where Jaeger keeps traces: its part of the configuration, and the volumes and variables that go with it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from t2i_operator import naming, spec
+from t2i_operator.builders.metadata import metadata
+from t2i_operator.kinds import VOLUME_CLAIM, Object
+from t2i_operator.spec.tracing import BadgerStorage, ClientTLS, MemoryStorage, SearchStorage
+
+BADGER_FOLDER = "/var/lib/jaeger"
+_TLS_FOLDER = "/etc/jaeger/tls"
+_DEFAULT_BADGER, _DEFAULT_MEMORY = BadgerStorage(), MemoryStorage()
+
+
+class Mount(NamedTuple):
+    """A volume of the pod and where it is mounted."""
+
+    volume: Object
+    path: str
+    read_only: bool = True
+
+
+def configuration(resource: spec.TextToImageService) -> Object:
+    """Return the backend as the `jaeger_storage` extension spells it."""
+    storage = resource.spec.monitoring.tracing.jaeger.storage
+    if storage.type == "Badger":
+        wanted = storage.badger or _DEFAULT_BADGER
+        folders = {"keys": f"{BADGER_FOLDER}/keys", "values": f"{BADGER_FOLDER}/values"}
+        return {"badger": {"directories": folders, "ephemeral": False, "ttl": {"spans": wanted.retention}}}
+    if search := _search(resource):
+        return {storage.type.lower(): _search_configuration(search)}
+    return {"memory": {"max_traces": (storage.memory or _DEFAULT_MEMORY).max_traces}}
+
+
+def volume_claim(resource: spec.TextToImageService) -> Object | None:
+    """Return the claim for Badger's volume; it goes with the resource, and with another storage."""
+    storage = resource.spec.monitoring.tracing.jaeger.storage
+    if storage.type != "Badger":
+        return None
+    wanted = storage.badger or _DEFAULT_BADGER
+    body: Object = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": str(wanted.size)}},
+    }
+    if wanted.storage_class_name:
+        body["storageClassName"] = wanted.storage_class_name
+    name = naming.jaeger(resource.metadata.name)
+    return {
+        "apiVersion": VOLUME_CLAIM.api_version,
+        "kind": VOLUME_CLAIM.name,
+        "metadata": metadata(resource, name, component="jaeger"),
+        "spec": body,
+    }
+
+
+def mounts(resource: spec.TextToImageService) -> Iterator[Mount]:
+    """Yield the volumes that the storage needs."""
+    if resource.spec.monitoring.tracing.jaeger.storage.type == "Badger":
+        claim = {"claimName": naming.jaeger(resource.metadata.name)}
+        yield Mount({"name": "traces", "persistentVolumeClaim": claim}, BADGER_FOLDER, read_only=False)
+    search = _search(resource)
+    if search and search.tls:
+        yield from _certificates(search.tls)
+
+
+def environment(resource: spec.TextToImageService) -> list[Object]:
+    """Return the variables that the configuration quotes, so that no password is written into a ConfigMap."""
+    search = _search(resource)
+    if search is None or search.credentials_secret_ref is None:
+        return []
+    secret = search.credentials_secret_ref.name
+    return [
+        {"name": f"STORAGE_{key.upper()}", "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+        for key in ("username", "password")
+    ]
+
+
+def _search(resource: spec.TextToImageService) -> SearchStorage | None:
+    storage = resource.spec.monitoring.tracing.jaeger.storage
+    return storage.elasticsearch or storage.open_search
+
+
+def _search_configuration(search: SearchStorage) -> Object:
+    body: Object = {"server_urls": list(search.server_urls)}
+    if search.index_prefix:
+        body["indices"] = {"index_prefix": search.index_prefix}
+    if search.credentials_secret_ref:
+        basic = {"username": "${env:STORAGE_USERNAME}", "password": "${env:STORAGE_PASSWORD}"}
+        body["auth"] = {"basic": basic}
+    if search.tls and search.tls.ca:
+        body["tls"] = {"ca_file": f"{_TLS_FOLDER}/ca/ca.crt"}
+    if search.tls and search.tls.client_secret_ref:
+        own = {"cert_file": f"{_TLS_FOLDER}/client/tls.crt", "key_file": f"{_TLS_FOLDER}/client/tls.key"}
+        body["tls"] = {**body.get("tls", {}), **own}
+    return body
+
+
+def _certificates(tls: ClientTLS) -> Iterator[Mount]:
+    if tls.ca and tls.ca.secret_key_ref:
+        ref = tls.ca.secret_key_ref
+        source: Object = {"secret": {"secretName": ref.name, "items": [{"key": ref.key, "path": "ca.crt"}]}}
+        yield Mount({"name": "storage-ca", **source}, f"{_TLS_FOLDER}/ca")
+    elif tls.ca and tls.ca.config_map_key_ref:
+        ref = tls.ca.config_map_key_ref
+        source = {"configMap": {"name": ref.name, "items": [{"key": ref.key, "path": "ca.crt"}]}}
+        yield Mount({"name": "storage-ca", **source}, f"{_TLS_FOLDER}/ca")
+    if tls.client_secret_ref:
+        source = {"secret": {"secretName": tls.client_secret_ref.name}}
+        yield Mount({"name": "storage-client", **source}, f"{_TLS_FOLDER}/client")

@@ -1,0 +1,28 @@
+"""Where an alert or a panel leads: runbooks, dashboards, traces."""
+
+import hashlib
+
+from t2i_operator import spec
+
+RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/blob/main/docs/runbooks"
+
+
+def dashboard_uid(resource: spec.TextToImageService, topic: str) -> str:
+    """Two services never share a dashboard, and a service keeps its own when it is made anew. At most 40 characters."""
+    owner = resource.metadata
+    digest = hashlib.sha256(f"{owner.namespace}/{owner.name}/{topic}".encode()).hexdigest()
+    return f"t2i-{topic}-{digest[:16]}"
+
+
+def runbook(resource: spec.TextToImageService, alert: str) -> str:
+    """Return the page that says what the alert means and what to do."""
+    folder = resource.spec.monitoring.alerts.runbook_url or RUNBOOKS
+    return f"{folder.rstrip('/')}/{alert}.md"
+
+
+def of_alert(resource: spec.TextToImageService, alert: str, topic: str) -> dict[str, str]:
+    """Return the annotations that lead a person on from an alert."""
+    annotations = {"runbook_url": runbook(resource, alert)}
+    if resource.spec.monitoring.dashboards.mode == "Managed":
+        annotations["dashboard_url"] = f"/d/{dashboard_uid(resource, topic)}"
+    return annotations

@@ -1,0 +1,57 @@
+"""The few PromQL phrases that all rules are made of."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from t2i_operator import naming, spec
+from t2i_operator.builders.monitoring import metrics
+
+GENERATION = f'endpoint=~"{"|".join(metrics.GENERATION_ENDPOINTS)}"'
+# An asynchronous request is answered 202 at once: it says nothing about how the generation went.
+SYNCHRONOUS = f'{GENERATION},status!="202"'
+SERVER_ERROR = f'{GENERATION},status=~"5.."'
+
+
+class Scope(NamedTuple):
+    """The series of one service: every selector goes through it, so that two services never mix."""
+
+    namespace: str
+    service: str
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Give what tells this service from others, for rules whose result has no labels."""
+        return {"namespace": self.namespace, "service": self.service}
+
+    def select(self, metric: str, matchers: str = "") -> str:
+        """Name the series of the service."""
+        own = f'namespace="{self.namespace}",service="{self.service}"'
+        return f"{metric}{{{own}{',' if matchers else ''}{matchers}}}"
+
+    def increase(self, metric: str, matchers: str, window: str) -> str:
+        """Give what a counter has grown by, over all pods."""
+        return f"sum(increase({self.select(metric, matchers)}[{window}]))"
+
+    def increase_or_zero(self, metric: str, matchers: str, window: str) -> str:
+        """For what may never have happened: a series that is not there yet means none, not unknown."""
+        return f"({self.increase(metric, matchers, window)} or vector(0))"
+
+
+def scope(resource: spec.TextToImageService) -> Scope:
+    """Return the scope of the resource."""
+    return Scope(resource.metadata.namespace, naming.service(resource.metadata.name))
+
+
+def either(label: str, expressions: Mapping[str, str]) -> str:
+    """Put several values into one vector, told apart by a label: one rule costs Prometheus less than several."""
+    return " or ".join(f'label_replace({expr}, "{label}", "{value}", "", "")' for value, expr in expressions.items())
+
+
+def bound(duration: str) -> str:
+    """Spell a duration as the service's client library spells a bucket's bound: `10s` is `10.0`."""
+    return str(float(spec.seconds(duration)))
+
+
+def percent(fraction: str) -> str:
+    """Spell `0.975` as `97.5%`, as Prometheus' `humanizePercentage` does."""
+    return f"{float(fraction) * 100:g}%"

@@ -1,0 +1,1 @@
+"""The alerts and recording rules, one module a topic."""

@@ -1,0 +1,153 @@
+"""Bands around the service's own history: the same hour of yesterday, of last week and of the week before.
+
+The same hour of a day knows the daily peak, and last week knows the silent weekend and the Monday after it. Nothing is
+judged before there is a week of history.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from t2i_operator import spec
+from t2i_operator.builders.monitoring import metrics
+from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, either, scope
+from t2i_operator.builders.monitoring.rules.rule import Alert, Group, Recording, Topic
+
+SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual", "t2i:signal:high"
+DEVIATION, UPPER, LOWER = "t2i:signal:deviation", "t2i:signal:upper", "t2i:signal:lower"
+_WINDOW = "30m"
+# Each names the hour that ends half an hour after the moment it looks back to.
+_REFERENCES = {"1d": "23h30m", "1w": "6d23h30m", "2w": "13d23h30m"}
+# A quiet hour hardly varies; a band narrower than this share of the week's mean would alert on every request.
+_SHARE_OF_MEAN = "0.2"
+_LEAST_ERROR_DEVIATION = "0.01"
+_REQUESTS, _ERRORS, _COST, _NO_COST = 'signal="requests"', 'signal="errors"', 'signal="cost"', 'signal!="cost"'
+
+
+class Signal(NamedTuple):
+    """What is watched, and the words for it."""
+
+    name: str
+    expr: str
+    value: str
+    noun: str
+
+
+def groups(resource: spec.TextToImageService) -> Iterator[Group]:
+    """Yield the recording rules that learn, and the alerts that compare."""
+    alerts = resource.spec.monitoring.alerts
+    if alerts.anomalies.mode == "Disabled":
+        return
+    series, minimum = scope(resource), alerts.minimum_requests
+    requests, *others = _signals(series, minimum)
+    # Rules of a group are evaluated in turn, so the others need not count requests again.
+    first = Recording(record=SIGNAL, expr=requests.expr, labels={"signal": requests.name})
+    rest = Recording(record=SIGNAL, expr=either("signal", {each.name: each.expr for each in others}))
+    *_, cost = others
+    dearer = _exceeds(series, _COST, minimum)
+    above = (
+        _far_above(series, (requests, *others[:-1]), minimum),
+        _above(series, (cost,), dearer, "business"),
+    )
+    hour = Recording(record=HOUR, expr=f"avg_over_time({series.select(SIGNAL)}[1h])")
+    yield Group(name="anomalies-hours", interval="1h", rules=(hour,))
+    yield Group(
+        name="anomalies",
+        interval="2m",
+        rules=(first, rest, *_bands(series, alerts.anomalies.deviations), *above, _below(series)),
+    )
+
+
+def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
+    requests = series.increase(metrics.REQUESTS, SYNCHRONOUS, _WINDOW)
+    cost = f"sum by (currency) (increase({series.select(metrics.COST)}[{_WINDOW}]))"
+    buckets = f"sum by (le) (rate({series.select(f'{metrics.REQUEST_SECONDS}_bucket', SYNCHRONOUS)}[{_WINDOW}]))"
+    busy = _busy(series, minimum)
+    failing = f"{series.increase_or_zero(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} / on () ({busy})"
+    slowest = f"histogram_quantile(0.95, {buckets}) and on () {busy}"
+    return (
+        Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests"),
+        Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency"),
+        Signal("errors", failing, "{{ $value | humanizePercentage }}", "The error rate"),
+        Signal("cost", cost, '{{ $value | printf "%.2f" }} {{ $labels.currency }}', "Cost"),
+    )
+
+
+def _busy(series: Scope, minimum: int) -> str:
+    return f"{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
+
+
+def _bands(series: Scope, deviations: str) -> Iterator[Recording]:
+    """Learn means once, then make the band's ends of them; only of requests can there be too few."""
+    signal = series.select(SIGNAL)
+    means = {name: f"avg_over_time({signal}[1h] offset {offset})" for name, offset in _REFERENCES.items()}
+    last_week = series.select(USUAL, 'reference="1w"')
+    week_ago = f"and ignoring (reference) {last_week}"
+    high = f"max without (reference) ({series.select(USUAL)}) {week_ago}"
+    low = f"min without (reference) ({series.select(USUAL, _REQUESTS)}) {week_ago}"
+    margin = f"{deviations} * {series.select(DEVIATION)}"
+    yield Recording(record=USUAL, expr=either("reference", means))
+    yield Recording(record=HIGH, expr=high)
+    yield Recording(record=DEVIATION, expr=_deviation(series))
+    yield Recording(record=UPPER, expr=f"{series.select(HIGH)} + {margin}")
+    yield Recording(record=LOWER, expr=f"clamp_min(({low}) - {margin}, 0)")
+
+
+def _deviation(series: Scope) -> str:
+    """Take the widest: how those hours varied, a share of the week's mean, what chance does to so few requests."""
+    signal, high, errors = series.select(SIGNAL), series.select(HIGH), series.select(HIGH, _ERRORS)
+    candidates = [f"stddev_over_time({signal}[1h] offset {offset})" for offset in _REFERENCES.values()]
+    candidates += [
+        f"{_SHARE_OF_MEAN} * avg_over_time({series.select(HOUR)}[1w])",
+        f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)",
+        f"{errors} * 0 + {_LEAST_ERROR_DEVIATION}",
+    ]
+    widest = either("of", {str(number): expr for number, expr in enumerate(candidates)})
+    return f"max without (of) ({widest}) and {high}"
+
+
+def _far_above(series: Scope, signals: Sequence[Signal], minimum: int) -> Alert:
+    """Let one rule watch several signals; errors count from the fifth error on, not from the fifth request."""
+    failed = f"{series.increase(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} >= {minimum}"
+    few = f"{series.select(SIGNAL, _ERRORS)} unless on () {failed}"
+    return _above(series, signals, f"{_exceeds(series, _NO_COST, minimum)}\nunless\n({few})")
+
+
+def _exceeds(series: Scope, signals: str, minimum: int) -> str:
+    return f"{series.select(SIGNAL)} > {series.select(UPPER, signals)}\nand on ()\n{_busy(series, minimum)}"
+
+
+def _above(series: Scope, signals: Sequence[Signal], expr: str, topic: Topic = "overview") -> Alert:
+    noun, value = _by_signal(signals, "noun"), _by_signal(signals, "value")
+    return Alert(
+        alert="TextToImageAnomaly",
+        expr=expr,
+        for_="10m",
+        severity="warning",
+        summary=f"{noun} of {series.namespace}/{series.service}: far more than usual",
+        description=f"{noun} of the last {_WINDOW}: {value}, above anything usual at this hour of the day and the"
+        " week.",
+        topic=topic,
+        labels={"direction": "above", **({"signal": signals[0].name} if len(signals) == 1 else {})},
+    )
+
+
+def _by_signal(signals: Sequence[Signal], field: str) -> str:
+    """Choose the words by the alert's own label."""
+    *others, last = ((each.name, getattr(each, field)) for each in signals)
+    if not others:
+        return str(last[1])
+    chosen = "else ".join(f'if eq $labels.signal "{name}" }}}}{words}{{{{ ' for name, words in others)
+    return f"{{{{ {chosen}else }}}}{last[1]}{{{{ end }}}}"
+
+
+def _below(series: Scope) -> Alert:
+    return Alert(
+        alert="TextToImageAnomaly",
+        expr=f"{series.select(SIGNAL, _REQUESTS)} < {series.select(LOWER)}",
+        for_="10m",
+        severity="warning",
+        summary=f"Requests to {series.namespace}/{series.service}: far fewer than usual",
+        description=f'{{{{ $value | printf "%.0f" }}}} requests in the last {_WINDOW}, fewer than usual at this hour'
+        " of the day and the week: something may keep callers away.",
+        labels={"signal": "requests", "direction": "below"},
+    )

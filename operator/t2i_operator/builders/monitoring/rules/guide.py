@@ -1,0 +1,80 @@
+"""The three alerts of the observability guide, under its names and with its thresholds."""
+
+from t2i_operator import spec
+from t2i_operator.builders.monitoring import metrics
+from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, percent, scope
+from t2i_operator.builders.monitoring.rules.rule import Alert, Group
+from t2i_operator.spec.alerts import Alerts
+
+ENDED = 'status=~"success|error"'  # what was canceled or refused says nothing about the model
+
+
+def group(resource: spec.TextToImageService) -> Group:
+    """Return the three alerts."""
+    series, alerts = scope(resource), resource.spec.monitoring.alerts
+    return Group(
+        name="guide",
+        rules=(
+            _high_error_rate(series, alerts),
+            _high_latency(series, alerts),
+            _image_generation_failure(series, alerts),
+        ),
+    )
+
+
+def _ratio_above(above: str, all_: str, threshold: str, minimum: int) -> str:
+    """Judge from `minimum` requests on: a ratio of fewer is noise."""
+    return f"{above} / ({all_} >= {minimum}) > {threshold}"
+
+
+def _high_error_rate(series: Scope, alerts: Alerts) -> Alert:
+    limits = alerts.thresholds
+    return Alert(
+        alert="HighErrorRate",
+        expr=_ratio_above(
+            series.increase(metrics.REQUESTS, SERVER_ERROR, limits.window),
+            series.increase(metrics.REQUESTS, SYNCHRONOUS, limits.window),
+            limits.error_rate,
+            alerts.minimum_requests,
+        ),
+        for_=limits.for_,
+        severity="critical",
+        summary=f"Many requests to {series.namespace}/{series.service} fail",
+        description="{{ $value | humanizePercentage }} of the requests for images were answered 5xx over the last"
+        f" {limits.window}; more than {percent(limits.error_rate)} is too many.",
+    )
+
+
+def _high_latency(series: Scope, alerts: Alerts) -> Alert:
+    limits = alerts.thresholds
+    buckets = series.select(f"{metrics.REQUEST_SECONDS}_bucket", SYNCHRONOUS)
+    answered = series.increase(f"{metrics.REQUEST_SECONDS}_count", SYNCHRONOUS, limits.window)
+    return Alert(
+        alert="HighLatency",
+        expr=f"histogram_quantile(0.95, sum by (le) (rate({buckets}[{limits.window}])))"
+        f" > {float(spec.seconds(limits.latency_p95)):g}\nand\n{answered} >= {alerts.minimum_requests}",
+        for_=limits.for_,
+        severity="warning",
+        summary=f"{series.namespace}/{series.service} answers slowly",
+        description="The slowest 5 % of the requests for images took {{ $value | humanizeDuration }} or longer over the"
+        f" last {limits.window}; more than {limits.latency_p95} is too slow.",
+    )
+
+
+def _image_generation_failure(series: Scope, alerts: Alerts) -> Alert:
+    limits = alerts.thresholds
+    return Alert(
+        alert="ImageGenerationFailure",
+        expr=_ratio_above(
+            series.increase(metrics.GENERATIONS, 'status="error"', limits.window),
+            series.increase(metrics.GENERATIONS, ENDED, limits.window),
+            limits.generation_failure_rate,
+            alerts.minimum_requests,
+        ),
+        for_=limits.for_,
+        severity="critical",
+        summary=f"Many generations of {series.namespace}/{series.service} fail",
+        description="{{ $value | humanizePercentage }} of the generations failed over the last"
+        f" {limits.window}; more than {percent(limits.generation_failure_rate)} is too many.",
+        topic="models",
+    )

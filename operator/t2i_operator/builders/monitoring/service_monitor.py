@@ -1,0 +1,63 @@
+"""The ServiceMonitors: of the service, and of the Jaeger that turns its spans into metrics."""
+
+from collections.abc import Iterable
+
+from t2i_operator import naming, spec
+from t2i_operator.builders.metadata import metadata
+from t2i_operator.kinds import SERVICE_MONITOR, Object
+from t2i_operator.spec.monitoring import Relabeling
+
+# The Prometheus Operator names a target label `endpoint` before these steps run (promcfg.go); left there, it would
+# rename the metrics' own `endpoint`, which the guide's queries use, to `exported_endpoint`.
+_KEEP_OWN_ENDPOINT: Object = {"action": "labeldrop", "regex": "endpoint"}
+
+
+def service_monitor(resource: spec.TextToImageService) -> Object:
+    """Exemplars need no setting: Prometheus asks for OpenMetrics first."""
+    name, wanted = resource.metadata.name, resource.spec.monitoring.metrics
+    endpoint: Object = {
+        "port": naming.PORT_NAME,
+        "path": "/metrics",
+        "interval": wanted.interval,
+        "relabelings": [_KEEP_OWN_ENDPOINT, *_steps(wanted.relabelings)],
+    }
+    if wanted.metric_relabelings:
+        endpoint["metricRelabelings"] = _steps(wanted.metric_relabelings)
+    if wanted.scrape_timeout:
+        endpoint["scrapeTimeout"] = wanted.scrape_timeout
+    return _monitor(resource, naming.service_monitor(name), "service", [endpoint])
+
+
+def jaeger_monitor(resource: spec.TextToImageService) -> Object:
+    """Scrape the span metrics and the collector's own."""
+    interval = resource.spec.monitoring.metrics.interval
+    endpoints: list[Object] = [
+        {
+            "port": port,
+            "path": "/metrics",
+            "interval": interval,
+            "relabelings": [_KEEP_OWN_ENDPOINT],
+            "metricRelabelings": [{"action": "labeldrop", "regex": "otel_scope_.*|exported_(job|instance)"}],
+        }
+        for port in (naming.SPAN_METRICS_PORT, naming.COLLECTOR_METRICS_PORT)
+    ]
+    return _monitor(resource, naming.jaeger_monitor(resource.metadata.name), "jaeger-collector", endpoints)
+
+
+def _steps(relabelings: Iterable[Relabeling]) -> list[Object]:
+    """Spell the CRD's default out: `endpoints` is atomic, and what the API server adds inside would be drift."""
+    return [{"action": "replace", **spec.to_wire(step)} for step in relabelings]
+
+
+def _monitor(resource: spec.TextToImageService, name: str, component: str, endpoints: list[Object]) -> Object:
+    body = metadata(resource, name, component=component)
+    body["labels"] = {**resource.spec.monitoring.metrics.labels, **body["labels"]}
+    return {
+        "apiVersion": SERVICE_MONITOR.api_version,
+        "kind": SERVICE_MONITOR.name,
+        "metadata": body,
+        "spec": {
+            "selector": {"matchLabels": naming.selector_labels(resource.metadata.name, component)},
+            "endpoints": endpoints,
+        },
+    }

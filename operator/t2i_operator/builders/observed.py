@@ -1,0 +1,25 @@
+"""What the builders need to know of the cluster."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts that `reconcile` gathers, because a builder does no I/O.
+
+    `keys` and `credentials` are Secret data, base64 as on the wire; `credentials` is None unless `<name>-secrets` is
+    ours to compose. The checksums change when the pods must be rolled, `storage_checksum` Jaeger's, and say nothing
+    about the values. `replicas` is the live Deployment's number, 0 where there is none; `header_names` are the headers
+    that spans are sent with.
+    """
+
+    image: str
+    jaeger_image: str = ""
+    keys: Mapping[str, str]
+    keys_checksum: str = ""
+    credentials: Mapping[str, str] | None = None
+    credentials_checksum: str = ""
+    storage_checksum: str = ""
+    header_names: tuple[str, ...] = ()
+    replicas: int = 0

@@ -1,0 +1,122 @@
+"""The pods: one container under restricted Pod Security, with a root file system that nobody can write."""
+
+from t2i_operator import naming, spec, strategic
+from t2i_operator.builders.config_map import checksum as config_checksum
+from t2i_operator.builders.environment import (
+    API_KEYS_DIR,
+    CONFIG_DIR,
+    DRAIN_SECONDS,
+    SIGNING_KEYS_DIR,
+    environment,
+    grace_seconds,
+)
+from t2i_operator.builders.observed import Observed
+from t2i_operator.kinds import Object
+
+USER = 65532
+_MARGIN_SECONDS = 10
+
+
+def pod_template(resource: spec.TextToImageService, observed: Observed) -> Object:
+    """Return the template with `spec.podTemplate` merged over it, less changes to the labels that are selected by."""
+    name = resource.metadata.name
+    annotations = {naming.CONFIG_CHECKSUM_ANNOTATION: config_checksum(resource)}
+    if observed.keys_checksum:
+        annotations[naming.KEYS_CHECKSUM_ANNOTATION] = observed.keys_checksum
+    if observed.credentials_checksum:
+        annotations[naming.CREDENTIALS_CHECKSUM_ANNOTATION] = observed.credentials_checksum
+    built: Object = {
+        "metadata": {"labels": naming.labels(name), "annotations": annotations},
+        "spec": _pod_spec(resource, observed),
+    }
+    merged = strategic.merge(built, spec.to_wire(resource.spec.pod_template))
+    merged["metadata"]["labels"] = {**merged["metadata"].get("labels", {}), **naming.labels(name)}
+    return merged
+
+
+def _pod_spec(resource: spec.TextToImageService, observed: Observed) -> Object:
+    name = resource.metadata.name
+    return {
+        "serviceAccountName": naming.service_account(name),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": DRAIN_SECONDS + grace_seconds(resource) + _MARGIN_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            _spread(name, "kubernetes.io/hostname"),
+            _spread(name, "topology.kubernetes.io/zone"),
+        ],
+        "containers": [_container(resource, observed)],
+        "volumes": _volumes(resource),
+    }
+
+
+def _container(resource: spec.TextToImageService, observed: Observed) -> Object:
+    image = resource.spec.image or observed.image
+    return {
+        "name": naming.CONTAINER,
+        "image": image,
+        "imagePullPolicy": resource.spec.image_pull_policy,
+        "env": environment(resource, image, observed.header_names),
+        "ports": [{"name": naming.PORT_NAME, "containerPort": naming.CONTAINER_PORT, "protocol": "TCP"}],
+        "startupProbe": _probe("/health", period=1, failures=60),
+        "livenessProbe": _probe("/health", period=10, failures=3),
+        "readinessProbe": _probe("/ready", period=5, failures=2),
+        # No CPU limit: throttling a pod that draws or encodes slows every request in it.
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": volume["name"], "mountPath": path, **({"readOnly": True} if volume["name"] != "tmp" else {})}
+            for volume, path in zip(_volumes(resource), _mount_paths(resource), strict=True)
+        ],
+    }
+
+
+def _probe(path: str, *, period: int, failures: int) -> Object:
+    return {
+        "httpGet": {"path": path, "port": naming.PORT_NAME, "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }
+
+
+def _volumes(resource: spec.TextToImageService) -> list[Object]:
+    """Not optional: a pod without its API keys must not start, or it would let anybody in."""
+    name = resource.metadata.name
+    volumes: list[Object] = [
+        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+        {"name": "config", "configMap": {"name": naming.config(name)}},
+        {"name": "keys", "secret": {"secretName": naming.keys(name), "defaultMode": 0o440}},
+    ]
+    api_keys = resource.spec.access.api_keys_secret_ref
+    if api_keys:
+        volumes.append({"name": "api-keys", "secret": {"secretName": api_keys.name, "defaultMode": 0o440}})
+    return volumes
+
+
+def _mount_paths(resource: spec.TextToImageService) -> list[str]:
+    paths = ["/tmp", CONFIG_DIR, SIGNING_KEYS_DIR]  # noqa: S108 - the container's own emptyDir
+    return [*paths, API_KEYS_DIR] if resource.spec.access.api_keys_secret_ref else paths
+
+
+def _spread(name: str, topology_key: str) -> Object:
+    """Spread each revision by itself, so that a rollout does not count the pods it replaces."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": topology_key,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": naming.selector_labels(name)},
+        "matchLabelKeys": ["pod-template-hash"],
+    }

@@ -1,0 +1,195 @@
+"""The objects that belong to resources, each kept as a digest of a few hundred bytes and never as an object."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import msgspec
+
+from t2i_operator import drift, naming
+from t2i_operator.entry import Entry, entry
+from t2i_operator.kinds import DEPLOYMENT, Kind, Object
+from t2i_operator.naming import Key
+from t2i_operator.rollout import Rollout, rollout
+
+
+class Id(NamedTuple):
+    """Which object."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.name}"
+
+
+class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`)."""
+
+    uid: str
+    version: int
+    key: Key | None
+    owner: str
+    fingerprint: bytes
+    settled: tuple[bytes, bytes] | None = None
+    rollout: Rollout | None = None
+    entry: Entry | None = None
+    deleting: bool = False
+
+    def in_sync(self, expected: bytes) -> bool:
+        """Tell whether the object says what is wanted, as far as our own apply could make it."""
+        return self.fingerprint == expected or self.settled == (expected, self.fingerprint)
+
+
+class Children:
+    """The digests, by object and by resource."""
+
+    def __init__(self) -> None:
+        self._children: dict[Id, Child] = {}
+        self._of: defaultdict[Key, set[Id]] = defaultdict(set)
+        self._gone: dict[Id, int] = {}
+
+    @contextmanager
+    def awaiting(self, identity: Id) -> Iterator[None]:
+        """Remember deletions while a request about the object is under way: its answer may be the older news."""
+        self._gone.setdefault(identity, 0)
+        try:
+            yield
+        finally:
+            self._gone.pop(identity, None)
+
+    def get(self, identity: Id) -> Child | None:
+        """Return the digest of an object that carries our label."""
+        return self._children.get(identity)
+
+    def of(self, key: Key, owner: str) -> Iterator[tuple[Id, Child]]:
+        """List the objects whose owner is the resource with this uid."""
+        for identity in sorted(self._of.get(key, ())):
+            child = self._children[identity]
+            if child.owner == owner:
+                yield identity, child
+
+    def observe(self, kind: Kind, live: Object) -> set[Key]:
+        """Take note of an object as a watch or a read shows it; return the resources it concerns when it changed."""
+        identity = _identity(kind, live)
+        known = self._children.get(identity)
+        child = _digest(kind, live, known)
+        if self._newest(identity) >= child.version:
+            return set()
+        self._store(identity, child)
+        return _concerned(known, child)
+
+    def applied(self, kind: Kind, live: Object, expected: bytes) -> Child:
+        """Take note of what our own apply came back as; a watch may have brought what happened after it first."""
+        identity = _identity(kind, live)
+        known, child = self._children.get(identity), _digest(kind, live, None)
+        child = msgspec.structs.replace(child, settled=(expected, child.fingerprint))
+        if self._newest(identity) <= child.version:
+            self._store(identity, child)
+        elif known is not None and known.uid == child.uid:
+            self._store(identity, msgspec.structs.replace(known, settled=child.settled))
+        return child
+
+    def forget(self, kind: Kind, live: Object) -> set[Key]:
+        """Take note that an object went, or no longer carries our label."""
+        identity = _identity(kind, live)
+        version = int(live["metadata"]["resourceVersion"])
+        if self._newest(identity) > version:
+            return set()
+        self._note_gone(identity, version)
+        return self.drop(identity)
+
+    def drop(self, identity: Id) -> set[Key]:
+        """Forget an object; return the resources it concerned."""
+        known = self._children.pop(identity, None)
+        if known is None or known.key is None:
+            return set()
+        self._unlist(identity, known.key)
+        return {known.key}
+
+    def retain(self, kind: Kind, namespace: str | None, names: set[tuple[str, str]], version: int) -> set[Key]:
+        """Drop what a list of this version no longer shows; what was applied since then is newer than the list."""
+        gone = [
+            identity
+            for identity in self._children.keys() | self._gone.keys()
+            if identity.kind == kind
+            and namespace in (None, identity.namespace)
+            and (identity.namespace, identity.name) not in names
+            and self._newest(identity) <= version
+        ]
+        for identity in gone:
+            self._note_gone(identity, version)
+        return {key for identity in gone for key in self.drop(identity)}
+
+    def _newest(self, identity: Id) -> int:
+        """Return the version of the last news of an object; versions grow across the deletion of an object."""
+        known = self._children.get(identity)
+        return max(known.version if known is not None else 0, self._gone.get(identity, 0))
+
+    def _note_gone(self, identity: Id, version: int) -> None:
+        if identity in self._gone:
+            self._gone[identity] = version
+
+    def _store(self, identity: Id, child: Child) -> None:
+        known = self._children.get(identity)
+        if known is not None and known.key is not None and known.key != child.key:
+            self._unlist(identity, known.key)
+        self._children[identity] = child
+        if child.key is not None:
+            self._of[child.key].add(identity)
+
+    def _unlist(self, identity: Id, key: Key) -> None:
+        self._of[key].discard(identity)
+        if not self._of[key]:
+            del self._of[key]
+
+
+def _identity(kind: Kind, live: Object) -> Id:
+    return Id(kind, live["metadata"]["namespace"], live["metadata"]["name"])
+
+
+def _digest(kind: Kind, live: Object, known: Child | None) -> Child:
+    metadata = live["metadata"]
+    return Child(
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        key=_key(metadata),
+        owner=owner_uid(metadata),
+        fingerprint=drift.observed(live),
+        settled=known.settled if known is not None and known.uid == metadata["uid"] else None,
+        rollout=rollout(live) if kind == DEPLOYMENT else None,
+        entry=entry(kind, live),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def controller(metadata: Object) -> Object | None:
+    """Return the controller's ownerReference; an object has one at most."""
+    found: Object | None = next(
+        (owner for owner in metadata.get("ownerReferences", ()) if owner.get("controller")), None
+    )
+    return found
+
+
+def owner_uid(metadata: Object) -> str:
+    """Return whose the object is; our annotation speaks only where no controller does."""
+    owner = controller(metadata)
+    uid = owner["uid"] if owner else metadata.get("annotations", {}).get(naming.OWNER_UID_ANNOTATION, "")
+    return str(uid)
+
+
+def _key(metadata: Object) -> Key | None:
+    owner = controller(metadata)
+    if owner is not None and owner.get("kind") == naming.RESOURCE_KIND:
+        return Key(metadata["namespace"], owner["name"])
+    instance = metadata.get("labels", {}).get(naming.INSTANCE_LABEL)
+    return Key(metadata["namespace"], instance) if instance else None
+
+
+def _concerned(known: Child | None, child: Child) -> set[Key]:
+    """Return nobody for an event that changes nothing we look at, such as a status that is not read."""
+    if known is not None and msgspec.structs.replace(known, version=child.version) == child:
+        return set()
+    return {key for key in (known.key if known else None, child.key) if key is not None}

@@ -1,0 +1,162 @@
+"""The truth table: from an outcome to conditions, each with a reason and a sentence that tells what to do."""
+
+from typing import NamedTuple
+
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, Fault
+from t2i_operator.monitored import monitored
+from t2i_operator.outcome import Outcome
+from t2i_operator.rollout import Rollout
+
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+
+
+class Condition(NamedTuple):
+    """One condition, without the times that the status adds."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the status is True; Unknown does not hold."""
+        return self.status == TRUE
+
+
+def conditions(outcome: Outcome) -> list[Condition]:
+    """Return every condition of the resource, in the order in which a person reads them."""
+    rollout = outcome.rollout or Rollout()
+    present = outcome.rollout is not None
+    accepted = _accepted(outcome)
+    credentials = _credentials(outcome)
+    available = _available(rollout, present)
+    progressing = _progressing(outcome, rollout, present)
+    ready = _ready(outcome.rollout, accepted, credentials, progressing, available)
+    monitoring = [Condition(name, *found) for name, found in monitored(outcome).items()]
+    stalled = _stalled(outcome, rollout, accepted)
+    return [
+        ready,
+        accepted,
+        credentials,
+        available,
+        progressing,
+        _reconciling(outcome, ready, credentials, stalled),
+        stalled,
+        _route(outcome),
+        *monitoring,
+        _monitored(monitoring),
+    ]
+
+
+def _accepted(outcome: Outcome) -> Condition:
+    if outcome.invalid:
+        return Condition("Accepted", FALSE, "InvalidSpec", outcome.invalid)
+    if conflicts := outcome.of(CONFLICT):
+        return Condition("Accepted", FALSE, CONFLICT, _joined(conflicts))
+    return Condition("Accepted", TRUE, "Accepted", "the spec is valid")
+
+
+def _credentials(outcome: Outcome) -> Condition:
+    if outcome.credentials:
+        return Condition("CredentialsReady", FALSE, *outcome.credentials)
+    if outcome.resource is None:
+        return Condition("CredentialsReady", UNKNOWN, "InvalidSpec", "the spec cannot be read")
+    return Condition("CredentialsReady", TRUE, "CredentialsReady", "all keys that are needed are there")
+
+
+def _available(rollout: Rollout, present: bool) -> Condition:
+    if present and rollout.minimum_available:
+        return Condition("Available", TRUE, "MinimumReplicasAvailable", f"{rollout.ready} pods serve")
+    message = f"{rollout.available} of {rollout.wanted} pods serve" if present else "there is no Deployment"
+    return Condition("Available", FALSE, "MinimumReplicasUnavailable", message)
+
+
+def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition:
+    if failures := outcome.of(APPLY_FAILED, DELETE_FAILED):
+        return Condition("Progressing", FALSE, failures[0].reason, f"{_joined(failures)}; it is tried again")
+    if outcome.failure:
+        return Condition("Progressing", FALSE, APPLY_FAILED, f"{outcome.failure}; it is tried again")
+    if present and rollout.complete:
+        return Condition("Progressing", TRUE, "RolloutComplete", "all pods are of the newest template and ready")
+    if not present and (outcome.invalid or outcome.of(CONFLICT)):
+        return Condition("Progressing", FALSE, "NotAccepted", "nothing is rolled out until the resource is accepted")
+    stuck = _stuck(outcome, rollout)
+    if stuck is not None:
+        return Condition("Progressing", FALSE, *stuck)
+    return Condition("Progressing", TRUE, "RollingOut", outcome.waiting or _numbers(rollout))
+
+
+def _joined(faults: list[Fault]) -> str:
+    return "; ".join(fault.message for fault in faults)
+
+
+def _stuck(outcome: Outcome, rollout: Rollout) -> tuple[str, str] | None:
+    """Say what holds a rollout up, nearest to its cause first."""
+    if outcome.trouble is not None:
+        return outcome.trouble.reason, outcome.trouble.message
+    if rollout.replica_failure:
+        return "ReplicaFailure", rollout.replica_failure
+    if rollout.deadline_exceeded:
+        return "ProgressDeadlineExceeded", rollout.deadline_exceeded
+    return None
+
+
+def _numbers(rollout: Rollout) -> str:
+    return f"{rollout.updated} of {rollout.wanted} pods are of the newest template, {rollout.available} pods serve"
+
+
+def _ready(rollout: Rollout | None, *parts: Condition) -> Condition:
+    """Repeat the first part that does not hold: a stuck rollout comes before the missing pods that it causes."""
+    first = next((part for part in parts if not part.holds), None)
+    if first is not None:
+        return Condition("Ready", FALSE, first.reason, first.message)
+    if rollout is None or not rollout.complete:
+        return Condition("Ready", FALSE, "RollingOut", _numbers(rollout or Rollout()))
+    return Condition("Ready", TRUE, "Ready", f"{rollout.available} of {rollout.wanted} pods are ready")
+
+
+def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Condition:
+    """Tell of what only a person can end; a missing Secret or image may still come by itself."""
+    if not accepted.holds:
+        return Condition("Stalled", TRUE, accepted.reason, accepted.message)
+    if contested := outcome.of(CONTESTED):
+        return Condition("Stalled", TRUE, CONTESTED, _joined(contested))
+    if outcome.rollout is not None and not rollout.complete and rollout.deadline_exceeded:
+        return Condition("Stalled", TRUE, "ProgressDeadlineExceeded", rollout.deadline_exceeded)
+    return Condition("Stalled", FALSE, "NotStalled", "nothing waits for a person")
+
+
+def _reconciling(outcome: Outcome, ready: Condition, credentials: Condition, stalled: Condition) -> Condition:
+    if outcome.resource is not None and outcome.resource.spec.paused:
+        return Condition("Reconciling", FALSE, "Paused", "spec.paused is true: objects are left as they are")
+    if stalled.holds:
+        return Condition("Reconciling", FALSE, stalled.reason, "nothing more is tried of it until that is resolved")
+    if under_way := _under_way(outcome):
+        return Condition("Reconciling", TRUE, *under_way)
+    if outcome.credentials and outcome.settled and outcome.rollout is not None and outcome.rollout.complete:
+        # Nothing is under way: who waits for the end of it, as Argo CD does, would wait for ever.
+        return Condition("Reconciling", FALSE, credentials.reason, credentials.message)
+    if ready.holds and not outcome.failure:
+        return Condition("Reconciling", FALSE, "Settled", "everything is as the spec wants it")
+    return Condition("Reconciling", TRUE, ready.reason, ready.message)
+
+
+def _under_way(outcome: Outcome) -> tuple[str, str] | None:
+    """Say what goes on by itself though the pods are all there."""
+    if outcome.kept:
+        return "SwitchingRoute", f"{', '.join(map(str, outcome.kept))} is kept until RouteReady is True"
+    return ("Waiting", outcome.waiting) if outcome.waiting else None
+
+
+def _route(outcome: Outcome) -> Condition:
+    if outcome.route is None:
+        return Condition("RouteReady", UNKNOWN, "InvalidSpec", "the spec cannot be read")
+    return Condition("RouteReady", *outcome.route)
+
+
+def _monitored(monitoring: list[Condition]) -> Condition:
+    first = next((condition for condition in monitoring if not condition.holds), None)
+    if first is None:
+        return Condition("Monitored", TRUE, "Monitored", "all that is enabled is in place")
+    return Condition("Monitored", first.status, first.reason, f"{first.type}: {first.message}")

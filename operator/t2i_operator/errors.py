@@ -1,0 +1,61 @@
+"""What the API server refused, and whether it is worth asking again."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+# How the API server begins to tell who else refused, which may be with any status.
+_POLICIES = ("admission webhook ", "ValidatingAdmissionPolicy ")
+# How etcd and the way to it call an object that will never fit, with 500.
+_TOO_LARGE = ("request is too large", "larger than max")
+# Not there, in time, yet or any more: namespace and kind come and go, tokens and versions grow old.
+_PASSING = frozenset({0, 401, 404, 408, 409, 410, 429})
+_NO_HEADERS: Mapping[str, str] = {}
+# A Retry-After of more would have a resource wait for a server that has long been well again.
+_MOST_PATIENCE_SECONDS = 30.0
+
+
+class ApiError(Exception):
+    """What the API server refused, in its own words; `status` 0: it did not answer."""
+
+    def __init__(self, status: int, reason: str, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.message, self.retry_after = status, reason, message, retry_after
+
+    @property
+    def refuses_content(self) -> bool:
+        """Tell whether what was sent is wrong in itself, and not merely unwanted by a policy of the cluster's.
+
+        Server-side apply answers a value of a wrong type with 500.
+        """
+        if any(words in self.message for words in _POLICIES):
+            return False
+        return self.status in (400, 422) or "failed to create typed patch object" in self.message
+
+    @property
+    def transient(self) -> bool:
+        """Tell whether the same request may well succeed soon, without a person's doing."""
+        final = self.refuses_content or any(words in self.message for words in (*_POLICIES, *_TOO_LARGE))
+        return not final and (self.status in _PASSING or self.status >= 500)
+
+
+class NotLeadingError(ApiError):
+    """A write was asked for after the renew deadline of the lease."""
+
+
+def refused(status: int, content: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> ApiError:
+    """Read an answer that is a refusal."""
+    wait = headers.get("Retry-After", "")
+    patience = min(float(wait), _MOST_PATIENCE_SECONDS) if wait.isdecimal() else 0.0
+    try:
+        body = msgspec.json.decode(content)
+        reason, message = body.get("reason") or "Unknown", body.get("message") or f"HTTP {status}"
+    except (msgspec.DecodeError, AttributeError):
+        reason, message = "Unknown", content[:200].decode(errors="replace") or f"HTTP {status}"
+    return ApiError(status, reason, message, retry_after=patience)
+
+
+def unreachable(method: str, path: str, error: BaseException) -> ApiError:
+    """Say that there was no answer, or none that can be read."""
+    what = "no answer in time" if isinstance(error, TimeoutError) else str(error) or repr(error)
+    return ApiError(0, "Unreachable", f"{method} {path}: {what}")

@@ -1,0 +1,45 @@
+"""What keeps a single object from its place, and which condition has to say so."""
+
+from typing import NamedTuple
+
+from t2i_operator import naming
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError
+from t2i_operator.kinds import (
+    ALERTMANAGER_CONFIG,
+    GRAFANA_DASHBOARD,
+    OPENTELEMETRY_COLLECTOR,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+)
+
+CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED = "Conflict", "Contested", "ApplyFailed", "DeleteFailed"
+READY = "Ready"
+_MONITORING = {
+    SERVICE_MONITOR: "MetricsReady",
+    PROMETHEUS_RULE: "AlertsReady",
+    ALERTMANAGER_CONFIG: "AlertsReady",
+    GRAFANA_DASHBOARD: "DashboardsReady",
+    OPENTELEMETRY_COLLECTOR: "TracingReady",
+}
+
+
+class Fault(NamedTuple):
+    """The object, the condition it counts for, and what is the matter; `error` is what the API server answered."""
+
+    identity: Id
+    condition: str
+    reason: str
+    message: str
+    error: ApiError | None = None
+
+
+def condition_of(identity: Id, name: str) -> str:
+    """Return the condition that an object of the resource of this name counts for; monitoring never lowers Ready."""
+    if identity.kind in _MONITORING:
+        return _MONITORING[identity.kind]
+    if identity.name.startswith(naming.dashboard(name, "")):
+        return "DashboardsReady"
+    if identity.name == naming.jaeger(name) or identity.name.startswith(f"{naming.jaeger(name)}-"):
+        return "TracingReady"
+    return READY

@@ -1,0 +1,55 @@
+"""Looks at what lives of a resource, whatever came of an attempt to change it."""
+
+from t2i_operator import naming, spec
+from t2i_operator.cache import Cache
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.entry import Route
+from t2i_operator.kinds import DEPLOYMENT
+from t2i_operator.naming import Key
+from t2i_operator.outcome import Outcome
+from t2i_operator.rollout import Rollout
+from t2i_operator.routing import Routing
+from t2i_operator.selection import Selection, unseen
+
+
+class Judgement:
+    """Fills in what an outcome says of live objects."""
+
+    def __init__(self, cluster: Cluster, cache: Cache) -> None:
+        self._cache = cache
+        self._routing = Routing(cluster, cache.children)
+        self.selection = Selection(cluster)
+
+    async def judge(self, key: Key, uid: str, outcome: Outcome) -> list[Exception]:
+        """Return what kept us from looking; what was not seen is Unknown then."""
+        errors: list[Exception] = []
+        outcome.rollout = self.rollout(key, uid)
+        outcome.jaeger = self.rollout(key, uid, naming.jaeger(key.name))
+        outcome.trouble = self._cache.pods.newest_trouble(key)
+        outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
+        resource = outcome.resource
+        if resource is None:
+            return errors
+        try:
+            outcome.route = outcome.route or await self.route(resource, outcome)
+        except ApiError as error:
+            outcome.route = Route("Unknown", "NotVisible", error.message)
+            errors.append(error)
+        try:
+            outcome.selected = await self.selection.judge(resource, outcome.absent)
+        except ApiError as error:
+            outcome.selected = unseen(resource, outcome.absent, error)
+            errors.append(error)
+        return errors
+
+    async def route(self, resource: spec.TextToImageService, outcome: Outcome) -> Route:
+        """Hold a way in back while its certificate is missing; who issues certificates may still be about to."""
+        route, lack = await self._routing.route(resource, outcome.absent), outcome.lacks.get("RouteReady")
+        return Route("Unknown", *lack) if lack and route.works else route
+
+    def rollout(self, key: Key, uid: str, name: str | None = None) -> Rollout | None:
+        """Return what a Deployment of the resource's says, the service's unless a name is given."""
+        name = name or naming.deployment(key.name)
+        deployment = self._cache.children.get(Id(DEPLOYMENT, key.namespace, name))
+        return deployment.rollout if deployment is not None and deployment.owner == uid else None

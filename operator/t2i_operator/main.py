@@ -1,0 +1,49 @@
+"""The command `t2i-operator`."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from t2i_operator import logs, preview
+from t2i_operator.cluster import ApiError
+from t2i_operator.connection import NoClusterError, connect
+from t2i_operator.leader import LeadershipLostError
+from t2i_operator.process import Operator
+from t2i_operator.settings import Settings, read
+from t2i_operator.spec import InvalidSpec
+from t2i_operator.strategic import InvalidPatchError
+
+_TROUBLE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until told to stop; an exit status other than 0 says that something failed and a restart is wanted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in preview.COMMANDS:
+        sys.exit(_show(arguments))
+    settings = read(arguments)
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(run(settings))
+    except (NoClusterError, LeadershipLostError) as error:
+        sys.exit(f"t2i-operator: {error}")
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator in this event loop."""
+    connection = await connect(settings.identity)
+    async with connection.session() as session:
+        await Operator(settings, connection, session).run()
+
+
+def _show(arguments: Sequence[str]) -> int:
+    try:
+        return asyncio.run(preview.run(arguments))
+    except (preview.PreviewError, NoClusterError, InvalidSpec, InvalidPatchError) as error:
+        sys.stderr.write(f"t2i-operator: {error}\n")
+    except ApiError as error:
+        sys.stderr.write(f"t2i-operator: {error.message}\n")
+    except BrokenPipeError:  # `| head` has seen enough; the interpreter would complain when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _TROUBLE

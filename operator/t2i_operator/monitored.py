@@ -1,0 +1,118 @@
+"""Whether what observes the service is in place: a part of the truth table, one row for each block of the spec."""
+
+from t2i_operator import naming, spec
+from t2i_operator.absences import Absence
+from t2i_operator.children import Id
+from t2i_operator.kinds import (
+    ALERTMANAGER_CONFIG,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    GRAFANA_DASHBOARD,
+    OPENTELEMETRY_COLLECTOR,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    Kind,
+)
+from t2i_operator.outcome import Outcome, Verdict
+from t2i_operator.spec.tracing import Tracing
+
+_PRODUCTS = {
+    SERVICE_MONITOR: ("PrometheusOperatorMissing", "the Prometheus Operator"),
+    PROMETHEUS_RULE: ("PrometheusOperatorMissing", "the Prometheus Operator"),
+    ALERTMANAGER_CONFIG: ("PrometheusOperatorMissing", "the Prometheus Operator's AlertmanagerConfig"),
+    GRAFANA_DASHBOARD: ("GrafanaOperatorMissing", "the Grafana operator, or set dashboards.format: ConfigMap"),
+    OPENTELEMETRY_COLLECTOR: (
+        "OpenTelemetryOperatorMissing",
+        "the OpenTelemetry operator, or set tracing.jaeger.format: Deployment",
+    ),
+}
+
+
+def monitored(outcome: Outcome) -> dict[str, Verdict]:
+    """Return what is found for each block of `spec.monitoring`, by the condition's name."""
+    resource = outcome.resource
+    if resource is None:
+        names = ("MetricsReady", "AlertsReady", "DashboardsReady", "TracingReady")
+        return dict.fromkeys(names, Verdict("Unknown", "InvalidSpec", "the spec cannot be read"))
+    found = {
+        "MetricsReady": _metrics(outcome, resource),
+        "AlertsReady": _alerts(outcome, resource),
+        "DashboardsReady": _dashboards(outcome, resource),
+        "TracingReady": _tracing(outcome, resource),
+    }
+    # What went wrong with an object, or is missing, says more than what is there, and each condition has room for one.
+    missing = {name: Verdict("False", *problem) for name, problem in outcome.lacks.items()}
+    faults = {fault.condition: Verdict("False", fault.reason, fault.message) for fault in reversed(outcome.faults)}
+    return {name: faults.get(name) or missing.get(name) or verdict for name, verdict in found.items()}
+
+
+def _metrics(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    if resource.spec.monitoring.metrics.mode == "Disabled":
+        return _disabled("metrics")
+    return _kept(outcome, resource, SERVICE_MONITOR, naming.service_monitor(resource.metadata.name))
+
+
+def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    if resource.spec.monitoring.alerts.mode == "Disabled":
+        return _disabled("alerts")
+    found = _kept(outcome, resource, PROMETHEUS_RULE, naming.prometheus_rule(resource.metadata.name))
+    if found.status != "True" or not resource.spec.monitoring.alerts.receivers:
+        return found
+    told = _kept(outcome, resource, ALERTMANAGER_CONFIG, naming.alertmanager_config(resource.metadata.name))
+    return found if told.status == "True" else told
+
+
+def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    wanted = resource.spec.monitoring.dashboards
+    if wanted.mode == "Disabled":
+        return _disabled("dashboards")
+    kind = GRAFANA_DASHBOARD if wanted.format == "GrafanaDashboard" else CONFIG_MAP
+    return _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
+
+
+def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    wanted = resource.spec.monitoring.tracing
+    if wanted.mode == "Disabled":
+        return _disabled("tracing")
+    if wanted.mode == "External":
+        return _external(wanted)
+    name = naming.jaeger(resource.metadata.name)
+    if wanted.jaeger.format == "OpenTelemetryCollector":
+        return _kept(outcome, resource, OPENTELEMETRY_COLLECTOR, name)
+    found = _kept(outcome, resource, DEPLOYMENT, name)
+    if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
+        return Verdict("False", "JaegerNotReady", f"Deployment {name} has no ready pod; its pods' events say why")
+    return found
+
+
+def _external(wanted: Tracing) -> Verdict:
+    """Say what the service cannot do yet, rather than leave it out in silence."""
+    where = "spec.monitoring.tracing"
+    if wanted.protocol != "grpc":
+        return Verdict(
+            "False", "NotSupportedYet", f"{where}.protocol {wanted.protocol} is ignored, grpc is sent; give grpc"
+        )
+    if wanted.tls is not None:
+        sentence = f"{where}.tls is ignored: the public authorities are trusted and no certificate is shown; remove it"
+        return Verdict("False", "NotSupportedYet", sentence)
+    return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
+
+
+def _disabled(block: str) -> Verdict:
+    return Verdict("True", "Disabled", f"spec.monitoring.{block}.mode is Disabled")
+
+
+def _kept(outcome: Outcome, resource: spec.TextToImageService, kind: Kind, name: str) -> Verdict:
+    absence = outcome.absent.get(kind)
+    if absence is Absence.FORBIDDEN:
+        return Verdict("Unknown", "NotVisible", f"the operator has no right to look at {kind.plural}")
+    if absence is Absence.MISSING:
+        reason, product = _PRODUCTS[kind]
+        return Verdict("False", reason, f"the cluster knows no {kind.name}: install {product}")
+    identity = Id(kind, resource.metadata.namespace, name)
+    if identity not in outcome.objects:
+        return Verdict("Unknown", "Pending", f"{identity} is not applied yet")
+    selected = outcome.selected.get(kind)
+    if selected is not None:
+        return selected._replace(message=f"{identity}: {selected.message}")
+    return Verdict("True", "InPlace", f"{identity} is in place")

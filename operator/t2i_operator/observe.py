@@ -1,0 +1,86 @@
+"""Reads what the builders need to know; made once here is what is random, because a builder is not."""
+
+from t2i_operator import credentials, naming, references, signing, spec
+from t2i_operator.builders import Observed
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, SECRET, Object
+from t2i_operator.rollout import Rollout
+from t2i_operator.secret_watch import Versions
+
+
+class Observer:
+    """Reads Secrets, and keeps nothing of them."""
+
+    def __init__(self, cluster: Cluster, *, image: str, jaeger_image: str) -> None:
+        self._cluster, self._image, self._jaeger_image = cluster, image, jaeger_image
+
+    async def secrets(self, namespace: str, versions: Versions) -> credentials.Secrets:
+        """Read the data of the Secrets and ConfigMaps that are there."""
+        return {
+            source: await self._data(namespace, source) if version else None for source, version in versions.items()
+        }
+
+    async def _data(self, namespace: str, source: str) -> dict[str, str] | None:
+        kind, name = references.read_source(source)
+        return credentials.data(await self._cluster.get(kind, namespace, name))
+
+    async def observe(
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, rollout: Rollout | None
+    ) -> Observed:
+        """Gather the facts; while credentials are incomplete, pods keep what is missing: its old checksum and value.
+
+        A Secret that is deleted by mistake, or made anew by a controller, must not take running pods down with it.
+        """
+        keys = signing.complete(credentials.data(await self._read_keys(resource)) or {})
+        signing_key = signing.primary_key(keys) or b""
+        composed, running = credentials.composed(resource, secrets), ""
+        if credentials.problem(resource, secrets) is not None:
+            running = await self._running_checksum(resource, naming.deployment(resource.metadata.name))
+            composed = None if composed is None else {**await self._composed_before(resource), **composed}
+        return Observed(
+            image=self._image,
+            jaeger_image=self._jaeger_image,
+            keys=keys,
+            keys_checksum=signing.checksum(keys),
+            credentials=composed,
+            credentials_checksum=credentials.checksum(resource, secrets, signing_key, running),
+            storage_checksum=await self._storage_checksum(resource, secrets, signing_key),
+            header_names=credentials.header_names(resource, secrets),
+            replicas=rollout.wanted if rollout else 0,
+        )
+
+    async def _storage_checksum(
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes
+    ) -> str:
+        """Keep what Jaeger's pod has while some of it is missing: another one could not start without."""
+        values = references.storage_values(resource, secrets)
+        if values is not None:
+            return credentials.digest(values, signing_key)
+        name = naming.jaeger(resource.metadata.name)
+        if resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name:
+            return await self._collector_checksum(resource, name)
+        return await self._running_checksum(resource, name)
+
+    async def _collector_checksum(self, resource: spec.TextToImageService, name: str) -> str:
+        try:
+            live = await self._cluster.get(OPENTELEMETRY_COLLECTOR, resource.metadata.namespace, name)
+        except ApiError as error:
+            if error.transient:
+                raise
+            return ""  # no right to what is not made either, then
+        annotations = live["spec"].get("podAnnotations", {}) if live else {}
+        return str(annotations.get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))
+
+    async def _read_keys(self, resource: spec.TextToImageService) -> Object | None:
+        metadata = resource.metadata
+        return await self._cluster.get(SECRET, metadata.namespace, naming.keys(metadata.name))
+
+    async def _running_checksum(self, resource: spec.TextToImageService, name: str) -> str:
+        live = await self._cluster.get(DEPLOYMENT, resource.metadata.namespace, name)
+        template = live["spec"]["template"]["metadata"] if live else {}
+        return str(template.get("annotations", {}).get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))
+
+    async def _composed_before(self, resource: spec.TextToImageService) -> dict[str, str]:
+        metadata = resource.metadata
+        live = await self._cluster.get(SECRET, metadata.namespace, naming.credentials(metadata.name))
+        return credentials.data(live) or {}

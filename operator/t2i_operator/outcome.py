@@ -1,0 +1,74 @@
+"""What a reconciliation found and did: all that the status, the events and the metrics are made from."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from t2i_operator import spec
+from t2i_operator.absences import Absence
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError
+from t2i_operator.credentials import Problem
+from t2i_operator.entry import Route
+from t2i_operator.faults import CONTESTED, READY, Fault, condition_of
+from t2i_operator.kinds import Kind
+from t2i_operator.pods import Trouble
+from t2i_operator.rollout import Rollout
+
+
+class Verdict(NamedTuple):
+    """The status, reason and message of what is to be said of one object."""
+
+    status: str
+    reason: str
+    message: str
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """Filled while reconciling. Sentences are for people; each names its object."""
+
+    generation: int
+    resource: spec.TextToImageService | None = None
+    invalid: str = ""
+    absent: dict[Kind, Absence] = msgspec.field(default_factory=dict)
+    waiting: str = ""
+    credentials: Problem | None = None
+    lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
+    failure: str = ""
+    faults: list[Fault] = msgspec.field(default_factory=list)
+    rollout: Rollout | None = None
+    jaeger: Rollout | None = None
+    selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
+    trouble: Trouble | None = None
+    route: Route | None = None
+    kept: list[Id] = msgspec.field(default_factory=list)
+    objects: list[Id] = msgspec.field(default_factory=list)
+    created: list[Id] = msgspec.field(default_factory=list)
+    updated: list[Id] = msgspec.field(default_factory=list)
+    repaired: list[str] = msgspec.field(default_factory=list)
+    deleted: list[Id] = msgspec.field(default_factory=list)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that is wanted is in place, so that the next look may be a short one."""
+        return self.placed and not self.faults and not self.kept
+
+    @property
+    def placed(self) -> bool:
+        """Whether every object is there but for what others fight over, so that what is not wanted may go."""
+        failed = any(fault.reason != CONTESTED for fault in self.faults)
+        return not (self.invalid or failed or self.waiting or self.failure)
+
+    def fault(self, identity: Id, reason: str, message: str, error: ApiError | None = None) -> None:
+        """Take note of what keeps an object from its place."""
+        name = self.resource.metadata.name if self.resource is not None else ""
+        self.faults.append(Fault(identity, condition_of(identity, name), reason, message, error))
+
+    def failed(self, identity: Id, reason: str, error: ApiError) -> None:
+        """Take note of what the API server refused; the error itself is for the log and for trying again."""
+        error.message = f"{identity}: {error.message}"
+        self.fault(identity, reason, error.message, error)
+
+    def of(self, *reasons: str, condition: str = READY) -> list[Fault]:
+        """Return the faults of these reasons that a condition has to speak of."""
+        return [each for each in self.faults if each.reason in reasons and each.condition == condition]

@@ -1,0 +1,78 @@
+"""Puts a resource's objects into place one after the other; what keeps one from its place does not keep the others."""
+
+from collections.abc import Container
+
+from t2i_operator import naming, spec, strategic
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, condition_of
+from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Object
+from t2i_operator.objects import Objects, identify
+from t2i_operator.outcome import Outcome
+from t2i_operator.targets import target
+
+# No answer, too many requests, or nobody there: the next object would fare alike.
+_SERVERS_OWN = (0, 429, 503)
+_MOUNTED = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, VOLUME_CLAIM)
+
+
+class Placement:
+    """Goes through all objects in their order, which is that in which pods need them."""
+
+    def __init__(self, cluster: Cluster, objects: Objects) -> None:
+        self._cluster, self._objects = cluster, objects
+
+    async def place(
+        self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome, before: Container[Id]
+    ) -> dict[Id, bytes]:
+        """Return the fingerprint of each object that is in place; of the others, `outcome.faults` tells.
+
+        Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
+        """
+        await self._check_template(resource, wanted)
+        expected = {}
+        for desired in wanted:
+            identity = identify(desired)
+            if identity.kind == DEPLOYMENT and _lacks_ground(identity, resource, outcome):
+                continue
+            acts_on = target(identity, resource.metadata.name)
+            if acts_on is not None and not self._objects.owns(acts_on, resource):
+                if not outcome.faults:  # it went this moment: nothing may be pruned on that account
+                    outcome.waiting = f"{identity} waits for {acts_on}"
+                continue
+            outcome.objects.append(identity)
+            try:
+                expected[identity] = await self._objects.place(desired, resource, outcome, again=identity in before)
+            except NotLeadingError:
+                raise
+            except ApiError as error:
+                outcome.failed(identity, APPLY_FAILED, error)
+                if error.status in _SERVERS_OWN:
+                    break
+        return expected
+
+    async def _check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> None:
+        """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
+
+        Under a name that is nobody's, so that what is refused is the template and not what somebody else did to the
+        live object; of anything but the content the apply itself will tell.
+        """
+        deployment = next(desired for desired in wanted if desired["kind"] == DEPLOYMENT.name)
+        if not spec.to_wire(resource.spec.pod_template) or self._objects.in_sync(deployment):
+            return
+        name = naming.trial(resource.metadata.name)
+        trial = {**deployment, "metadata": {**deployment["metadata"], "name": name}}
+        try:
+            await self._cluster.apply(DEPLOYMENT, trial, dry_run=True)
+        except ApiError as error:
+            if error.refuses_content:
+                message = error.message.replace(name, deployment["metadata"]["name"])
+                raise strategic.InvalidPatchError(f"spec.podTemplate: {message}") from error
+            if error.status in _SERVERS_OWN:
+                raise
+
+
+def _lacks_ground(deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+    """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
+    condition = condition_of(deployment, resource.metadata.name)
+    return any(fault.identity.kind in _MOUNTED for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition))

@@ -1,0 +1,123 @@
+"""Why a pod does not run, in the pod's own words: what a Deployment's status leaves out.
+
+Messages are made so that they stay the same while the trouble does; the kubelet's own count back-offs and would have
+the status written at every retry.
+"""
+
+import msgspec
+
+from t2i_operator import naming
+from t2i_operator.kinds import Object
+from t2i_operator.naming import Key
+
+# Waiting for these is how every pod begins.
+_ORDINARY = frozenset({"", "ContainerCreating", "PodInitializing"})
+_IMAGE = {"ErrImagePull": "ImagePullBackOff", "ImageInspectError": "ImagePullBackOff"}
+
+
+class Trouble(msgspec.Struct, frozen=True, gc=False, order=True):
+    """The reason for machines and the sentence for people; `since` orders pods by age."""
+
+    since: str
+    reason: str
+    message: str
+
+
+class Pods:
+    """The troubled pods of each resource; of healthy ones nothing is kept."""
+
+    def __init__(self) -> None:
+        self._troubles: dict[Key, dict[str, Trouble]] = {}
+
+    def newest_trouble(self, key: Key) -> Trouble | None:
+        """Return the youngest pod's trouble: in a rollout, the new template's."""
+        return max(self._troubles.get(key, {}).values(), default=None)
+
+    def observe(self, pod: Object) -> Key | None:
+        """Take note of a pod; return its resource when that changes what is to be said."""
+        return self._set(pod, None if pod["metadata"].get("deletionTimestamp") else trouble(pod))
+
+    def forget(self, pod: Object) -> Key | None:
+        """Take note that a pod went."""
+        return self._set(pod, None)
+
+    def retain(self, namespace: str | None, names: set[tuple[str, str]]) -> set[Key]:
+        """Drop what a new list no longer shows: pods that went while the watch was down."""
+        changed = set()
+        for key, troubles in list(self._troubles.items()):
+            gone = [name for name in troubles if (key.namespace, name) not in names]
+            if gone and namespace in (None, key.namespace):
+                changed.add(key)
+                for name in gone:
+                    self._drop(key, name)
+        return changed
+
+    def _set(self, pod: Object, found: Trouble | None) -> Key | None:
+        metadata = pod["metadata"]
+        labels = metadata.get("labels", {})
+        instance = labels.get(naming.INSTANCE_LABEL)
+        if not instance or labels.get(naming.COMPONENT_LABEL) != naming.SERVICE_COMPONENT:
+            return None
+        key, name = Key(metadata["namespace"], instance), metadata["name"]
+        if self._troubles.get(key, {}).get(name) == found:
+            return None
+        if found is None:
+            self._drop(key, name)
+        else:
+            self._troubles.setdefault(key, {})[name] = found
+        return key
+
+    def _drop(self, key: Key, name: str) -> None:
+        troubles = self._troubles[key]
+        del troubles[name]
+        if not troubles:
+            del self._troubles[key]
+
+
+def trouble(pod: Object) -> Trouble | None:
+    """Say what keeps a pod from running; None when nothing does, or when it merely starts."""
+    found = _unschedulable(pod) or _container_trouble(pod)
+    if found is None:
+        return None
+    reason, message = found
+    return Trouble(pod["metadata"].get("creationTimestamp", ""), reason, f"pod {pod['metadata']['name']}: {message}")
+
+
+def _unschedulable(pod: Object) -> tuple[str, str] | None:
+    for condition in pod.get("status", {}).get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return "Unschedulable", condition.get("message", "no node takes it")
+    return None
+
+
+def _container_trouble(pod: Object) -> tuple[str, str] | None:
+    status = pod.get("status", {})
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        found = None if container.get("ready") else _waiting(container) or _restarting(container)
+        if found:
+            return found
+    return None
+
+
+def _waiting(container: Object) -> tuple[str, str] | None:
+    waiting = container.get("state", {}).get("waiting") or {}
+    reason = waiting.get("reason", "")
+    reason = _IMAGE.get(reason, reason)
+    name = container["name"]
+    if reason in _ORDINARY or reason == "CrashLoopBackOff":
+        return None
+    if reason in ("ImagePullBackOff", "InvalidImageName"):
+        return reason, f"the image {container.get('image', '')} of container {name} cannot be pulled"
+    return reason, f"container {name}: {waiting.get('message', 'cannot be started')}"
+
+
+def _restarting(container: Object) -> tuple[str, str] | None:
+    """Call it a crash loop while it waits, while it runs again and while it ends again."""
+    state = container.get("state", {})
+    ended = state.get("terminated") or container.get("lastState", {}).get("terminated")
+    if not ended or (ended.get("exitCode") == 0 and ended.get("reason") == "Completed"):
+        return None
+    name = container["name"]
+    if ended.get("reason") == "OOMKilled":
+        return "OOMKilled", f"container {name} ran out of memory; raise its memory limit in spec.podTemplate"
+    return "CrashLoopBackOff", f"container {name} exits with code {ended.get('exitCode')}; see its logs"

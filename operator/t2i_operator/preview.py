@@ -1,0 +1,225 @@
+"""What the operator would make of a resource, shown and not done: `t2i-operator render` and `t2i-operator diff`.
+
+The API server fills in, checks and merges everything in dry runs, so that what is shown is what it would store.
+"""
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from t2i_operator import builders, credentials, naming, references, spec
+from t2i_operator.children import Id, controller
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.connection import connect
+from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, SECRET, Object
+from t2i_operator.objects import identify
+from t2i_operator.observe import Observer
+from t2i_operator.ownership import Whose, foreign, whose
+from t2i_operator.rollout import rollout
+from t2i_operator.secret_watch import SecretWatch
+from t2i_operator.settings import Settings, settle
+from t2i_operator.settings import flags as settings_flags
+
+COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
+_SAME, _DIFFERS = 0, 1
+# What the API server counts and keeps for itself; a dry run counts on.
+_BOOKKEEPING = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
+_NOT_FOUND, _FORBIDDEN = 404, 403
+
+
+class PreviewError(Exception):
+    """Nothing can be shown; the sentence says why."""
+
+
+async def run(arguments: Sequence[str]) -> int:
+    """Print to standard output; return 0, or 1 when `diff` found a difference, as diff(1) does.
+
+    Raises `PreviewError`, `ApiError`, `spec.InvalidSpec` and `strategic.InvalidPatchError`.
+    """
+    parser = _parser()
+    flags = parser.parse_intermixed_args(arguments)
+    settings = settle(parser, flags, os.environ)
+    async with (await connect(f"{settings.identity} {flags.command}")).session() as session:
+        preview = Preview(Cluster(session), settings)
+        resource = await preview.resource(flags.resource, flags.file)
+        return await (preview.render(resource) if flags.command == "render" else preview.diff(resource))
+
+
+def _parser() -> argparse.ArgumentParser:
+    what = "; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(prog="t2i-operator", description=what, parents=[settings_flags(os.environ)])
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("resource", nargs="?", help="NAMESPACE/NAME of a resource in the cluster")
+    parser.add_argument("-f", "--file", help="a file with one resource, applied or not; -: standard input")
+    return parser
+
+
+class Preview:
+    """Goes the reconciler's way up to the first write."""
+
+    def __init__(self, cluster: Cluster, settings: Settings) -> None:
+        self._cluster, self._settings = cluster, settings
+        self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
+
+    async def resource(self, name: str | None, file: str | None) -> spec.TextToImageService:
+        """Read a resource from the cluster, or from a file as the API server would store it."""
+        if (name is None) == (file is None):
+            raise PreviewError("name one resource as NAMESPACE/NAME, or give one file with -f")
+        body = await self._live(name) if name else await self._dry_run(_read(str(file)))
+        resource = spec.parse(body)
+        if resource.spec.class_name != self._settings.class_name:
+            raise PreviewError(
+                f"the resource's className is {resource.spec.class_name or 'not set'}; give this command"
+                f" --class-name={resource.spec.class_name or ''} to see what that class's operator would do"
+            )
+        return resource
+
+    async def _live(self, name: str) -> Object:
+        namespace, slash, name = name.partition("/")
+        if not slash:
+            raise PreviewError("name the resource as NAMESPACE/NAME, or give a file with -f")
+        body = await self._cluster.get(RESOURCE, namespace, name)
+        if body is None:
+            raise PreviewError(f"there is no {naming.RESOURCE_KIND} {name} in namespace {namespace}")
+        return body
+
+    async def _dry_run(self, body: Object) -> Object:
+        """Take the file's spec for the whole of it: what `kubectl apply` sent earlier and no longer does, is gone."""
+        metadata = body["metadata"]
+        live = await self._cluster.get(RESOURCE, metadata.setdefault("namespace", "default"), metadata["name"])
+        if live is None:
+            return await self._cluster.apply(RESOURCE, body, dry_run=True)
+        return await self._cluster.replace(RESOURCE, {**live, "spec": body.get("spec")}, dry_run=True)
+
+    async def render(self, resource: spec.TextToImageService) -> int:
+        """Print the objects as they would be applied."""
+        desired = await self._desired(resource, await self._deployment(resource))
+        sys.stdout.write("---\n".join(_text(_masked(body, "***")) for body in desired))
+        return _SAME
+
+    async def diff(self, resource: spec.TextToImageService) -> int:
+        """Print a unified difference for each object that would be made, changed or deleted."""
+        deployment = await self._deployment(resource)
+        desired = {identify(body): body for body in await self._desired(resource, deployment)}
+        status = _SAME
+        for identity, body in desired.items():
+            live = await self._get(identity)
+            if live is not None and whose(live, resource) is Whose.FOREIGN:
+                sys.stdout.write(f"# {foreign(identity, live, resource)}\n")
+                continue
+            if identity.kind == DEPLOYMENT and live is not None:
+                body["spec"].setdefault("replicas", live["spec"]["replicas"])  # handed over, never dropped
+            status |= _show(identity, live, await self._applied(identity, body))
+        async for identity, live in self._owned(resource):
+            if identity not in desired:
+                status |= _show(identity, live, None)
+        return status
+
+    async def _desired(self, resource: spec.TextToImageService, deployment: Object | None) -> list[Object]:
+        namespace = resource.metadata.namespace
+        versions = await SecretWatch(self._cluster, max_age_seconds=0).versions(namespace, references.sources(resource))
+        secrets = await self._observer.secrets(namespace, versions)
+        problem = credentials.problem(resource, secrets)
+        if problem is not None:
+            sys.stderr.write(f"{problem.reason}: {problem.message}\n")
+        observed = await self._observer.observe(resource, secrets, rollout(deployment) if deployment else None)
+        return builders.desired(resource, observed)
+
+    async def _deployment(self, resource: spec.TextToImageService) -> Object | None:
+        metadata = resource.metadata
+        return await self._cluster.get(DEPLOYMENT, metadata.namespace, naming.deployment(metadata.name))
+
+    async def _get(self, identity: Id) -> Object | None:
+        return await self._cluster.get(*identity)
+
+    async def _applied(self, identity: Id, body: Object) -> Object | None:
+        """Return what an apply would store; None where the kind is not installed."""
+        try:
+            return await self._cluster.apply(identity.kind, body, dry_run=True)
+        except ApiError as error:
+            if identity.kind in OPTIONAL and error.status == _NOT_FOUND:
+                sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
+                return None
+            raise
+
+    async def _owned(self, resource: spec.TextToImageService) -> AsyncIterator[tuple[Id, Object]]:
+        selector = f"{naming.CHILD_SELECTOR},{naming.INSTANCE_LABEL}={resource.metadata.name}"
+        for kind in CHILDREN:
+            try:
+                async for page in self._cluster.pages(kind, resource.metadata.namespace, selector):
+                    for live in (msgspec.json.decode(raw) for raw in page.items):
+                        if (controller(live["metadata"]) or {}).get("uid") == resource.metadata.uid:
+                            name = live["metadata"]["name"]
+                            live |= {"apiVersion": kind.api_version, "kind": kind.name}
+                            yield Id(kind, resource.metadata.namespace, name), live
+            except ApiError as error:
+                if kind not in OPTIONAL or error.status not in (_NOT_FOUND, _FORBIDDEN):
+                    raise
+
+
+def _read(file: str) -> Object:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+        found = [body for body in yaml.safe_load_all(text) if isinstance(body, dict)]
+    except (OSError, yaml.YAMLError) as error:
+        raise PreviewError(f"{file} cannot be read: {error}") from error
+    resources: list[Object] = [body for body in found if body.get("kind") == naming.RESOURCE_KIND]
+    if len(resources) != 1 or not (resources[0].get("metadata") or {}).get("name"):
+        raise PreviewError(f"{file} has {len(resources)} {naming.RESOURCE_KIND}s; exactly one, with a name, is wanted")
+    return resources[0]
+
+
+def _show(identity: Id, before: Object | None, after: Object | None) -> int:
+    """Print how an object would change; values of Secrets are told apart but not shown."""
+    if identity.kind == SECRET:
+        before, after = _told_apart(before, after)
+    old, new = (_text(_said(each)).splitlines(keepends=True) if each is not None else [] for each in (before, after))
+    name = f"{identity.kind.plural}/{identity.namespace}/{identity.name}"
+    lines = list(difflib.unified_diff(old, new, f"live/{name}", f"wanted/{name}"))
+    sys.stdout.writelines(lines)
+    return _DIFFERS if lines else _SAME
+
+
+def _said(body: Object) -> Object:
+    """Return what an object says, without what the API server keeps for itself."""
+    metadata = {name: value for name, value in body["metadata"].items() if name not in _BOOKKEEPING}
+    return {name: value for name, value in body.items() if name != "status"} | {"metadata": metadata}
+
+
+def _told_apart(before: Object | None, after: Object | None) -> tuple[Object | None, Object | None]:
+    old, new = ((each or {}).get("data", {}) for each in (before, after))
+    changed = {key for key in old.keys() & new.keys() if old[key] != new[key]}
+    masks = ("*** (before)", "*** (after)")
+    one, other = (_masked(each, mask, changed) for each, mask in zip((before, after), masks, strict=True))
+    return one, other
+
+
+def _masked(body: Any, mask: str, changed: set[str] | None = None) -> Any:
+    """Hide a Secret's values behind a mask; those that did not change, when that is known, behind a plain one."""
+    if body is None or body["kind"] != SECRET.name:
+        return body
+    data = {key: mask if changed is None or key in changed else "***" for key in body.get("data", {})}
+    return {**body, "data": data}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes many lines as many lines."""
+
+
+def _string(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _string)
+
+
+def _text(body: Object) -> str:
+    text: str = yaml.dump(body, Dumper=_Dumper, sort_keys=True, width=120, allow_unicode=True)
+    return text

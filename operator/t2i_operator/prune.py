@@ -1,0 +1,102 @@
+"""Takes away what the resource owns and no longer wants."""
+
+from collections.abc import Container
+
+from t2i_operator import naming, references, spec
+from t2i_operator.children import Child, Children, Id, controller
+from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.faults import DELETE_FAILED, condition_of
+from t2i_operator.kinds import (
+    GRAFANA_DASHBOARD,
+    HTTP_ROUTE,
+    INGRESS,
+    OPENTELEMETRY_COLLECTOR,
+    SECRET,
+    SERVICE_ACCOUNT,
+    Kind,
+    Object,
+)
+from t2i_operator.outcome import Outcome
+
+_CHANGED = 409
+
+
+class Pruner:
+    """Deletes with the uid and version that were seen; releases what the spec refers to."""
+
+    def __init__(self, cluster: Cluster, children: Children) -> None:
+        self._cluster, self._children = cluster, children
+
+    async def prune(self, resource: spec.TextToImageService, wanted: set[Id], outcome: Outcome) -> None:
+        """Only to be called after every apply succeeded."""
+        key = naming.Key(resource.metadata.namespace, resource.metadata.name)
+        for identity, child in list(self._children.of(key, resource.metadata.uid)):
+            if identity in wanted or child.deleting:  # a finalizer of somebody's may hold it for long
+                continue
+            if identity.kind == SERVICE_ACCOUNT:  # somebody's copy of ours, which goes with the resource
+                continue
+            if stands_in(identity, resource, outcome.absent):
+                outcome.objects.append(identity)
+            elif identity.name in references.named(resource, identity.kind):
+                await self._release(identity)
+            elif identity.kind == SECRET and not _rolled_out(outcome):
+                outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
+            elif identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
+                outcome.kept.append(identity)
+            else:
+                await self._delete(identity, child, outcome)
+
+    async def _delete(self, identity: Id, child: Child, outcome: Outcome) -> None:
+        seen = {"uid": child.uid, "resourceVersion": str(child.version)}
+        try:
+            await self._cluster.delete(identity.kind, {"namespace": identity.namespace, "name": identity.name, **seen})
+        except NotLeadingError:
+            raise
+        except ApiError as error:
+            if error.status != _CHANGED:  # else its event brings us back
+                outcome.failed(identity, DELETE_FAILED, error)
+            return
+        self._children.drop(identity)
+        outcome.deleted.append(identity)
+
+    async def _release(self, identity: Id) -> None:
+        """Take our marks off an object and leave the rest, our record of having set it included."""
+        live = await self._cluster.get(*identity)
+        if live is not None:
+            await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
+        self._children.drop(identity)
+
+
+def stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
+    """Tell whether the object does meanwhile the work of one whose kind the cluster does not serve."""
+    dashboards, tracing = resource.spec.monitoring.dashboards, resource.spec.monitoring.tracing
+    counts_for = condition_of(identity, resource.metadata.name)
+    if counts_for == "DashboardsReady":
+        asked = dashboards.mode == "Managed" and dashboards.format == GRAFANA_DASHBOARD.name
+        return asked and GRAFANA_DASHBOARD in absent
+    if counts_for == "TracingReady":
+        asked = tracing.mode == "Managed" and tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+        return asked and OPENTELEMETRY_COLLECTOR in absent
+    return False
+
+
+def _rolled_out(outcome: Outcome) -> bool:
+    return outcome.rollout is not None and outcome.rollout.complete
+
+
+def released(live: Object) -> Object:
+    """Return the merge patch that makes an object of ours nobody's."""
+    metadata = live["metadata"]
+    owner = controller(metadata)
+    fields = [entry for entry in metadata.get("managedFields", ()) if entry.get("manager") != naming.FIELD_MANAGER]
+    ours = (*naming.labels(""),)
+    return {
+        "metadata": {
+            "resourceVersion": metadata["resourceVersion"],
+            "ownerReferences": [each for each in metadata.get("ownerReferences", ()) if each != owner],
+            "labels": {label: None for label in ours if label in metadata.get("labels", {})},
+            "annotations": {naming.OWNER_UID_ANNOTATION: None},
+            # An empty list would mean "leave as it is"; one empty entry resets the record.
+            "managedFields": fields or [{}],
+        }
+    }

@@ -1,0 +1,183 @@
+"""The one function for create, update, restart, drift and resync: make the cluster say what the resource says."""
+
+import time
+
+from t2i_operator import builders, credentials, references, spec, strategic
+from t2i_operator.builders.pod_disruption_budget import several_pods
+from t2i_operator.cache import Cache
+from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.facts import Expected, Facts, Pass
+from t2i_operator.judgement import Judgement
+from t2i_operator.kinds import RESOURCE, Object
+from t2i_operator.naming import Key
+from t2i_operator.objects import Objects, identify
+from t2i_operator.observe import Observer
+from t2i_operator.outcome import Outcome
+from t2i_operator.patience import Patience, transient
+from t2i_operator.placement import Placement
+from t2i_operator.prune import Pruner
+from t2i_operator.report import Reporter
+from t2i_operator.rollout import Rollout
+from t2i_operator.secret_watch import SecretWatch
+from t2i_operator.settings import Settings
+
+_WAIT_SECONDS = 2.0
+_SWITCH_SECONDS = 5.0
+_RECHECK_SECONDS = 30.0
+
+
+class GoneError(Exception):
+    """The resource was deleted while it was reconciled."""
+
+
+class Reconciler:
+    """Reconciles one resource at a time; the caller sees to it that no two calls have the same key."""
+
+    def __init__(
+        self, cluster: Cluster, cache: Cache, secret_watch: SecretWatch, reporter: Reporter, settings: Settings
+    ) -> None:
+        self._cluster, self._cache, self._secret_watch = cluster, cache, secret_watch
+        self._reporter, self._settings = reporter, settings
+        self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
+        self._objects = Objects(cluster, cache.children)
+        self._placement = Placement(cluster, self._objects)
+        self._pruner = Pruner(cluster, cache.children)
+        self._judgement = Judgement(cluster, cache)
+        self.selection = self._judgement.selection
+        self._passes: dict[Key, Pass] = {}
+        self._placed: dict[Key, Expected] = {}
+        self._patience = Patience()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one resource's objects and status into line; return in how many seconds to look again, None: never.
+
+        Raises what failed. The status has said so, unless it may end by itself and has not lasted yet (see `patience`).
+        """
+        seen = self._cache.resources.get(key)
+        if seen is None or seen.deleting:
+            self._forget(key)
+            return None
+        body = seen.body()
+        if body["spec"].get("className") != self._settings.class_name:
+            self._forget(key)
+            return None
+        outcome = Outcome(generation=seen.generation)
+        try:
+            errors = await self._attempt(key, body, outcome)
+        except GoneError:
+            self._cache.resources.drop(key, seen.uid)
+            self._forget(key)
+            return None
+        if not self._patience.holds(key, errors):
+            errors += await self._judgement.judge(key, seen.uid, outcome)
+        self._patience.note(key, errors)
+        if self._patience.holds(key, errors):
+            await self._reporter.report_deeds(key, seen, outcome)
+        else:
+            await self._reporter.report(key, seen, outcome)
+        if errors:
+            raise max(errors, key=_urgency)
+        return self._next_look(outcome)
+
+    def _forget(self, key: Key) -> None:
+        self._passes.pop(key, None)
+        self._placed.pop(key, None)
+        self._patience.forget(key)
+        self._reporter.forget(key)
+
+    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> list[Exception]:
+        """Return what failed, which is not what the user has to mend in the spec."""
+        errors: list[Exception] = []
+        try:
+            await self._bring_about(key, body, outcome)
+        except (spec.InvalidSpec, strategic.InvalidPatchError) as error:
+            outcome.invalid = str(error)
+        except (GoneError, NotLeadingError):
+            raise
+        except ApiError as error:
+            outcome.failure = error.message
+            errors.append(error)
+        except Exception as error:  # raised again by the caller, after the status has said so
+            outcome.failure = f"{type(error).__name__}: this is a bug of the operator, and its log has the traceback"
+            errors.append(error)
+        return errors + [fault.error for fault in outcome.faults if fault.error]
+
+    def _next_look(self, outcome: Outcome) -> float:
+        if outcome.waiting:
+            return _WAIT_SECONDS
+        if outcome.faults:
+            return min(_RECHECK_SECONDS, self._settings.resync_seconds)
+        if outcome.kept:
+            return _SWITCH_SECONDS
+        resource = outcome.resource
+        polled = resource is not None and (references.sources(resource) or resource.spec.http_route)
+        resync = self._settings.resync_seconds
+        return min(resync, self._settings.credentials_poll_seconds) if polled else resync
+
+    async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
+        resource = outcome.resource = spec.parse(body)
+        outcome.absent = self._cache.absences.of(key.namespace)
+        rollout = self._judgement.rollout(key, resource.metadata.uid)
+        last = self._passes.get(key)
+        if last is not None:  # it holds until it is known better, should the next question not be answered
+            outcome.credentials, outcome.lacks = last.credentials, last.lacks
+        facts = await self._facts(resource, outcome, rollout)
+        if last is not None and self._unchanged(last, key, facts):
+            outcome.objects = list(last.expected)
+            return
+        secrets = await self._observer.secrets(key.namespace, facts.versions)
+        outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
+        if resource.spec.paused:
+            return
+        observed = await self._observer.observe(resource, secrets, rollout)
+        desired = builders.desired(resource, observed)
+        wanted = [each for each in desired if identify(each).kind not in outcome.absent]
+        if self._objects.missing(resource, wanted):
+            await self._confirm(resource)
+        before = self._placed.get(key, {})
+        expected = await self._placement.place(resource, wanted, outcome, before)
+        made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
+        self._placed[key] = {**before, **made}
+        if outcome.placed:
+            outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
+            outcome.route = await self._judgement.route(resource, outcome)
+            await self._pruner.prune(resource, set(expected), outcome)
+        if outcome.settled:
+            self._placed[key] = expected
+            self._passes[key] = Pass(
+                facts=facts,
+                expected=expected,
+                credentials=outcome.credentials,
+                lacks=outcome.lacks,
+                at=time.monotonic(),
+            )
+
+    async def _facts(self, resource: spec.TextToImageService, outcome: Outcome, rollout: Rollout | None) -> Facts:
+        metadata = resource.metadata
+        return Facts(
+            metadata.uid,
+            metadata.generation,
+            await self._secret_watch.versions(metadata.namespace, references.sources(resource)),
+            outcome.absent,
+            several_pods(resource, rollout.wanted if rollout else 0),
+        )
+
+    def _unchanged(self, last: Pass, key: Key, facts: Facts) -> bool:
+        if last.facts != facts or time.monotonic() - last.at >= self._settings.resync_seconds:
+            return False
+        owned = dict(self._cache.children.of(key, facts.uid))
+        return owned.keys() == last.expected.keys() and all(
+            owned[identity].in_sync(expected) for identity, expected in last.expected.items()
+        )
+
+    async def _confirm(self, resource: spec.TextToImageService) -> None:
+        """Ask the API server whether the resource is still there, before making objects for it."""
+        metadata = resource.metadata
+        live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
+        if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
+            raise GoneError
+
+
+def _urgency(error: Exception) -> tuple[bool, bool, float]:
+    """Raise a bug before all else, then what is tried again soonest, and of that what asks for the longest wait."""
+    return not isinstance(error, ApiError), transient(error), error.retry_after if isinstance(error, ApiError) else 0.0

@@ -1,0 +1,83 @@
+"""Says what came of a reconciliation: in the status, in Events and in metrics, and each only when there is news."""
+
+import datetime
+import secrets
+
+import structlog
+
+from t2i_operator import drift
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.conditions import conditions
+from t2i_operator.events import NOTE_BYTES, Notice, changes, deeds
+from t2i_operator.kinds import EVENT, RESOURCE, Object
+from t2i_operator.metrics import Metrics
+from t2i_operator.naming import OPERATOR, Key
+from t2i_operator.outcome import Outcome
+from t2i_operator.resources import Resources, Seen
+from t2i_operator.status import status
+
+_NOT_FOUND = 404
+
+log = structlog.get_logger(__name__)
+
+
+class Reporter:
+    """Writes statuses and posts Events; `instance` is the replica's name."""
+
+    def __init__(self, cluster: Cluster, resources: Resources, metrics: Metrics, *, instance: str) -> None:
+        self._cluster, self._resources, self._metrics, self._instance = cluster, resources, metrics, instance
+
+    async def report(self, key: Key, seen: Seen, outcome: Outcome) -> None:
+        """Compare with the stored status and write what differs; then tell what is new."""
+        found, before = conditions(outcome), seen.status_object()
+        now = datetime.datetime.now(datetime.UTC)
+        after = status(key, outcome, found, before, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        if not drift.same(after, before):
+            await self._write(key, seen.uid, after)
+        self._metrics.reported(key, found)
+        await self.report_deeds(key, seen, outcome)
+        for notice in changes(before.get("conditions", []), found):
+            await self._tell(key, seen.uid, notice, now)
+
+    async def report_deeds(self, key: Key, seen: Seen, outcome: Outcome) -> None:
+        """Tell what was done, and judge nothing."""
+        self._metrics.repaired(outcome)
+        for notice in deeds(outcome):
+            await self._tell(key, seen.uid, notice, datetime.datetime.now(datetime.UTC))
+
+    def forget(self, key: Key) -> None:
+        """Count a resource no more."""
+        self._metrics.forget(key)
+
+    async def _write(self, key: Key, uid: str, after: Object) -> None:
+        metadata = {"namespace": key.namespace, "name": key.name, "uid": uid}
+        body = {"apiVersion": RESOURCE.api_version, "kind": RESOURCE.name, "metadata": metadata, "status": after}
+        try:
+            self._resources.observe(await self._cluster.apply_status(RESOURCE, body))
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            log.info("the resource was deleted meanwhile")
+            self._resources.drop(key, uid)
+
+    async def _tell(self, key: Key, uid: str, notice: Notice, now: datetime.datetime) -> None:
+        """Post an Event. It is a courtesy: the status has said the same, and it is what others wait on."""
+        log.info(notice.note, reason=notice.reason)
+        regarding = {"apiVersion": RESOURCE.api_version, "kind": RESOURCE.name, "uid": uid}
+        event = {
+            "apiVersion": EVENT.api_version,
+            "kind": EVENT.name,
+            "metadata": {"namespace": key.namespace, "name": f"{key.name}.{secrets.token_hex(8)}"},
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "type": notice.type,
+            "reason": notice.reason,
+            "action": notice.action,
+            "note": notice.note.encode()[:NOTE_BYTES].decode(errors="ignore"),
+            "regarding": {**regarding, "namespace": key.namespace, "name": key.name},
+            "reportingController": OPERATOR,
+            "reportingInstance": self._instance,
+        }
+        try:
+            await self._cluster.create(EVENT, event)
+        except ApiError as error:
+            log.warning("event not posted", reason=notice.reason, error=error.message)

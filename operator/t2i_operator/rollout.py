@@ -1,0 +1,49 @@
+"""What a Deployment says about its rollout, kept instead of the Deployment itself."""
+
+import msgspec
+
+from t2i_operator.kinds import Object
+
+
+class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The numbers and reasons of one Deployment's status."""
+
+    wanted: int = 1
+    replicas: int = 0
+    updated: int = 0
+    ready: int = 0
+    available: int = 0
+    observed: bool = False
+    minimum_available: bool = False
+    deadline_exceeded: str = ""
+    replica_failure: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Only new pods are there, and all of them serve: what `kubectl rollout status` waits for."""
+        return self.observed and self.replicas == self.updated == self.available == self.wanted
+
+    @property
+    def new_ready(self) -> int:
+        """Pods of the newest template that are ready, at least: old ones that still run are taken to be ready."""
+        return max(0, self.ready - (self.replicas - self.updated))
+
+
+def rollout(deployment: Object) -> Rollout:
+    """Read a live Deployment."""
+    status = deployment.get("status", {})
+    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
+    progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
+    exceeded = progressing.get("reason") == "ProgressDeadlineExceeded"
+    wanted = deployment["spec"].get("replicas", 1)
+    return Rollout(
+        wanted=wanted,
+        replicas=status.get("replicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        observed=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
+        minimum_available=conditions.get("Available", {}).get("status") == "True" or wanted == 0,
+        deadline_exceeded=progressing.get("message", "") if exceeded else "",
+        replica_failure=failure.get("message", "") if failure.get("status") == "True" else "",
+    )

@@ -1,0 +1,154 @@
+"""What is observed and who sees it: metrics, alerts, dashboards, traces, LangTrace."""
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from t2i_operator.spec.alerts import Alerts
+from t2i_operator.spec.scalars import (
+    DURATION,
+    URL,
+    Annotations,
+    Block,
+    Duration,
+    Labels,
+    LabelSelector,
+    LongText,
+    Mode,
+    Rule,
+    described,
+    matches,
+    spelled,
+)
+from t2i_operator.spec.tracing import Tracing
+
+MetricLabel = Annotated[
+    str, spelled("^[a-zA-Z_][a-zA-Z0-9_]*$", "write a label's name: letters, digits and _, no digit first", longest=253)
+]
+
+
+class Relabeling(Block, frozen=True, kw_only=True):
+    """One relabelling step, as in monitoring.coreos.com/v1."""
+
+    source_labels: Annotated[
+        tuple[MetricLabel, ...], Meta(max_length=16), described("Labels whose values are joined.")
+    ] = ()
+    separator: Annotated[
+        Annotated[str, Meta(max_length=16)] | None, described("What joins them. Left out: a semicolon.")
+    ] = None
+    target_label: Annotated[Annotated[str, Meta(max_length=253)] | None, described("Label that is written.")] = None
+    regex: Annotated[LongText | None, described("What the joined value is compared with. Left out: anything.")] = None
+    modulus: Annotated[Annotated[int, Meta(ge=1)] | None, described("Divisor of the hash, for hashmod.")] = None
+    replacement: Annotated[
+        Annotated[str, Meta(max_length=2048)] | None, described("What is written. Left out: the first group.")
+    ] = None
+    action: Annotated[
+        Literal[
+            "replace",
+            "keep",
+            "drop",
+            "hashmod",
+            "labelmap",
+            "labeldrop",
+            "labelkeep",
+            "lowercase",
+            "uppercase",
+            "keepequal",
+            "dropequal",
+        ]
+        | None,
+        described("What is done. Left out: replace."),
+    ] = None
+
+
+Relabelings = Annotated[tuple[Relabeling, ...], Meta(max_length=32)]
+
+
+class Metrics(Block, frozen=True, kw_only=True):
+    """The ServiceMonitor `<name>-monitor`."""
+
+    rules: ClassVar = (
+        Rule(
+            f"!has(self.scrapeTimeout) || !{matches('self.scrapeTimeout', DURATION)}"
+            f" || !{matches('self.interval', DURATION)} || duration(self.scrapeTimeout) <= duration(self.interval)",
+            "metrics.scrapeTimeout exceeds metrics.interval; lower it, or scrape less often",
+        ),
+    )
+
+    mode: Annotated[
+        Mode, described("Managed: a ServiceMonitor is kept. Disabled: none; /metrics is served all the same.")
+    ] = "Managed"
+    interval: Annotated[Duration, described("How often Prometheus scrapes.")] = "30s"
+    scrape_timeout: Annotated[Duration | None, described("How long a scrape may take. Left out: Prometheus' own.")] = (
+        None
+    )
+    labels: Annotated[
+        Labels,
+        described("Labels of the ServiceMonitor, by which a Prometheus selects it, as release: kube-prometheus-stack."),
+    ] = msgspec.field(default_factory=dict)
+    relabelings: Annotated[Relabelings, described("Steps on the target's labels, after the operator's own.")] = ()
+    metric_relabelings: Annotated[Relabelings, described("Steps on every sample's labels.")] = ()
+
+
+class Dashboards(Block, frozen=True, kw_only=True):
+    """The Grafana dashboards."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.format != 'GrafanaDashboard' || has(self.instanceSelector)",
+            "dashboards.format GrafanaDashboard needs instanceSelector: the labels of the Grafana,"
+            " as matchLabels: {dashboards: grafana}",
+        ),
+    )
+
+    mode: Annotated[Mode, described("Managed: dashboards are kept. Disabled: none.")] = "Managed"
+    format: Annotated[
+        Literal["ConfigMap", "GrafanaDashboard"],
+        described("ConfigMap: for Grafana's sidecar. GrafanaDashboard: for the Grafana operator."),
+    ] = "ConfigMap"
+    folder: Annotated[
+        Annotated[str, spelled("^[^/\\s][^/]*$", "write the folder's name, without /", longest=189)] | None,
+        described("Grafana folder. Left out: Text to image."),
+    ] = None
+    labels: Annotated[Labels, described('Labels of the objects. Left out: grafana_dashboard: "1".')] = msgspec.field(
+        default_factory=dict
+    )
+    annotations: Annotated[Annotations, described("Annotations of the objects.")] = msgspec.field(default_factory=dict)
+    instance_selector: Annotated[
+        LabelSelector | None, described("Which Grafana takes the dashboards; for GrafanaDashboard.")
+    ] = None
+    trace_url: Annotated[
+        URL | None,
+        described("Where Jaeger's pages are for a person's browser; dashboards link there. Left out: no links."),
+    ] = None
+    prometheus_url: Annotated[
+        URL | None,
+        described("Where Prometheus' pages are for a person's browser; dashboards link there. Left out: no link."),
+    ] = None
+
+
+class LangTrace(Block, frozen=True, kw_only=True):
+    """What is sent to LangTrace."""
+
+    mode: Annotated[
+        Literal["Auto", "Enabled", "Disabled"],
+        described(
+            "Auto: send when the credentials hold LANGTRACE_API_KEY. Enabled: demand that key. Disabled: send nothing."
+        ),
+    ] = "Auto"
+    host: Annotated[URL | None, described("LangTrace of your own. Left out: https://app.langtrace.ai.")] = None
+    prompts: Annotated[
+        Literal["Truncated", "Full"],
+        described("Truncated: prompts as logging.promptCharacters says. Full: whole prompts."),
+    ] = "Truncated"
+
+
+class Monitoring(Block, frozen=True, kw_only=True):
+    """Everything that makes the service observable; nothing of it lowers Ready."""
+
+    metrics: Annotated[Metrics, described("How Prometheus scrapes the service.")] = Metrics()
+    alerts: Annotated[Alerts, described("When and whom to alert.")] = Alerts()
+    dashboards: Annotated[Dashboards, described("The Grafana dashboards.")] = Dashboards()
+    tracing: Annotated[Tracing, described("Where OpenTelemetry spans go.")] = Tracing()
+    langtrace: Annotated[LangTrace, described("What is sent to LangTrace.")] = LangTrace()

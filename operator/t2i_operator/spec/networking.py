@@ -1,0 +1,194 @@
+"""How requests reach the pods, and what the pods may reach."""
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from t2i_operator.spec.scalars import (
+    ATOMIC_MAP,
+    SET,
+    Annotations,
+    Block,
+    Label,
+    LabelSelector,
+    Mode,
+    Port,
+    Rule,
+    Subdomain,
+    Text,
+    described,
+    spelled,
+)
+
+Host = Annotated[
+    str,
+    spelled(
+        "^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "write a host name, such as images.example.com or *.example.com",
+        longest=253,
+    ),
+]
+CIDR = Annotated[str, spelled("^[0-9a-fA-F.:]+/[0-9]{1,3}$", "write a network, such as 10.0.0.0/8", longest=43)]
+Path = Annotated[str, spelled("^/\\S*$", "write a path that begins with /", longest=1024)]
+
+
+class Service(Block, frozen=True, kw_only=True):
+    """The Service `<name>-service` in front of the pods."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.type == 'LoadBalancer' || !has(self.loadBalancerClass)",
+            "service.loadBalancerClass needs service.type: LoadBalancer",
+        ),
+        Rule(
+            "self.type == 'LoadBalancer' || !has(self.loadBalancerSourceRanges)",
+            "service.loadBalancerSourceRanges needs service.type: LoadBalancer",
+        ),
+    )
+
+    type: Annotated[Literal["ClusterIP", "NodePort", "LoadBalancer"], described("How the Service is reached.")] = (
+        "ClusterIP"
+    )
+    port: Annotated[Port, described("The Service's port; the pods always listen on 8000.")] = 80
+    annotations: Annotated[Annotations, described("Annotations of the Service, for cloud load balancers.")] = (
+        msgspec.field(default_factory=dict)
+    )
+    load_balancer_class: Annotated[Text | None, described("Which controller makes the load balancer.")] = None
+    load_balancer_source_ranges: Annotated[
+        tuple[CIDR, ...], Meta(max_length=64), SET, described("Networks that may reach the load balancer.")
+    ] = ()
+
+
+class IngressTLS(Block, frozen=True, kw_only=True):
+    """The certificate of the Ingress."""
+
+    secret_name: Annotated[
+        Subdomain | None,
+        described(
+            "TLS Secret of the host; cert-manager fills it when asked by annotation. Left out: the controller's own."
+        ),
+    ] = None
+
+
+class Ingress(Block, frozen=True, kw_only=True):
+    """An Ingress in front of the Service."""
+
+    class_name: Annotated[Subdomain | None, described("IngressClass. Left out: the cluster's default class.")] = None
+    host: Annotated[Host, described("Host name of the service, as images.example.com.")]
+    path: Annotated[Path, described("Path under which the service answers.")] = "/"
+    path_type: Annotated[
+        Literal["Prefix", "Exact", "ImplementationSpecific"], described("How the path is compared.")
+    ] = "Prefix"
+    annotations: Annotated[Annotations, described("Annotations of the Ingress, for its controller.")] = msgspec.field(
+        default_factory=dict
+    )
+    tls: Annotated[IngressTLS | None, described("Serve HTTPS. Left out: HTTP only.")] = None
+
+
+class ParentRef(Block, frozen=True, kw_only=True):
+    """The Gateway that a route attaches to."""
+
+    group: Annotated[Subdomain | None, described("API group of the parent. Left out: gateway.networking.k8s.io.")] = (
+        None
+    )
+    kind: Annotated[
+        Annotated[str, spelled("^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$", "write a kind, such as Gateway", longest=63)]
+        | None,
+        described("Kind of the parent. Left out: Gateway."),
+    ] = None
+    name: Annotated[Subdomain, described("Name of the parent.")]
+    namespace: Annotated[Label | None, described("Namespace of the parent. Left out: the resource's own.")] = None
+    section_name: Annotated[Subdomain | None, described("Name of the Gateway's listener. Left out: all that fit.")] = (
+        None
+    )
+    port: Annotated[Port | None, described("Port of the Gateway's listener. Left out: all that fit.")] = None
+
+
+class HTTPRoute(Block, frozen=True, kw_only=True):
+    """A Gateway API HTTPRoute to the Service; its timeouts follow the longest model timeout."""
+
+    parent_refs: Annotated[
+        tuple[ParentRef, ...], Meta(min_length=1, max_length=16), described("The Gateways that the route attaches to.")
+    ]
+    hostnames: Annotated[
+        tuple[Host, ...],
+        Meta(max_length=16),
+        SET,
+        described("Host names of the service. Empty: those of the listener."),
+    ] = ()
+    path: Annotated[Path, described("Path prefix under which the service answers.")] = "/"
+    annotations: Annotated[Annotations, described("Annotations of the HTTPRoute.")] = msgspec.field(
+        default_factory=dict
+    )
+
+
+class ServiceAccount(Block, frozen=True, kw_only=True):
+    """The ServiceAccount of the pods."""
+
+    annotations: Annotated[
+        Annotations, described("Annotations of the ServiceAccount, as eks.amazonaws.com/role-arn.")
+    ] = msgspec.field(default_factory=dict)
+
+
+class IPBlock(Block, frozen=True, kw_only=True):
+    """A network, less the networks in `except`."""
+
+    cidr: Annotated[CIDR, described("The network, as 10.0.0.0/8.")]
+    except_: Annotated[tuple[CIDR, ...], Meta(max_length=64), described("Networks inside it that are left out.")] = ()
+
+
+class NetworkPeer(Block, frozen=True, kw_only=True):
+    """Pods or a network, as in networking.k8s.io/v1."""
+
+    rules: ClassVar = (
+        Rule(
+            "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
+            "a peer needs either ipBlock, or podSelector and namespaceSelector, not both",
+        ),
+    )
+
+    pod_selector: Annotated[
+        LabelSelector | None, ATOMIC_MAP, described("Pods; of the resource's own namespace without namespaceSelector.")
+    ] = None
+    namespace_selector: Annotated[
+        LabelSelector | None, ATOMIC_MAP, described("Namespaces, by label; all their pods without podSelector.")
+    ] = None
+    ip_block: Annotated[IPBlock | None, described("A network outside the cluster.")] = None
+
+
+class PolicyPort(Block, frozen=True, kw_only=True):
+    """A port, or a range of ports."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.endPort) || self.endPort >= self.port",
+            "endPort is less than port; give the last port of the range, or remove endPort",
+        ),
+    )
+
+    protocol: Annotated[Literal["TCP", "UDP", "SCTP"] | None, described("Protocol. Left out: TCP.")] = None
+    port: Annotated[Port, described("The port, or the first of a range.")]
+    end_port: Annotated[Port | None, described("The last port of a range.")] = None
+
+
+class EgressPeer(NetworkPeer, frozen=True, kw_only=True):
+    """Pods or a network that the service may reach."""
+
+    ports: Annotated[tuple[PolicyPort, ...], Meta(max_length=16), described("Ports of the peer. Empty: all.")] = ()
+
+
+class NetworkPolicy(Block, frozen=True, kw_only=True):
+    """Who may reach the pods and what they may reach; DNS and HTTPS outwards always stay open, link-local never is."""
+
+    mode: Annotated[Mode, described("Managed: a NetworkPolicy is kept. Disabled: none.")] = "Disabled"
+    ingress_from: Annotated[
+        tuple[NetworkPeer, ...],
+        Meta(max_length=64),
+        described("Who may reach the service's port. Empty: anybody. Name Prometheus' namespace here as well."),
+    ] = ()
+    egress_to: Annotated[
+        tuple[EgressPeer, ...],
+        Meta(max_length=64),
+        described("What the pods may reach beside DNS, HTTPS and their own tracing collector."),
+    ] = ()

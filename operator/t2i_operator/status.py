@@ -1,0 +1,50 @@
+"""The status as the API server stores it."""
+
+from collections.abc import Iterable
+
+from t2i_operator import naming
+from t2i_operator.builders.environment import traces_endpoint
+from t2i_operator.conditions import Condition
+from t2i_operator.kinds import Object
+from t2i_operator.naming import Key
+from t2i_operator.outcome import Outcome
+from t2i_operator.rollout import Rollout
+
+_MESSAGE_CHARACTERS = 1024  # the rest of a sentence this long helps nobody; etcd keeps every version of it
+
+
+def status(key: Key, outcome: Outcome, conditions: Iterable[Condition], before: Object, now: str) -> Object:
+    """Return the whole status; a condition's time stays while its status does, so that equal facts make it equal."""
+    rollout = outcome.rollout or Rollout(wanted=0)
+    known = {condition["type"]: condition for condition in before.get("conditions", ())}
+    port = outcome.resource.spec.service.port if outcome.resource is not None else 80
+    traces = traces_endpoint(outcome.resource) if outcome.resource is not None else None
+    return {
+        "observedGeneration": outcome.generation,
+        "conditions": [
+            _stored(condition, known.get(condition.type), outcome.generation, now) for condition in conditions
+        ],
+        "replicas": rollout.replicas,
+        "readyReplicas": rollout.new_ready,
+        "replicasSummary": f"{rollout.new_ready}/{rollout.wanted}",
+        "selector": naming.selector_text(key.name),
+        "endpoint": naming.endpoint(key, port),
+        **({"tracesEndpoint": traces} if traces else {}),
+        "objects": [
+            {"apiVersion": identity.kind.api_version, "kind": identity.kind.name, "name": identity.name}
+            for identity in sorted(outcome.objects)
+        ],
+    }
+
+
+def _stored(condition: Condition, known: Object | None, generation: int, now: str) -> Object:
+    known = known or {}
+    same = known.get("status") == condition.status and known.get("lastTransitionTime")
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "observedGeneration": generation,
+        "lastTransitionTime": known["lastTransitionTime"] if same else now,
+        "reason": condition.reason,
+        "message": condition.message[:_MESSAGE_CHARACTERS],
+    }
