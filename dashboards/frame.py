@@ -1,0 +1,99 @@
+"""What all dashboards have: variables, links to each other, and alerts as annotations."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.models import dashboard as model
+
+from dashboards.panels import DATASOURCE
+from dashboards.phrases import SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from grafana_foundation_sdk.cog.builder import Builder
+
+RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/tree/main/docs/runbooks"
+TAG = "text-to-image"
+OPERATOR_UP = 'up{job="text-to-image-operator"}'
+
+
+def dashboard(
+    topic: str, title: str, description: str, rows: Mapping[str, Sequence[Builder[model.Panel]]], *, scoped: bool = True
+) -> build.Dashboard:
+    """Put a topic's rows of panels on a dashboard; `scoped` ones are about one service and have its variables."""
+    built = (
+        build.Dashboard(f"Text to image / {title}")
+        .uid(f"t2i-{topic}")
+        .description(description)
+        .tags([TAG])
+        .timezone("browser")
+        .time("now-6h", "now")
+        .refresh("30s")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .editable()
+        .link(_other_dashboards())
+        .link(_runbooks())
+        .link(_explore(f"up{{{SERVICE}}}" if scoped else OPERATOR_UP))
+        .with_variable(datasource_variable("datasource", "Data source", "prometheus"))
+    )
+    if scoped:
+        built = built.with_variable(query_variable("namespace", "Namespace", "label_values(t2i_build_info, namespace)"))
+        service = 'label_values(t2i_build_info{namespace="$namespace"}, service)'
+        built = built.with_variable(query_variable("service", "Service", service)).annotation(_alerts())
+    for name, panels in rows.items():
+        built = built.with_row(build.Row(name))
+        for panel in panels:
+            built = built.with_panel(panel)
+    return built
+
+
+def datasource_variable(name: str, label: str, kind: str) -> build.DatasourceVariable:
+    """Let people choose among the data sources of a kind that their Grafana has."""
+    return build.DatasourceVariable(name).label(label).type(kind)
+
+
+def query_variable(name: str, label: str, query: str) -> build.QueryVariable:
+    """Let the series themselves say what there is to choose from."""
+    return (
+        build.QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query(query)
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(model.VariableSort.ALPHABETICAL_ASC)
+    )
+
+
+def _other_dashboards() -> build.DashboardLink:
+    link = build.DashboardLink("Text to image").type(model.DashboardLinkType.DASHBOARDS).tags([TAG]).as_dropdown(True)
+    return link.include_vars(True).keep_time(True)
+
+
+def _runbooks() -> build.DashboardLink:
+    return build.DashboardLink("Runbooks").type(model.DashboardLinkType.LINK).url(RUNBOOKS).target_blank(True)
+
+
+def _explore(expr: str) -> build.DashboardLink:
+    """Lead to Prometheus by the way that every Grafana has: its own page of queries, on the data source chosen."""
+    query = {"refId": "A", "expr": expr, "datasource": {"type": "prometheus", "uid": "${datasource}"}}
+    pane = {"datasource": "${datasource}", "queries": [query], "range": {"from": "now-6h", "to": "now"}}
+    panes = quote(json.dumps({"a": pane}, separators=(",", ":")), safe="${}")
+    url = f"/explore?schemaVersion=1&panes={panes}"
+    return build.DashboardLink("Query Prometheus").type(model.DashboardLinkType.LINK).url(url).target_blank(True)
+
+
+def _alerts() -> build.AnnotationQuery:
+    firing = 'ALERTS{namespace="$namespace",service="$service",alertstate="firing"}'
+    return (
+        build.AnnotationQuery()
+        .name("Alerts")
+        .datasource(DATASOURCE)
+        .enable(True)
+        .icon_color("red")
+        .expr(f"max by (alertname, severity) ({firing})")
+    )

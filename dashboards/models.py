@@ -1,0 +1,129 @@
+"""Models: the guide's panel 5 and the KPIs of the models, one beside the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboards.frame import dashboard
+from dashboards.panels import STACKED, Limit, Look, Query, columns, graph
+from dashboards.phrases import increase, quantile, rate, select
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Panel
+
+GENERATIONS, SECONDS, COST = "t2i_model_generations_total", "t2i_model_duration_seconds", "t2i_model_cost_total"
+ENDED = 'status=~"success|error"'
+SUCCESS = 'status="success"'
+
+
+def models() -> Dashboard:
+    """Build the dashboard on which one sees: which model is fast, reliable and cheap, and which is not."""
+    return dashboard(
+        "models",
+        "Models",
+        "Which model is fast, reliable and cheap, and which is not?",
+        {"Model against model": [_comparison()], "Generations": _generations(), "Providers": _providers()},
+    )
+
+
+def _comparison() -> Builder[Panel]:
+    succeeded = f"{increase(GENERATIONS, SUCCESS, by='model')} / {increase(GENERATIONS, ENDED, by='model')}"
+    # A model that costs nothing has no series of cost; a price in several currencies is shown by the graph below.
+    cost = f"{increase(COST, by='model')} / {increase(GENERATIONS, ENDED, by='model')}"
+    return columns(
+        "Model against model",
+        "Each model over the time shown: how often it was asked, how it ended, how long it took, what it cost.",
+        "model",
+        (Query(increase(GENERATIONS, by="model"), "Invocations"), "none"),
+        (Query(succeeded, "Success"), "percentunit"),
+        (Query(quantile(0.5, SECONDS, by="model", window="$__range"), "Median"), "s"),
+        (Query(quantile(0.95, SECONDS, by="model", window="$__range"), "95th percentile"), "s"),
+        (Query(cost, "Cost a request"), "none"),
+    )
+
+
+def _generations() -> list[Builder[Panel]]:
+    cost = f"{rate(COST, by='model, currency')} / on (model) group_left () {rate(GENERATIONS, ENDED, by='model')}"
+    return [
+        graph(
+            "Invocations", "Generations a second by model.", "reqps", Query(rate(GENERATIONS, by="model"), "{{model}}")
+        ),
+        graph(
+            "Latency",
+            "How long the provider took, from create to end. A dot is one generation: it leads to its trace.",
+            "s",
+            Query(quantile(0.5, SECONDS, by="model"), "{{model}} median"),
+            Query(quantile(0.95, SECONDS, by="model"), "{{model}} 95th percentile", exemplars=True),
+            look=Look(limit=Limit(10)),
+        ),
+        graph(
+            "Success",
+            "Share of the generations that succeeded, of those that ended by themselves.",
+            "percentunit",
+            Query(f"{rate(GENERATIONS, SUCCESS, by='model')} / {rate(GENERATIONS, ENDED, by='model')}", "{{model}}"),
+            look=Look(limit=Limit(0.95, below=True)),
+        ),
+        graph(
+            "Outcomes",
+            "Generations a second by how they ended.",
+            "reqps",
+            Query(rate(GENERATIONS, by="model, status"), "{{model}} {{status}}"),
+            look=STACKED,
+        ),
+        graph(
+            "Cost a request",
+            "What a generation costs, failed ones included.",
+            "none",
+            Query(cost, "{{model}} in {{currency}}"),
+            look=Look(no_value="no model has a price"),
+        ),
+        graph(
+            "Tokens",
+            "Tokens a second, where a provider reports them.",
+            "none",
+            Query(rate("t2i_model_tokens_total", by="model, type"), "{{model}} {{type}}"),
+            look=Look(no_value="no provider reports tokens"),
+        ),
+        graph(
+            "Feedback",
+            "Ratings given by users over the last hour.",
+            "none",
+            Query(increase("t2i_model_feedback_total", by="model, rating", window="1h"), "{{model}} {{rating}}"),
+            look=Look(stacked=True, no_value="nobody has rated a picture"),
+        ),
+    ]
+
+
+def _providers() -> list[Builder[Panel]]:
+    return [
+        graph(
+            "Requests to providers that failed",
+            "By model and reason.",
+            "reqps",
+            Query(rate("t2i_model_upstream_errors_total", by="model, reason"), "{{model}}: {{reason}}"),
+            look=Look(stacked=True, no_value="none failed"),
+        ),
+        graph(
+            "Retries",
+            "Requests to providers that were sent again, by model and reason.",
+            "reqps",
+            Query(rate("t2i_model_retries_total", by="model, reason"), "{{model}}: {{reason}}"),
+            look=Look(stacked=True, no_value="none was needed"),
+        ),
+        graph(
+            "Circuit breakers",
+            "0: closed, requests pass; 1: half open, one request tries; 2: open, the service has given up for now.",
+            "none",
+            Query(f"max by (model) ({select('t2i_model_breaker_state')})", "{{model}}"),
+            look=Look(limit=Limit(1)),
+        ),
+        graph(
+            "Polling gap",
+            "Time between a prediction's end and its being noticed.",
+            "s",
+            Query(quantile(0.95, "t2i_model_poll_gap_seconds", by="model"), "{{model}} 95th percentile"),
+            look=Look(no_value="nothing is polled"),
+        ),
+    ]

@@ -1,0 +1,187 @@
+"""Overview: the guide's panels 1 to 4 and 6, the KPIs of the application, its error budgets and its resources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboards.frame import dashboard
+from dashboards.panels import STACKED, Limit, Look, Query, graph, number
+from dashboards.phrases import GENERATION, SYNCHRONOUS, increase, or_zero, quantile, rate, select
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Panel
+
+REQUESTS, SECONDS = "http_requests_total", "http_request_duration_seconds"
+GENERATIONS = "image_generation_total"
+FAILED = f'{GENERATION},status=~"5.."'
+ENDED, SUCCESS, ERROR = 'status=~"success|error"', 'status="success"', 'status="error"'
+
+
+def overview() -> Dashboard:
+    """Build the dashboard on which one sees: is the service well, and if not, since when and in what."""
+    return dashboard(
+        "overview",
+        "Overview",
+        "Is the service well, and if not, since when and in what?",
+        {
+            "At a glance": _glance(),
+            "Requests": _requests(),
+            "Capacity": _capacity(),
+            "Error budget": _budget(),
+            "Resources": _resources(),
+        },
+    )
+
+
+def _glance() -> list[Builder[Panel]]:
+    failed, answered = or_zero(increase(REQUESTS, FAILED)), increase(REQUESTS, SYNCHRONOUS)
+    return [
+        number(
+            "Availability",
+            "Share of the requests for images that were not answered 5xx, over the time shown.",
+            "percentunit",
+            f"1 - {failed} / {answered}",
+            look=Look(limit=Limit(0.99, below=True), decimals=2),
+        ),
+        number(
+            "Uptime",
+            "Share of the time shown in which at least one pod answered Prometheus.",
+            "percentunit",
+            f"avg_over_time((max({select('up')}))[$__range:1m])",
+            look=Look(limit=Limit(0.99, below=True), decimals=2),
+        ),
+        number("Request rate", "Requests for images a second.", "reqps", rate(REQUESTS, GENERATION)),
+        number(
+            "Response time",
+            "95th percentile of the requests for images.",
+            "s",
+            quantile(0.95, SECONDS, SYNCHRONOUS),
+            look=Look(limit=Limit(10)),
+        ),
+        number(
+            "Generation success",
+            "Share of the generations that succeeded, of those that ended by themselves, over the time shown.",
+            "percentunit",
+            f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}",
+            look=Look(limit=Limit(0.95, below=True), decimals=2),
+        ),
+        number("Active requests", "Requests being served now.", "none", f"sum({select('active_requests')})"),
+    ]
+
+
+def _requests() -> list[Builder[Panel]]:
+    ratio = f"{or_zero(rate(GENERATIONS, ERROR))} / {rate(GENERATIONS, ENDED)}"
+    return [
+        graph(
+            "Request rate",
+            "Requests a second by endpoint; probes and scrapes are left out.",
+            "reqps",
+            Query(rate(REQUESTS, 'endpoint!~"/health|/ready|/metrics"', by="endpoint"), "{{endpoint}}"),
+        ),
+        graph(
+            "Response time",
+            "Percentiles of the requests for images. A dot is one request: it leads to its trace.",
+            "s",
+            Query(quantile(0.5, SECONDS, SYNCHRONOUS), "median"),
+            Query(quantile(0.95, SECONDS, SYNCHRONOUS), "95th percentile", exemplars=True),
+            Query(quantile(0.99, SECONDS, SYNCHRONOUS), "99th percentile"),
+            look=Look(limit=Limit(10)),
+        ),
+        graph(
+            "Success rate",
+            "How generations end: success and error, and what callers canceled or the model refused.",
+            "percentunit",
+            Query(f"1 - {ratio}", "success"),
+            Query(ratio, "error"),
+        ),
+        graph(
+            "Active requests",
+            "Requests being served at the same time.",
+            "none",
+            Query(f"sum by (pod) ({select('active_requests')})", "{{pod}}"),
+            look=STACKED,
+        ),
+        graph(
+            "Errors by status",
+            "Answers other than success: 4xx are the callers', 5xx are ours.",
+            "reqps",
+            Query(rate(REQUESTS, 'status=~"4..|5.."', by="endpoint, status"), "{{status}} {{endpoint}}"),
+            look=Look(stacked=True, no_value="no errors"),
+        ),
+        graph(
+            "Errors by their cause",
+            "Requests to the providers that failed, by model and reason.",
+            "reqps",
+            Query(rate("t2i_model_upstream_errors_total", by="model, reason"), "{{model}}: {{reason}}"),
+            look=Look(stacked=True, no_value="no errors"),
+        ),
+    ]
+
+
+def _capacity() -> list[Builder[Panel]]:
+    return [
+        graph(
+            "Generations at the same time",
+            "Generations that run, and that wait for their turn, in all pods.",
+            "none",
+            Query(f"sum({select('t2i_generations_in_flight')})", "running"),
+            Query(f"sum({select('t2i_generations_queued')})", "waiting"),
+            look=STACKED,
+        ),
+        graph(
+            "Waiting and turned away",
+            "95th percentile of the wait for a turn; who would wait too long is answered 503.",
+            "s",
+            Query(quantile(0.95, "t2i_generation_queue_wait_seconds"), "wait, 95th percentile"),
+            look=Look(no_value="nothing waits"),
+        ),
+    ]
+
+
+def _budget() -> list[Builder[Panel]]:
+    left = select("t2i:slo_budget:remaining_ratio")
+    usual, upper, lower = (select(f"t2i:signal{part}", 'signal="requests"') for part in ("", ":upper", ":lower"))
+    return [
+        graph(
+            "Error budget left",
+            "What is left of the budgets of availability and latency; below 0 an objective is missed.",
+            "percentunit",
+            Query(f"max by (slo) ({left})", "{{slo}}"),
+            look=Look(limit=Limit(0, below=True)),
+        ),
+        graph(
+            "Burn rate",
+            "How many times faster than allowed the error budgets go, by window.",
+            "none",
+            Query(f"max by (slo, window) ({select('t2i:slo_burn:rate')})", "{{slo}} {{window}}"),
+            look=Look(limit=Limit(1)),
+        ),
+        graph(
+            "Requests and what is usual",
+            "Requests of the last 30 minutes, and the band learnt from the same hours before (after a week).",
+            "none",
+            Query(f"max({usual})", "requests"),
+            Query(f"max({upper})", "upper end of the usual"),
+            Query(f"max({lower})", "lower end of the usual"),
+            look=Look(span=24),
+        ),
+    ]
+
+
+def _resources() -> list[Builder[Panel]]:
+    return [
+        graph(
+            "CPU",
+            "Processor time of each pod, in cores.",
+            "none",
+            Query(f"sum by (pod) (rate({select('process_cpu_seconds_total')}[$__rate_interval]))", "{{pod}}"),
+        ),
+        graph(
+            "Memory",
+            "Resident memory of each pod.",
+            "bytes",
+            Query(f"sum by (pod) ({select('process_resident_memory_bytes')})", "{{pod}}"),
+        ),
+    ]

@@ -1,0 +1,167 @@
+"""Panels as this project draws them: one look, one datasource, always a unit, a legend and a description."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from grafana_foundation_sdk.builders import common, nodegraph, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.runtime import UnknownDataquery
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import common as common_model
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import prometheus as prometheus_model
+
+DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+TRACES = model.DataSourceRef(type_val="jaeger", uid="${traces}")
+
+
+class Query(NamedTuple):
+    """One line of a graph, or one column of a table."""
+
+    expr: str
+    legend: str
+    exemplars: bool = False
+
+
+class Limit(NamedTuple):
+    """Where a value turns bad: above it, or below it."""
+
+    value: float
+    below: bool = False
+
+
+class Look(NamedTuple):
+    """How a panel differs from the others; `no_value` says in words why it may be empty."""
+
+    limit: Limit | None = None
+    stacked: bool = False
+    span: int | None = None
+    decimals: int | None = None
+    no_value: str | None = None
+
+
+PLAIN, STACKED = Look(), Look(stacked=True)
+
+
+def graph(title: str, description: str, unit: str, *queries: Query, look: Look = PLAIN) -> timeseries.Panel:
+    """Draw values over time."""
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .min(0)
+        .span(look.span or 12)
+        .height(8)
+        .fill_opacity(25 if look.stacked else 8)
+        .show_points(common_model.VisibilityMode.NEVER)
+        .legend(_legend())
+        .tooltip(common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI))
+    )
+    if look.stacked:
+        panel = panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL))
+    if look.limit:
+        line = common.GraphThresholdsStyleConfig().mode(common_model.GraphThresholdsStyleMode.DASHED)
+        panel = panel.thresholds(_thresholds(look.limit)).thresholds_style(line)
+    if look.no_value:
+        panel = panel.no_value(look.no_value)
+    for query in queries:
+        panel = panel.with_target(_target(query))
+    return panel
+
+
+def number(title: str, description: str, unit: str, expr: str, look: Look = PLAIN) -> stat.Panel:
+    """Show one value of now, with its course behind it; what spans the time shown has none, and is asked only once."""
+    whole, target = "$__range" in expr, _target(Query(expr, title))
+    mode = common_model.BigValueGraphMode.NONE if whole else common_model.BigValueGraphMode.AREA
+    panel = (
+        stat.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .unit(unit)
+        .span(look.span or 4)
+        .height(4)
+        .graph_mode(mode)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .with_target(target.instant() if whole else target)
+    )
+    if look.limit:
+        panel = panel.thresholds(_thresholds(look.limit))
+    if look.decimals is not None:
+        panel = panel.decimals(look.decimals)
+    return panel.no_value(look.no_value) if look.no_value else panel
+
+
+def columns(title: str, description: str, by: str, *queries: tuple[Query, str], span: int = 24) -> table.Panel:
+    """Compare things, one a row: each query, with its unit, is a column, and the label `by` names the row."""
+    panel = (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .datasource(DATASOURCE)
+        .span(span)
+        .height(8)
+        .frame_index(0)
+        .show_header(True)
+        .align(common_model.FieldTextAlignment.AUTO)
+        .cell_options(common_model.TableAutoCellOptions())
+        .inspect(False)
+    )
+    renamed = {by: by.capitalize()}
+    for index, (query, unit) in enumerate(queries):
+        reference = chr(ord("A") + index)
+        target = _target(query).ref_id(reference).instant().format(prometheus_model.PromQueryFormat.TABLE)
+        renamed[f"Value #{reference}" if len(queries) > 1 else "Value"] = query.legend
+        panel = panel.with_target(target).override_by_name(
+            query.legend, [model.DynamicConfigValue(id_val="unit", value=unit)]
+        )
+    organize = {"excludeByName": {"Time": True}, "renameByName": renamed}
+    return panel.transformations(
+        [
+            model.DataTransformerConfig(id_val="merge", options={}),
+            model.DataTransformerConfig(id_val="organize", options=organize),
+        ]
+    )
+
+
+def dependencies(title: str, description: str) -> nodegraph.Panel:
+    """Draw the services that call each other, as Jaeger derives them from its traces; the SDK has no type for that."""
+    asked = {"refId": "A", "datasource": TRACES.to_json(), "queryType": "dependencyGraph"}
+    panel = nodegraph.Panel().title(title).description(description).datasource(TRACES).span(24).height(12)
+    return panel.with_target(_Plain(UnknownDataquery(asked)))
+
+
+class _Plain(Builder[Dataquery]):
+    """A query that needs no building."""
+
+    def __init__(self, query: Dataquery) -> None:
+        self._query = query
+
+    def build(self) -> Dataquery:
+        """Return it."""
+        return self._query
+
+
+def _target(query: Query) -> prometheus.Dataquery:
+    target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(DATASOURCE)
+    return target.exemplar(True) if query.exemplars else target
+
+
+def _legend() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(common_model.LegendDisplayMode.TABLE)
+        .placement(common_model.LegendPlacement.BOTTOM)
+        .show_legend(True)
+        .calcs(["mean", "max", "lastNotNull"])
+    )
+
+
+def _thresholds(limit: Limit) -> build.ThresholdsConfig:
+    first, second = ("red", "green") if limit.below else ("green", "red")
+    steps = [model.Threshold(value=None, color=first), model.Threshold(value=limit.value, color=second)]
+    return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)

@@ -1,0 +1,33 @@
+"""The PromQL that several panels share. Every selector names the dashboard's own service."""
+
+SERVICE = 'namespace="$namespace",service="$service"'
+GENERATION = 'endpoint=~"/generate|/v1/images/generations"'
+# What was answered 202 goes on in the background: it says nothing about how the generation went.
+SYNCHRONOUS = f'{GENERATION},status!="202"'
+RATE = "$__rate_interval"
+
+
+def select(metric: str, matchers: str = "") -> str:
+    """Name the series of the dashboard's service."""
+    return f"{metric}{{{SERVICE}{',' if matchers else ''}{matchers}}}"
+
+
+def rate(metric: str, matchers: str = "", by: str = "", window: str = RATE) -> str:
+    """Give the rate of a counter, over all pods."""
+    return f"sum{f' by ({by})' if by else ''} (rate({select(metric, matchers)}[{window}]))"
+
+
+def increase(metric: str, matchers: str = "", by: str = "", window: str = "$__range") -> str:
+    """Give what a counter has grown by in a window, the dashboard's own if none is given."""
+    return f"sum{f' by ({by})' if by else ''} (increase({select(metric, matchers)}[{window}]))"
+
+
+def quantile(share: float, histogram: str, matchers: str = "", by: str = "", window: str = RATE) -> str:
+    """Give a percentile of a histogram, over all pods."""
+    labels = f"{by}, le" if by else "le"
+    return f"histogram_quantile({share}, sum by ({labels}) (rate({select(f'{histogram}_bucket', matchers)}[{window}])))"
+
+
+def or_zero(expr: str) -> str:
+    """Say 0 for what has never happened."""
+    return f"({expr} or vector(0))"

@@ -1,0 +1,113 @@
+"""Traces: what the spans say in sum, and the way from there to a single trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.models.dashboard import VariableHide
+
+from dashboards.frame import dashboard, datasource_variable, query_variable
+from dashboards.panels import Look, Query, columns, dependencies, graph
+from dashboards.phrases import rate
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Panel
+
+# Jaeger is scraped as a service of its own, beside the one whose spans it takes.
+JAEGER = 'namespace="$namespace",service="${jaeger}-jaeger-collector"'
+CALLS, SECONDS = "traces_span_metrics_calls_total", "traces_span_metrics_duration_seconds_bucket"
+FAILED = 'status_code="STATUS_CODE_ERROR"'
+CLIENT = 'span_kind="SPAN_KIND_CLIENT"'
+
+
+def traces() -> Dashboard:
+    """Build the dashboard on which one sees: in which step is the time lost, and who calls whom."""
+    built = dashboard(
+        "traces",
+        "Traces",
+        "In which step is the time lost, and who calls whom?",
+        {"Steps": _steps(), "Dependencies": _dependencies(), "Collection": _collection()},
+    )
+    return built.with_variable(_jaeger()).with_variable(datasource_variable("traces", "Traces", "jaeger"))
+
+
+def _jaeger() -> QueryVariable:
+    """Take the resource's name from its Service's: its Jaeger is named after it too."""
+    service = 'label_values(t2i_build_info{namespace="$namespace",service="$service"}, service)'
+    return query_variable("jaeger", "Jaeger", service).regex("/(.*)-service/").hide(VariableHide.HIDE_VARIABLE)
+
+
+def _rate(
+    metric: str, matchers: str = "", by: str = "service_name, span_name", window: str = "$__rate_interval"
+) -> str:
+    return f"sum by ({by}) (rate({metric}{{{JAEGER}{',' if matchers else ''}{matchers}}}[{window}]))"
+
+
+def _quantile(share: float, window: str = "$__rate_interval") -> str:
+    return f"histogram_quantile({share}, {_rate(SECONDS, by='service_name, span_name, le', window=window)})"
+
+
+def _steps() -> list[Builder[Panel]]:
+    legend = "{{service_name}} {{span_name}}"
+    return [
+        columns(
+            "Steps",
+            "Each step of a request over the time shown.",
+            "span_name",
+            (Query(_rate(CALLS, by="span_name", window="$__range"), "Spans a second"), "reqps"),
+            (
+                Query(
+                    f"histogram_quantile(0.95, {_rate(SECONDS, by='span_name, le', window='$__range')})",
+                    "95th percentile",
+                ),
+                "s",
+            ),
+        ),
+        graph("Spans", "Spans a second by service and step.", "reqps", Query(_rate(CALLS), legend)),
+        graph(
+            "Slow steps",
+            "95th percentile by step. A dot is one slow span: it leads to its trace.",
+            "s",
+            Query(_quantile(0.95), legend, exemplars=True),
+        ),
+        graph(
+            "Failed steps",
+            "Spans a second that ended in an error.",
+            "reqps",
+            Query(_rate(CALLS, FAILED), legend),
+            look=Look(no_value="none failed"),
+        ),
+    ]
+
+
+def _dependencies() -> list[Builder[Panel]]:
+    return [
+        dependencies(
+            "Dependencies",
+            "Who calls whom, as Jaeger derives it from the traces it holds; a caller shows when it exports its own"
+            " spans. Grafana needs a data source of the kind Jaeger, with the address of this service's Jaeger.",
+        ),
+        graph(
+            "Calls to others",
+            "Calls a second that a service makes: the lines of the dependency graph.",
+            "reqps",
+            Query(_rate(CALLS, CLIENT), "{{service_name}} to {{span_name}}"),
+        ),
+    ]
+
+
+def _collection() -> list[Builder[Panel]]:
+    collected = _rate("otelcol_receiver_accepted_spans_total", by="transport")
+    dropped = rate("t2i_spans_dropped_total", by="exporter, reason")
+    return [
+        graph("Spans taken in", "Spans a second that Jaeger received.", "reqps", Query(collected, "{{transport}}")),
+        graph(
+            "Spans lost",
+            "Spans a second that the service could not deliver.",
+            "reqps",
+            Query(dropped, "{{exporter}}: {{reason}}"),
+            look=Look(no_value="none"),
+        ),
+    ]
