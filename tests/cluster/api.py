@@ -1,0 +1,111 @@
+"""The API server as a test sees it: plain JSON over one connection, so that waiting on a condition costs no process."""
+
+import base64
+import json
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import yaml
+
+T = TypeVar("T")
+Object = dict[str, Any]
+
+_ROOTS = {
+    "deployments": "/apis/apps/v1",
+    "replicasets": "/apis/apps/v1",
+    "texttoimageservices": "/apis/texttoimage.dev/v1alpha1",
+    "events": "/apis/events.k8s.io/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
+    "poddisruptionbudgets": "/apis/policy/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
+    "ingresses": "/apis/networking.k8s.io/v1",
+    "httproutes": "/apis/gateway.networking.k8s.io/v1",
+    "gateways": "/apis/gateway.networking.k8s.io/v1",
+}
+
+
+class Refused(AssertionError):  # noqa: N818 - what the API server did
+    """What the API server did not want to do."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        super().__init__(f"{response.status_code}: {response.text[:2000]}")
+
+
+class Api:
+    """A client with the rights of a kubeconfig."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        config = yaml.safe_load(kubeconfig.read_text())
+        server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        context = ssl.create_default_context(cadata=base64.b64decode(server["certificate-authority-data"]).decode())
+        files = [kubeconfig.with_name(f".{kubeconfig.name}.{part}") for part in ("crt", "key")]
+        for file, part in zip(files, ("client-certificate-data", "client-key-data"), strict=True):
+            file.touch(mode=0o600)
+            file.write_bytes(base64.b64decode(user[part]))
+        context.load_cert_chain(*map(str, files))
+        self._client = httpx.Client(base_url=server["server"], verify=context, timeout=30)
+        for file in files:
+            file.unlink()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def request(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json", **params: str
+    ) -> Object:
+        content = None if body is None else json.dumps(body)
+        response = self._client.request(method, path, content=content, headers={"Content-Type": kind}, params=params)
+        if response.status_code >= 400:
+            raise Refused(response)
+        found: Object = response.json()
+        return found
+
+    def path(self, plural: str, namespace: str, name: str = "") -> str:
+        return f"{_ROOTS.get(plural, '/api/v1')}/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
+
+    def find(self, plural: str, namespace: str, name: str) -> Object | None:
+        try:
+            return self.request("GET", self.path(plural, namespace, name))
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    def get(self, plural: str, namespace: str, name: str) -> Object:
+        return self.request("GET", self.path(plural, namespace, name))
+
+    def list(self, plural: str, namespace: str) -> list[Object]:
+        found: list[Object] = self.request("GET", self.path(plural, namespace))["items"]
+        return found
+
+    def create(self, plural: str, namespace: str, body: Object) -> Object:
+        return self.request("POST", self.path(plural, namespace), body, fieldManager="test")
+
+    def patch(self, plural: str, namespace: str, name: str, body: Any, *, manager: str = "test") -> Object:
+        """Merge patch, as `kubectl patch --type=merge`; a list is a JSON patch."""
+        kind = "application/json-patch+json" if isinstance(body, list) else "application/merge-patch+json"
+        return self.request("PATCH", self.path(plural, namespace, name), body, kind, fieldManager=manager)
+
+    def delete(self, plural: str, namespace: str, name: str, **params: str) -> None:
+        self.request("DELETE", self.path(plural, namespace, name), **params)
+
+
+def eventually(ask: Callable[[], T], what: str, seconds: float = 30.0) -> T:
+    """Return the first true answer; the last false one, or the last error, stands in the failure."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            last: object = ask()
+            if last:
+                return last  # type: ignore[return-value]
+        except (AssertionError, KeyError, TypeError, StopIteration, httpx.TransportError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s for {what}; last: {last!r}")
+        time.sleep(0.1)

@@ -1,0 +1,82 @@
+"""What the suites on the real API server share: the CRD, installed as the README says, and an operator beside it."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.cluster.paths import Layout
+from tests.cluster.api import Api
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, rights
+
+
+@pytest.fixture(scope="package")
+def crd(kubectl: Callable[..., str], checkout: Path) -> str:
+    """Install the CRD and wait until the API server serves it; its name."""
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={checkout / 'crds'}")
+    name = "texttoimageservices.texttoimage.dev"
+    kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
+    return name
+
+
+@pytest.fixture(scope="package")
+def api(cluster: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Return a client with all rights."""
+    copy = tmp_path_factory.mktemp("api") / "kubeconfig"
+    copy.write_text(cluster.kubeconfig.read_text())
+    client = Api(copy)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="package")
+def make_account(
+    kubectl: Callable[..., str], cluster: Layout, checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], OperatorAccount]]:
+    """Make ServiceAccounts with the rights that the manifests give, each with a class no other operator looks after."""
+    leases = []
+
+    def make() -> OperatorAccount:
+        class_name = f"test-{uuid.uuid4().hex[:8]}"
+        leases.append(f"text-to-image-operator-{class_name}")
+        kubectl("create", "namespace", class_name)
+        rights(kubectl, checkout / "manifests/base", class_name, leases[-1])
+        place = tmp_path_factory.mktemp("operator")
+        config = kubeconfig_of(kubectl, cluster.kubeconfig, class_name, place / "kubeconfig")
+        return OperatorAccount(class_name, config, place)
+
+    yield make
+    for lease in leases:
+        kubectl("delete", "clusterrolebinding,clusterrole", lease)
+        kubectl("delete", "namespace", lease.removeprefix("text-to-image-operator-"), "--wait=false")
+
+
+@pytest.fixture(scope="package")
+def operator_account(make_account: Callable[[], OperatorAccount]) -> OperatorAccount:
+    """Return who the operators of most tests are."""
+    return make_account()
+
+
+@pytest.fixture
+def own_account(make_account: Callable[[], OperatorAccount]) -> OperatorAccount:
+    """Return a class that the shared operator does not look after, for a test that runs an operator of its own."""
+    return make_account()
+
+
+@pytest.fixture(scope="package")
+def operator(operator_account: OperatorAccount, crd: str) -> Iterator[OperatorProcess]:
+    """Run one operator for all tests that do not stop it; it looks at everything anew every two seconds."""
+    process = operator_account.process("shared", resync_seconds=2, credentials_poll_seconds=2)
+    process.start()
+    process.wait_until_leading()
+    yield process
+    assert process.stop() == 0
+    bugs = process.events("by a bug")
+    assert not bugs, bugs[0]
+
+
+@pytest.fixture
+def service(api: Api, namespace: str, operator: OperatorProcess) -> Service:
+    """Return a resource of the shared operator's, still to be created."""
+    return Service(api, namespace, operator.class_name)

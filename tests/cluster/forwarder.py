@@ -1,0 +1,68 @@
+"""Between one operator and the API server, request by request, on loopback and without TLS: to look at, or to spoil."""
+
+from pathlib import Path
+
+import aiohttp
+import yaml
+from aiohttp import web
+from yarl import URL
+
+from dev.bench.client import session
+
+_PASSED_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
+
+
+class Forwarder:
+    """Passes everything on as it is; what is derived from it looks at the requests, or answers them otherwise."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._kubeconfig = kubeconfig
+
+    async def start(self) -> Path:
+        """Return the kubeconfig of the way through here."""
+        self._onward = session(self._kubeconfig, connections=0)
+        application = web.Application(client_max_size=2**22)
+        application.router.add_route("*", "/{path:.*}", self.answer)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1, access_log=None, handler_cancellation=True)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        config = yaml.safe_load(self._kubeconfig.read_text())
+        config["clusters"][0]["cluster"] = {"server": f"http://{host}:{port}"}
+        way = self._kubeconfig.with_name(f"{self._kubeconfig.name}-forwarded")
+        way.touch(mode=0o600)
+        way.write_text(yaml.safe_dump(config))
+        return way
+
+    async def stop(self) -> None:
+        """Break what still streams."""
+        await self._runner.cleanup()
+        await self._onward.close()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        return await self.pass_on(request)
+
+    async def pass_on(self, request: web.Request) -> web.StreamResponse:
+        """Let the API server answer; what breaks off on its side breaks off on ours."""
+        headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+        url, body = URL(request.path_qs, encoded=True), await request.read()
+        patience = aiohttp.ClientTimeout(total=None)
+        async with self._onward.request(
+            request.method, url, data=body or None, headers=headers, timeout=patience
+        ) as answer:
+            response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await self.chunk_passes()
+                await response.write(chunk)
+            return response
+
+    async def chunk_passes(self) -> None:
+        """Return when the next piece of an answer may pass."""
+
+
+def is_watch(request: web.Request) -> bool:
+    """Tell a stream from a request that ends."""
+    return "watch=true" in request.query_string

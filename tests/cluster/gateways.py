@@ -1,0 +1,98 @@
+"""The Gateway API in the test cluster: its own CRDs, and the test in the part of a Gateway's controller."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dev.cluster.golang import toolchain, wanted_version
+from dev.cluster.paths import Layout
+from tests.cluster.api import Api, Object, eventually
+
+MODULE = "sigs.k8s.io/gateway-api"
+KINDS = ("gatewayclasses", "gateways", "httproutes")
+
+
+class GatewayApi:
+    """Installs and removes the pinned CRDs, and says what a controller would say."""
+
+    def __init__(self, kubectl: Callable[..., str], layout: Layout) -> None:
+        folder = _downloaded(layout) / "config/crd/standard"
+        self._files = [f"--filename={folder}/gateway.networking.k8s.io_{kind}.yaml" for kind in KINDS]
+        self._kubectl = kubectl
+
+    def install(self) -> None:
+        self._kubectl("apply", "--server-side", *self._files)
+        self._kubectl("wait", "--for=condition=Established", "--timeout=60s", *self._files)
+
+    def remove(self) -> None:
+        self._kubectl("delete", "--ignore-not-found", *self._files)
+
+
+def gateway(api: Api, namespace: str) -> Object:
+    """Make a Gateway that no controller looks after."""
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    body = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "public"},
+        "spec": {"gatewayClassName": "none", "listeners": [listener]},
+    }
+    return api.create("gateways", namespace, body)
+
+
+def program(api: Api, namespace: str, *, programmed: bool = True, listener: bool = True) -> None:
+    """Say what a controller says of a Gateway and of its listener."""
+    of_listener = {"name": "http", "attachedRoutes": 0, "supportedKinds": [{"kind": "HTTPRoute"}]}
+    status = {
+        "conditions": [_condition("Accepted", True), _condition("Programmed", programmed)],
+        "listeners": [{**of_listener, "conditions": [_condition("Programmed", listener)]}],
+    }
+    _set_status(api, "gateways", namespace, "public", status)
+
+
+def accept(api: Api, namespace: str, name: str, *, accepted: bool) -> None:
+    """Say what a controller says of an HTTPRoute to each of its parents."""
+    route = eventually(lambda: api.find("httproutes", namespace, name), "the HTTPRoute")
+    assert route is not None
+    conditions = [_condition("Accepted", accepted), _condition("ResolvedRefs", True)]
+    generation = {"observedGeneration": route["metadata"]["generation"]}
+    parents = [
+        {
+            "parentRef": reference,
+            "controllerName": "example.com/tests",
+            "conditions": [{**condition, **generation} for condition in conditions],
+        }
+        for reference in route["spec"]["parentRefs"]
+    ]
+    _set_status(api, "httproutes", namespace, name, {"parents": parents})
+
+
+def give_address(api: Api, namespace: str, name: str) -> None:
+    """Say what a controller says of an Ingress that it serves."""
+    eventually(lambda: api.find("ingresses", namespace, name), "the Ingress")
+    _set_status(api, "ingresses", namespace, name, {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}})
+
+
+def _condition(kind: str, holds: bool) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "status": str(holds),
+        "reason": kind if holds else "Invalid",
+        "message": "" if holds else "there is no listener for it",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+
+
+def _set_status(api: Api, plural: str, namespace: str, name: str, status: Object) -> None:
+    path = api.path(plural, namespace, name) + "/status"
+    api.request("PATCH", path, {"status": status}, "application/merge-patch+json", fieldManager="controller")
+
+
+def _downloaded(layout: Layout) -> Path:
+    module = layout.tools / "gateway-api"
+    go = toolchain(wanted_version(module), layout.cache)
+    command = [str(go), "mod", "download", "-json", MODULE]
+    answer = subprocess.run(command, cwd=module, check=True, text=True, capture_output=True)  # noqa: S603
+    return Path(json.loads(answer.stdout)["Dir"])

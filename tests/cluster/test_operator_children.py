@@ -1,0 +1,155 @@
+"""Each kind of object: built, owned, repaired whatever is done to it, and left alone where it is somebody else's."""
+
+import pytest
+
+from tests.cluster.api import Object, eventually
+from tests.cluster.operators import Service
+
+# plural, suffix of its name, and a change to a field that the operator applies: (path, value to break it with).
+CHILDREN = [
+    pytest.param("serviceaccounts", "", ("automountServiceAccountToken",), True, id="ServiceAccount"),
+    pytest.param("secrets", "-keys", ("metadata", "labels", "app.kubernetes.io/name"), "x", id="Secret of keys"),
+    pytest.param("secrets", "-secrets", ("data", "REPLICATE_API_TOKEN"), "eHg=", id="Secret of credentials"),
+    pytest.param("configmaps", "-config", ("data", "models.json"), "{}", id="ConfigMap"),
+    pytest.param("services", "-service", ("spec", "selector", "app.kubernetes.io/instance"), "x", id="Service"),
+    pytest.param("deployments", "", ("spec", "progressDeadlineSeconds"), 17, id="Deployment"),
+]
+each_child = pytest.mark.parametrize(("plural", "suffix", "field", "value"), CHILDREN)
+
+
+@pytest.fixture
+def running(service: Service) -> Service:
+    service.api.create("secrets", service.namespace, _secret("tokens", replicate="dG9rZW4="))
+    ref = {"name": "tokens", "key": "replicate"}
+    service.create(credentials={"replicateApiToken": {"secretKeyRef": ref}})
+    service.ready()
+    return service
+
+
+def _secret(name: str, **data: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
+
+
+def _nested(path: tuple[str, ...], value: object) -> Object:
+    return {path[0]: value if len(path) == 1 else _nested(path[1:], value)}
+
+
+def _at(live: Object, path: tuple[str, ...]) -> object:
+    found: object = live
+    for part in path:
+        assert isinstance(found, dict)
+        found = found.get(part)
+    return found
+
+
+def _owned(service: Service, live: Object) -> bool:
+    uid = service.live()["metadata"]["uid"]
+    return any(owner["uid"] == uid and owner["controller"] for owner in live["metadata"].get("ownerReferences", ()))
+
+
+@each_child
+def test_it_is_owned_by_the_resource(
+    running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
+) -> None:
+    assert _owned(running, running.child(plural, suffix))
+
+
+@each_child
+def test_a_changed_field_is_put_back(
+    running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
+) -> None:
+    before = _at(running.child(plural, suffix), field)
+    running.api.patch(plural, running.namespace, running.name + suffix, _nested(field, value))
+
+    eventually(lambda: _at(running.child(plural, suffix), field) == before, "the field to be put back")
+
+
+@each_child
+def test_a_removed_field_is_put_back(
+    running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
+) -> None:
+    before = _at(running.child(plural, suffix), field)
+    running.api.patch(plural, running.namespace, running.name + suffix, _nested(field, None))
+
+    eventually(lambda: _at(running.child(plural, suffix), field) == before, "the field to be put back")
+
+
+@each_child
+def test_a_removed_label_is_put_back(
+    running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
+) -> None:
+    label = ("metadata", "labels", "app.kubernetes.io/managed-by")
+    running.api.patch(plural, running.namespace, running.name + suffix, _nested(label, None))
+
+    eventually(
+        lambda: _at(running.child(plural, suffix), label) == "text-to-image-operator", "the label to be put back"
+    )
+
+
+@each_child
+def test_a_removed_owner_is_put_back(
+    running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
+) -> None:
+    running.api.patch(plural, running.namespace, running.name + suffix, {"metadata": {"ownerReferences": None}})
+
+    eventually(lambda: _owned(running, running.child(plural, suffix)), "the owner to be put back")
+
+
+@each_child
+def test_a_deleted_object_is_made_again(
+    running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
+) -> None:
+    before = running.child(plural, suffix)["metadata"]["uid"]
+    running.api.delete(plural, running.namespace, running.name + suffix)
+
+    eventually(lambda: running.child(plural, suffix)["metadata"]["uid"] != before, "another object of the name")
+    running.ready()
+
+
+@each_child
+def test_fields_of_others_survive(
+    running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
+) -> None:
+    name = running.name + suffix
+    theirs = {"metadata": {"labels": {"team": "images"}, "annotations": {"example.com/note": "ours"}}}
+    running.api.patch(plural, running.namespace, name, theirs)
+    running.edit(logging={"level": "DEBUG"})
+    running.api.patch(plural, running.namespace, name, _nested(field, value))
+
+    eventually(lambda: _at(running.child(plural, suffix), field) != value, "our own field to be put back")
+    metadata = running.child(plural, suffix)["metadata"]
+    assert metadata["labels"]["team"] == "images"
+    assert metadata["annotations"]["example.com/note"] == "ours"
+
+
+def test_a_rollout_restart_survives(running: Service) -> None:
+    stamp = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
+    template = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
+    running.api.patch("deployments", running.namespace, running.name, template, manager="kubectl-rollout")
+    running.edit(logging={"level": "DEBUG"})
+
+    def edited() -> bool:
+        template = running.child("deployments")["spec"]["template"]
+        assert template["metadata"]["annotations"].items() >= stamp.items()
+        return {"name": "LOG_LEVEL", "value": "DEBUG"} in template["spec"]["containers"][0]["env"]
+
+    eventually(edited, "the edit to arrive")
+
+
+def test_what_a_finalizer_keeps_is_deleted_and_announced_once(service: Service) -> None:
+    service.create(networkPolicy={"mode": "Managed"})
+    service.ready()
+    held = {"metadata": {"finalizers": ["example.com/held"]}}
+    service.api.patch("networkpolicies", service.namespace, service.name, held)
+    service.edit(networkPolicy={"mode": "Disabled"})
+    eventually(lambda: service.child("networkpolicies")["metadata"].get("deletionTimestamp"), "the deletion")
+    service.api.patch(
+        "networkpolicies", service.namespace, service.name, {"metadata": {"annotations": {"example.com/x": "y"}}}
+    )
+    for level in ("DEBUG", "ERROR"):
+        updates = len(service.events("Updated"))
+        service.edit(logging={"level": level})
+        eventually(lambda before=updates: len(service.events("Updated")) > before, "a pass after that")
+    assert len(service.told("Deleted")) == 1
+    service.api.patch("networkpolicies", service.namespace, service.name, {"metadata": {"finalizers": None}})
+    eventually(lambda: service.api.find("networkpolicies", service.namespace, service.name) is None, "it to go")

@@ -1,0 +1,188 @@
+"""The truth table, row by row, each told by real pods."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dev.cluster import catalog
+from tests.cluster.api import Object, eventually
+from tests.cluster.operators import Service
+
+NOTHING = {"$patch": "delete"}
+SLEEP = ["/bin/busybox", "sleep", "2147483647"]
+SLOW_NODE = {"seconds": 90.0}  # the kubelet takes its time over pulling and crashing, more so beside other suites
+
+
+def _pod(*command: str, container: Object | None = None, **spec: Any) -> Object:
+    """Run busybox in the service's place: what is tried here is what the operator says of any pod."""
+    program = {
+        "name": "text-to-image",
+        "image": catalog.busybox().reference,
+        "command": list(command or SLEEP),
+        "startupProbe": NOTHING,
+        "livenessProbe": NOTHING,
+        "readinessProbe": NOTHING,
+        **(container or {}),
+    }
+    return {"spec": {"terminationGracePeriodSeconds": 1, "containers": [program], **spec}}
+
+
+NEVER_READY = {"readinessProbe": {"httpGet": NOTHING, "exec": {"command": ["/bin/busybox", "false"]}}}
+
+
+def test_accepted_and_ready(service: Service) -> None:
+    service.create(replicas=1, podTemplate=_pod())
+
+    service.wait("Ready", "True", "Ready", **SLOW_NODE)
+    conditions = service.conditions()
+    assert {name: (each["status"], each["reason"]) for name, each in conditions.items()} == {
+        "Ready": ("True", "Ready"),
+        "Accepted": ("True", "Accepted"),
+        "CredentialsReady": ("True", "CredentialsReady"),
+        "Available": ("True", "MinimumReplicasAvailable"),
+        "Progressing": ("True", "RolloutComplete"),
+        "Reconciling": ("False", "Settled"),
+        "Stalled": ("False", "NotStalled"),
+        "RouteReady": ("True", "Disabled"),
+        "MetricsReady": ("True", "Disabled"),
+        "AlertsReady": ("True", "Disabled"),
+        "DashboardsReady": ("True", "Disabled"),
+        "TracingReady": ("True", "Disabled"),
+        "Monitored": ("True", "Monitored"),
+    }
+    status = service.live()["status"]
+    assert (status["replicas"], status["readyReplicas"], status["replicasSummary"]) == (1, 1, "1/1")
+    assert len(service.told("Ready")) == 1
+
+
+def test_a_rollout_that_runs_is_progress_and_the_old_pods_stay_available(service: Service) -> None:
+    service.create(replicas=1, podTemplate=_pod())
+    service.wait("Ready", "True", **SLOW_NODE)
+    service.edit(podTemplate=_pod(container=NEVER_READY))
+
+    service.wait("Progressing", "True", "RollingOut")
+    conditions = service.conditions()
+    assert conditions["Available"]["status"] == "True"
+    assert (conditions["Ready"]["status"], conditions["Ready"]["reason"]) == ("False", "RollingOut")
+    assert conditions["Reconciling"]["status"] == "True"
+    eventually(lambda: service.live()["status"]["replicas"] == 2, "the new pod beside the old one")
+    assert service.live()["status"]["readyReplicas"] == 0
+
+
+def test_too_few_pods(service: Service) -> None:
+    service.create(replicas=1, podTemplate=_pod(container=NEVER_READY))
+
+    service.wait("Available", "False", "MinimumReplicasUnavailable")
+    assert service.conditions()["Ready"]["status"] == "False"
+
+
+STUCK = [
+    pytest.param("ImagePullBackOff", _pod(container={"image": "registry.invalid/none:1"}), id="ImagePullBackOff"),
+    pytest.param("CrashLoopBackOff", _pod("/bin/busybox", "false"), id="CrashLoopBackOff"),
+    pytest.param(
+        "OOMKilled",
+        _pod(
+            "/bin/busybox",
+            "tail",
+            "/dev/zero",
+            container={"resources": {"limits": {"memory": "16Mi"}, "requests": NOTHING}},
+        ),
+        id="OOMKilled",
+    ),
+    pytest.param(
+        "CreateContainerConfigError",
+        _pod(container={"env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "nowhere", "key": "x"}}}]}),
+        id="CreateContainerConfigError",
+    ),
+    pytest.param("Unschedulable", _pod(nodeSelector={"nowhere": "true"}), id="Unschedulable"),
+]
+
+
+@pytest.mark.parametrize(("reason", "template"), STUCK)
+def test_a_stuck_rollout_says_the_pods_own_reason(service: Service, reason: str, template: Object) -> None:
+    service.create(replicas=1, podTemplate=template)
+
+    message = service.wait("Progressing", "False", reason, **SLOW_NODE)["message"]
+    assert f"pod {service.name}-" in message
+    service.wait("Ready", "False", reason)
+    assert service.told(reason)
+
+
+def test_a_stuck_rollout_leaves_the_service_available(service: Service) -> None:
+    service.create(replicas=1, podTemplate=_pod())
+    service.wait("Ready", "True", **SLOW_NODE)
+    service.edit(podTemplate=_pod(nodeSelector={"nowhere": "true"}))
+
+    service.wait("Progressing", "False", "Unschedulable", **SLOW_NODE)
+    conditions = service.conditions()
+    assert conditions["Available"]["status"] == "True"
+    assert conditions["Ready"]["reason"] == "Unschedulable"
+
+    service.edit(podTemplate=_pod(nodeSelector=None))
+    service.wait("Ready", "True", **SLOW_NODE)
+
+
+def test_a_quota_that_refuses_pods(service: Service, kubectl: Callable[..., str]) -> None:
+    kubectl("create", "quota", "none", "--hard=pods=0", "-n", service.namespace)
+    service.create(replicas=1, podTemplate=_pod())
+
+    assert "exceeded quota" in service.wait("Progressing", "False", "ReplicaFailure", **SLOW_NODE)["message"]
+
+
+def test_pod_security_that_refuses_pods(service: Service) -> None:
+    privileged = {"securityContext": {"allowPrivilegeEscalation": True}}
+    service.create(replicas=1, podTemplate=_pod(container=privileged))
+
+    message = service.wait("Progressing", "False", "ReplicaFailure", **SLOW_NODE)["message"]
+    assert "violates PodSecurity" in message
+
+
+def test_the_deadline_of_a_rollout_stalls_it(service: Service) -> None:
+    service.create(replicas=1, podTemplate=_pod(container=NEVER_READY))
+    service.wait("Progressing", "True", "RollingOut")
+    service.edit(paused=True)  # so that the deadline of ten minutes may be shortened
+    service.wait("Reconciling", "False", "Paused")
+    service.api.patch("deployments", service.namespace, service.name, {"spec": {"progressDeadlineSeconds": 1}})
+
+    service.wait("Progressing", "False", "ProgressDeadlineExceeded", **SLOW_NODE)
+    service.wait("Stalled", "True", "ProgressDeadlineExceeded")
+
+
+def test_a_pod_template_that_the_api_server_refuses(service: Service) -> None:
+    service.create(replicas=1, podTemplate=_pod())
+    service.wait("Ready", "True", **SLOW_NODE)
+    before = service.child("deployments")["metadata"]["generation"]
+    service.edit(podTemplate={"spec": {"restartPolicy": "Sometimes"}}, logging={"level": "DEBUG"})
+
+    condition = service.wait("Accepted", "False", "InvalidSpec")
+    assert "spec.podTemplate" in condition["message"]
+    assert "restartPolicy" in condition["message"]
+    assert service.child("deployments")["metadata"]["generation"] == before
+    assert service.wait("Stalled", "True", "InvalidSpec")
+    assert service.conditions()["Available"]["status"] == "True"
+
+
+def test_a_pod_template_that_cannot_be_merged(service: Service) -> None:
+    service.create(podTemplate={"spec": {"containers": [{"image": "x"}]}})
+
+    assert "spec.containers" in service.wait("Accepted", "False", "InvalidSpec")["message"]
+
+
+def test_the_columns(service: Service, kubectl: Callable[..., str]) -> None:
+    service.create()
+    service.ready()
+
+    heads, row = (line.split() for line in kubectl("get", "t2iservices", "-n", service.namespace).splitlines())
+    assert heads == ["NAME", "READY", "MONITORED", "REPLICAS", "MODEL", "ENDPOINT", "REASON", "AGE"]
+    endpoint = f"http://{service.name}-service.{service.namespace}.svc"
+    assert row[:-1] == [service.name, "True", "True", "0/0", "sdxl", endpoint, "Ready"]
+
+
+def test_a_status_that_others_change_is_put_back(service: Service) -> None:
+    service.create()
+    service.ready()
+    path = service.api.path("texttoimageservices", service.namespace, service.name) + "/status"
+    service.api.request("PATCH", path, {"status": {"endpoint": "x"}}, "application/merge-patch+json")
+
+    eventually(lambda: service.live()["status"]["endpoint"] != "x", "the endpoint to be put back")

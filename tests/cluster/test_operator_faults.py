@@ -1,0 +1,150 @@
+"""What goes wrong between the operator and the API server: what was asked for meanwhile is done once it is over."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.cluster import spoiler
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
+from tests.cluster.spoiler import Spoiler
+
+SERVICES = 100
+# Long enough that what is retried is refused several times over.
+FAULT_SECONDS = 8.0
+TAKEN = (("services", "-service"), ("serviceaccounts", ""), ("deployments", ""), ("secrets", "-keys"))
+
+
+class Way(NamedTuple):
+    """An operator, the spoiled way from it to the API server, and the resources it looks after."""
+
+    spoiler: Spoiler
+    operator: OperatorProcess
+    api: Api
+    namespace: str
+
+    def services(self) -> dict[str, Object]:
+        return self._all("texttoimageservices")
+
+    def restart(self) -> None:
+        """Come back as a pod does: on the same port, with nothing in memory."""
+        self.operator.stop(signal.SIGKILL)
+        self.operator.start()
+
+    def edit(self, mark: str) -> None:
+        """Change every resource, and take something from each that has to be put back.
+
+        Another kind each time: who deletes the same object three times in five minutes is given way to.
+        """
+        plural, suffix = TAKEN[list(FAULTS).index(mark) % len(TAKEN)]
+        for name in [f"s{number}" for number in range(SERVICES)]:
+            service = Service(self.api, self.namespace, self.operator.class_name, name)
+            service.edit(podTemplate=_marked(mark))
+            self.api.delete(plural, self.namespace, f"{name}{suffix}", propagationPolicy="Background")
+
+    def caught_up(self, mark: str) -> bool:
+        """Tell whether every object matches the last spec, and every status says so."""
+        services, deployments = self.services(), self._all("deployments")
+        children = {plural: self._all(plural) for plural, _ in TAKEN}
+        for name, service in services.items():
+            template = deployments[name]["spec"]["template"]
+            assert template["metadata"]["annotations"].get("example.com/mark") == mark, name
+            assert all(f"{name}{suffix}" in children[plural] for plural, suffix in TAKEN), name
+            assert service["status"]["observedGeneration"] == service["metadata"]["generation"], name
+            conditions = {each["type"]: each for each in service["status"]["conditions"]}
+            assert conditions["Ready"]["status"] == "True", conditions["Ready"]
+            assert conditions["Ready"]["observedGeneration"] == service["metadata"]["generation"], name
+        return len(services) == SERVICES
+
+    def _all(self, plural: str) -> dict[str, Object]:
+        return {each["metadata"]["name"]: each for each in self.api.list(plural, self.namespace)}
+
+
+@pytest.fixture(scope="module")
+def way(api: Api, crd: str, make_account: Callable[[], OperatorAccount], kubectl: Callable[..., str]) -> Iterator[Way]:
+    """Run an operator that reaches the API server through the spoiler only, and a hundred resources."""
+    account = make_account()
+    spoiled = Spoiler(account.kubeconfig)
+    operator = account._replace(kubeconfig=spoiled.kubeconfig).process(
+        "spoiled", namespaces=account.class_name, leader_election=False
+    )
+    operator.start()
+    way = Way(spoiled, operator, api, account.class_name)
+    for number in range(SERVICES):
+        Service(api, way.namespace, account.class_name, f"s{number}").create(podTemplate=_marked("none"))
+    eventually(lambda: way.caught_up("none"), "a hundred resources", seconds=120)
+    yield way
+    operator.stop()
+    kubectl("delete", "t2i", "--all", "--namespace", way.namespace)
+    spoiled.close()
+
+
+FAULTS: dict[str, Callable[[Way], None]] = {
+    "restart": lambda way: way.restart(),
+    "streams cut": lambda way: way.spoiler.cut(),
+    "410 Gone": lambda way: way.spoiler.spoil(spoiler.gone),
+    "429 Too Many Requests": lambda way: way.spoiler.spoil(spoiler.overloaded),
+    "500 Internal Server Error": lambda way: way.spoiler.spoil(spoiler.broken),
+    "409 Conflict": lambda way: way.spoiler.spoil(spoiler.conflicting),
+    "a hung connection": lambda way: way.spoiler.freeze(),
+    "slow answers": lambda way: way.spoiler.spoil(spoiler.slow),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_hundred_edits_during_a_fault_are_followed_within_a_minute_of_its_end(way: Way, fault: str) -> None:
+    FAULTS[fault](way)
+    began = time.monotonic()
+    way.edit(fault)
+    FAULTS["streams cut"](way)  # in the middle of what the edits made it do
+    time.sleep(max(0.0, FAULT_SECONDS - (time.monotonic() - began)))
+    assert way.operator.running()
+    assert way.operator.get("/healthz").status_code == 200
+    way.spoiler.heal()
+
+    eventually(lambda: way.caught_up(fault), "a hundred resources to catch up", seconds=60)
+    bugs = way.operator.events("by a bug")
+    assert not bugs, bugs[0]
+
+
+def test_a_fault_that_passes_lowers_no_condition(way: Way) -> None:
+    """What the API server cannot answer for a while says nothing about pods that run."""
+    before = {name: _since(service, "Ready") for name, service in way.services().items()}
+    way.spoiler.spoil(spoiler.only("/configmaps", spoiler.broken))  # and everything else is answered, statuses too
+    for name in before:
+        way.api.delete("configmaps", way.namespace, f"{name}-config")
+    time.sleep(FAULT_SECONDS)
+    way.spoiler.heal()
+
+    configs = f"{way.namespace}'s ConfigMaps"
+    eventually(lambda: len(way.api.list("configmaps", way.namespace)) > SERVICES, configs, seconds=60)
+    assert {name: _since(service, "Ready") for name, service in way.services().items()} == before
+
+
+def test_a_leader_whose_connection_hangs_gives_up(make_account: Callable[[], OperatorAccount], crd: str) -> None:
+    account = make_account()
+    spoiled = Spoiler(account.kubeconfig)
+    operator = account._replace(kubeconfig=spoiled.kubeconfig).process("hanging")
+    operator.start()
+    try:
+        operator.wait_until_leading()
+        spoiled.freeze()
+        eventually(lambda: not operator.running(), "the process to end")
+
+        assert operator.stop() == 1
+        assert "was not renewed in time" in operator.log.read_text()
+    finally:
+        operator.stop()
+        spoiled.close()
+
+
+def _marked(mark: str) -> Object:
+    return {"metadata": {"annotations": {"example.com/mark": mark}}}
+
+
+def _since(service: Object, condition: str) -> tuple[str, str]:
+    (found,) = [each for each in service["status"]["conditions"] if each["type"] == condition]
+    return found["status"], found["lastTransitionTime"]

@@ -1,0 +1,229 @@
+"""The life of a resource: paused, edited, fought over, scaled, deleted, with the operator there or not."""
+
+from functools import partial
+
+import pytest
+
+from tests.cluster import pods
+from tests.cluster.api import Api, eventually
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
+
+
+def test_deleting_works_while_the_operator_is_down(
+    api: Api, namespace: str, crd: str, own_account: OperatorAccount
+) -> None:
+    operator = own_account.process("absent", namespaces=namespace, leader_election=False)
+    service = Service(api, namespace, operator.class_name)
+    service.create()
+    operator.start()
+    try:
+        service.ready()
+    finally:
+        operator.stop()
+    api.delete("texttoimageservices", namespace, service.name, propagationPolicy="Foreground")
+
+    children = {"deployments": "", "services": "-service", "secrets": "-keys", "texttoimageservices": ""}
+    for plural, suffix in children.items():
+        find = partial(api.find, plural, namespace, service.name + suffix)
+        eventually(lambda find=find: find() is None, f"{plural} to be collected")
+
+
+def test_nothing_comes_back_after_a_deletion(service: Service) -> None:
+    service.create()
+    service.ready()
+    service.api.delete("texttoimageservices", service.namespace, service.name)
+
+    eventually(lambda: service.api.find("deployments", service.namespace, service.name) is None, "the objects to go")
+    probe = Service(service.api, service.namespace, service.class_name, "probe")
+    probe.create()
+    probe.ready()
+    assert [each["metadata"]["name"] for each in service.api.list("deployments", service.namespace)] == ["probe"]
+
+
+def test_a_paused_resource_keeps_its_status_and_nothing_else(service: Service) -> None:
+    service.create()
+    service.ready()
+    service.edit(paused=True, replicas=3)
+    service.wait("Reconciling", "False", "Paused")
+    service.api.delete("services", service.namespace, f"{service.name}-service")
+    service.api.patch("deployments", service.namespace, service.name, {"spec": {"replicas": 1}})
+
+    eventually(lambda: service.live()["status"]["replicasSummary"] == "0/1", "the status to follow the live Deployment")
+    assert service.api.find("services", service.namespace, f"{service.name}-service") is None
+
+    service.edit(paused=False, replicas=0)
+    service.ready()
+    assert service.child("services", "-service")
+    assert service.child("deployments")["spec"]["replicas"] == 0
+
+
+def test_events_tell_each_change_once(service: Service) -> None:
+    service.create()
+    service.ready()
+    service.api.delete("configmaps", service.namespace, f"{service.name}-config")
+    (repaired,) = service.told("Repaired")
+    assert len(service.told("Ready")) == 1
+    service.edit(logging={"level": "DEBUG"})
+
+    assert len(service.told("Updated")) == 1
+    assert len(service.told("Created")) == 1
+    assert len(service.events("Repaired")) == 1
+    assert f"ConfigMap {service.name}-config" in repaired["note"]
+
+
+def test_a_contested_field_backs_off_and_names_the_other(service: Service) -> None:
+    service.create()
+    service.ready()
+
+    def fight() -> bool:
+        spec = service.child("deployments")["spec"]
+        if spec["progressDeadlineSeconds"] == 600:
+            change = {"spec": {"progressDeadlineSeconds": 60}}
+            service.api.patch("deployments", service.namespace, service.name, change, manager="meddler")
+        return bool(service.conditions()["Stalled"]["status"] == "True")
+
+    eventually(fight, "the operator to give way")
+    stalled = service.conditions()["Stalled"]
+    assert stalled["reason"] == "Contested"
+    assert "spec.progressDeadlineSeconds (meddler)" in stalled["message"]
+    assert service.child("deployments")["spec"]["progressDeadlineSeconds"] == 60
+    eventually(lambda: len(service.events("Repaired")) == 3, "three repairs to be told")
+
+
+def test_beside_a_contested_field_all_else_is_still_repaired_and_pruned(service: Service) -> None:
+    service.create(replicas=2)
+    eventually(lambda: service.child("poddisruptionbudgets"), "the budget")
+
+    def fight() -> bool:
+        if service.child("deployments")["spec"]["progressDeadlineSeconds"] == 600:
+            change = {"spec": {"progressDeadlineSeconds": 60}}
+            service.api.patch("deployments", service.namespace, service.name, change, manager="meddler")
+        return bool(service.conditions()["Stalled"]["status"] == "True")
+
+    eventually(fight, "the operator to give way")
+    change = {"spec": {"minReadySeconds": 7, "strategy": {"rollingUpdate": {"maxUnavailable": 1}}}}
+    service.api.patch("deployments", service.namespace, service.name, change, manager="another")
+    service.edit(replicas=0)
+
+    def mended() -> bool:
+        spec = service.child("deployments")["spec"]
+        return bool(spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0 and spec["replicas"] == 0)
+
+    eventually(mended, "the other fields")
+    budget = partial(service.api.find, "poddisruptionbudgets", service.namespace, service.name)
+    eventually(lambda: budget() is None, "the budget to be pruned")
+    spec = service.child("deployments")["spec"]
+    assert (spec["progressDeadlineSeconds"], spec["minReadySeconds"]) == (60, 7)
+    assert service.conditions()["Stalled"]["reason"] == "Contested"
+
+
+def test_an_object_that_somebody_keeps_deleting_is_not_made_in_a_loop(service: Service) -> None:
+    service.create()
+    service.ready()
+    name = f"{service.name}-config"
+
+    def delete() -> bool:
+        if service.api.find("configmaps", service.namespace, name):
+            service.api.delete("configmaps", service.namespace, name)
+        return bool(service.conditions()["Stalled"]["status"] == "True")
+
+    eventually(delete, "the operator to give way")
+    assert "somebody keeps deleting it" in service.conditions()["Stalled"]["message"]
+    assert service.api.find("configmaps", service.namespace, name) is None
+    eventually(lambda: len(service.events("Repaired")) == 3, "three repairs to be told")
+
+
+def test_kubectl_scale_changes_the_resource_and_the_deployment(service: Service) -> None:
+    service.create()
+    service.ready()
+    path = service.api.path("texttoimageservices", service.namespace, service.name) + "/scale"
+    scale = service.api.request("GET", path)
+    assert "app.kubernetes.io/instance=pictures" in scale["status"]["selector"]
+    service.api.request("PATCH", path, {"spec": {"replicas": 2}}, "application/merge-patch+json")
+
+    eventually(lambda: service.child("deployments")["spec"]["replicas"] == 2, "two replicas")
+
+
+@pytest.mark.parametrize("before", [2, 5])
+def test_autoscaling_takes_the_replicas_over_as_they_are(service: Service, before: int) -> None:
+    service.create(replicas=before)
+    eventually(lambda: service.child("deployments")["spec"]["replicas"] == before, "the replicas")
+    seen = set()
+
+    def handed_over() -> bool:
+        live = service.child("deployments")
+        seen.add(live["spec"]["replicas"])
+        owners = {
+            entry["manager"]
+            for entry in live["metadata"]["managedFields"]
+            if "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+        }
+        return "text-to-image-operator" not in owners
+
+    service.edit(autoscaling={"maxReplicas": 9})
+    eventually(handed_over, "the replicas to be handed over")
+    assert seen == {before}
+
+    service.api.patch("deployments", service.namespace, service.name, {"spec": {"replicas": before + 1}}, manager="hpa")
+    service.edit(logging={"level": "DEBUG"})
+    eventually(lambda: service.events("Updated"), "an update of something else")
+    assert service.child("deployments")["spec"]["replicas"] == before + 1
+
+
+def test_a_poisonous_resource_harms_only_itself(service: Service, operator: OperatorProcess) -> None:
+    poison = Service(service.api, service.namespace, operator.class_name, "poison")
+    annotations = {"example.com/big": "x" * 60_000}
+    poison.create(podTemplate={"metadata": {"annotations": annotations}, "spec": {"volumes": "no"}})
+    service.create()
+
+    service.ready()
+    assert poison.wait("Accepted", "False", "InvalidSpec")
+
+
+def test_resources_of_the_greatest_size_harm_only_themselves(service: Service, operator: OperatorProcess) -> None:
+    """As much as etcd takes in one object: what the operator copies, compares and watches of it is as large."""
+    poison = Service(service.api, service.namespace, operator.class_name, "poison")
+    poison.create(models=[{"name": f"m{number}", "provider": "Sandbox"} for number in range(32)])
+    large = {f"example.com/large-{number}": "x" * 65_000 for number in range(4)}
+    path = (service.namespace, poison.name, {"metadata": {"annotations": large}})
+    service.api.patch("texttoimageservices", *path)
+    variables = [{"name": f"LARGE_{number}", "value": "y" * 100_000} for number in range(8)]
+    container = {"name": "text-to-image", "env": variables}
+    template = {
+        "metadata": {"annotations": {f"example.com/{number}": "z" * 50_000 for number in range(3)}},
+        "spec": {"containers": [container]},
+    }
+    poison.edit(podTemplate=template)
+    service.create()
+    service.ready()
+
+    for level in ("DEBUG", "ERROR", "WARNING"):
+        service.edit(logging={"level": level})
+
+        def followed(level: str = level) -> bool:
+            (found,) = service.child("deployments")["spec"]["template"]["spec"]["containers"]
+            return {"name": "LOG_LEVEL", "value": level} in found["env"]
+
+        eventually(followed, f"the level {level}")
+    service.api.delete("configmaps", service.namespace, f"{service.name}-config")
+    eventually(lambda: service.child("configmaps", "-config"), "it to be made again")
+    service.ready()
+    eventually(poison.conditions, "the large one to be judged, too")
+    assert not operator.events("by a bug")
+
+
+def test_a_pod_that_turns_unready_is_told_though_the_resource_is_paused(service: Service) -> None:
+    service.create(replicas=1, **pods.PARKED)
+    pods.say(service, ready=True)
+    service.ready()
+    service.edit(paused=True)
+    service.wait("Reconciling", "False", "Paused")
+    before = service.child("deployments")["metadata"]["generation"]
+
+    pods.say(service, ready=False)
+    service.wait("Ready", "False")
+    assert service.conditions()["Available"]["status"] == "False"
+    assert service.child("deployments")["metadata"]["generation"] == before
+    pods.say(service, ready=True)
+    service.ready()
+    service.wait("Reconciling", "False", "Paused")

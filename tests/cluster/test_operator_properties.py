@@ -1,0 +1,139 @@
+"""Whatever the spec: it settles without a further write, and where it settles does not depend on how one came there."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from t2i_operator import naming
+from t2i_operator.kinds import CHILDREN
+
+from dev.cluster.paths import Layout
+from tests.cluster.api import Api, Object, Refused, eventually
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
+from tests.cluster.specs import SPECS
+
+# Each example takes seconds on a real API server; every run draws others.
+few = settings(max_examples=10, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
+# What the cluster, not the operator, decides anew for each object.
+_OF_THE_OBJECT = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
+_OF_THE_SERVER = ("clusterIP", "clusterIPs", "ports", "healthCheckNodePort")
+_CHECKSUMS = (naming.KEYS_CHECKSUM_ANNOTATION, naming.CREDENTIALS_CHECKSUM_ANNOTATION)
+_names = (f"pictures-{number}" for number in count())
+
+
+@pytest.fixture
+def own_operator(namespace: str, crd: str, own_account: OperatorAccount) -> Iterator[OperatorProcess]:
+    """Run an operator for this test's namespace only, so that its reconciles can be counted."""
+    operator = own_account.process("properties", namespaces=namespace, leader_election=False, resync_seconds=1)
+    operator.start()
+    yield operator
+    assert operator.stop() == 0
+    assert not operator.events("by a bug")
+
+
+def test_any_valid_spec_settles_and_gets_no_further_write(
+    api: Api, namespace: str, own_operator: OperatorProcess, own_account: OperatorAccount, cluster: Layout
+) -> None:
+    def looked() -> float:
+        return metric(own_operator, 't2i_operator_reconciles_total{result="success"}')
+
+    @few
+    @given(spec=SPECS)
+    def settles(spec: Object) -> None:
+        service = Service(api, namespace, own_operator.class_name, next(_names))
+        service.create(**spec)
+        service.ready()
+        before = looked()
+        eventually(lambda: looked() > before, "a look after the last write")
+        offset, before = cluster.audit_log.stat().st_size, looked()
+        eventually(lambda: looked() >= before + 2, "two resyncs")
+        written = writes(cluster.audit_log, own_account.username, offset)
+        assert [(each["verb"], each["objectRef"]) for each in written] == []
+        _remove(service)
+
+    settles()
+
+
+def test_any_sequence_of_edits_ends_where_the_last_spec_alone_would_have(
+    api: Api, namespace: str, own_operator: OperatorProcess
+) -> None:
+    @few
+    @given(specs=st.lists(SPECS, min_size=2, max_size=4), waits=st.lists(st.booleans(), min_size=3, max_size=3))
+    def ends_alike(specs: list[Object], waits: list[bool]) -> None:
+        service = Service(api, namespace, own_operator.class_name, next(_names))
+        service.create(**specs[0])
+        for spec, wait in zip(specs[1:], waits, strict=False):
+            if wait:
+                service.ready()
+            _put(service, spec)
+        service.ready()
+        edited = _children(service)
+        _remove(service)
+        service.create(**specs[-1])
+        service.ready()
+        assert _children(service) == edited
+        _remove(service)
+
+    ends_alike()
+
+
+def _put(service: Service, spec: Object) -> None:
+    """Replace the whole spec, whatever the operator writes meanwhile."""
+
+    def put() -> bool:
+        body = service.live()
+        body["spec"] = {"className": service.class_name, **spec}
+        path = service.api.path("texttoimageservices", service.namespace, service.name)
+        try:
+            service.api.request("PUT", path, body, fieldManager="test")
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+            return False
+        return True
+
+    eventually(put, "the edit to be taken")
+
+
+def _remove(service: Service) -> None:
+    service.api.delete("texttoimageservices", service.namespace, service.name)
+    eventually(lambda: not _owned(service), "the children to be collected")
+
+
+def _children(service: Service) -> dict[str, Object]:
+    return {f"{each['kind']} {each['metadata']['name']}": _said(each) for each in _owned(service)}
+
+
+def _owned(service: Service) -> list[Object]:
+    found = []
+    for kind in CHILDREN:
+        try:
+            listed = service.api.request("GET", kind.path(service.namespace), labelSelector=naming.CHILD_SELECTOR)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            continue  # its CRD is not installed
+        found += [{**body, "kind": kind.name} for body in listed["items"]]
+    return [body for body in found if body["metadata"]["labels"].get(naming.INSTANCE_LABEL) == service.name]
+
+
+def _said(body: Object) -> Object:
+    uid = body["metadata"]["ownerReferences"][0]["uid"]
+    said: Object = json.loads(json.dumps(body).replace(uid, "its-owner"))
+    said.pop("status", None)
+    for name in _OF_THE_OBJECT:
+        said["metadata"].pop(name, None)
+    if said["kind"] == "Secret":
+        said["data"] = sorted(said["data"]) if not said["metadata"]["name"].endswith("-keys") else "random"
+    if said["kind"] == "Service":
+        ports = [{name: value for name, value in port.items() if name != "nodePort"} for port in said["spec"]["ports"]]
+        said["spec"] = {name: value for name, value in said["spec"].items() if name not in _OF_THE_SERVER}
+        said["ports"] = ports
+    if said["kind"] == "Deployment":
+        said["metadata"]["annotations"].pop("deployment.kubernetes.io/revision", None)
+        for name in _CHECKSUMS:
+            said["spec"]["template"]["metadata"]["annotations"].pop(name, None)
+    return said

@@ -1,0 +1,161 @@
+"""Operators that look after a part of what is there: of a class, or of some namespaces."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dev.cluster.paths import Layout
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, writes
+from tests.cluster.rights import may
+
+Kubectl = Callable[..., str]
+
+
+def _level(service: Service) -> str:
+    (container,) = service.child("deployments")["spec"]["template"]["spec"]["containers"]
+    (level,) = [each["value"] for each in container["env"] if each["name"] == "LOG_LEVEL"]
+    found: str = level
+    return found
+
+
+@pytest.fixture
+def classes(make_account: Callable[[], OperatorAccount], crd: str, namespace: str) -> Iterator[list[OperatorProcess]]:
+    """Run two operators, each for a class of its own, on one namespace."""
+    accounts = [make_account(), make_account()]
+    operators = [each.process("classy", namespaces=namespace, leader_election=False) for each in accounts]
+    for operator in operators:
+        operator.start()
+    yield operators
+    for operator in operators:
+        operator.stop()
+
+
+def test_two_classes_side_by_side_do_not_meet(
+    api: Api, namespace: str, classes: list[OperatorProcess], cluster: Layout
+) -> None:
+    offset = cluster.audit_log.stat().st_size
+    services = [Service(api, namespace, each.class_name, f"s{number}") for number, each in enumerate(classes)]
+    for service in services:
+        service.create()
+    for service in services:
+        service.ready()
+
+    classes[0].stop()
+    for service in services:
+        service.edit(logging={"level": "DEBUG"})
+    eventually(lambda: _level(services[1]) == "DEBUG", "the running operator to follow its own")
+    services[1].ready()
+    assert _level(services[0]) == "INFO", "the other class is not its business"
+    for service in services:
+        api.delete("configmaps", namespace, f"{service.name}-config")
+    eventually(lambda: services[1].child("configmaps", "-config"), "its own to be repaired")
+    assert api.find("configmaps", namespace, "s0-config") is None
+
+    for operator, own, other in zip(classes, services, reversed(services), strict=True):
+        account = f"system:serviceaccount:{operator.class_name}:operator"
+        named = [each["objectRef"].get("name", "") for each in writes(cluster.audit_log, account, offset)]
+        assert [name for name in named if name.startswith(own.name)]
+        assert not [name for name in named if name.startswith(other.name)]
+
+
+@pytest.fixture
+def namespaces(kubectl: Kubectl) -> Iterator[list[str]]:
+    """Make two namespaces to look after, and one that is none of the operator's business."""
+    names = [f"scope-{part}-{uuid.uuid4().hex[:6]}" for part in ("one", "two", "other")]
+    for name in names:
+        kubectl("create", "namespace", name)
+    yield names
+    for name in names:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def confinement(kubectl: Kubectl, cluster: Layout, checkout: Path, namespaces: list[str], tmp_path: Path) -> Path:
+    """Grant the rights of the manifests by a Role in each of two namespaces, as the chart does; return who has them."""
+    home, *_ = namespaces
+    kubectl("create", "serviceaccount", "operator", f"--namespace={home}")
+    rules = next(yaml.safe_load_all((checkout / "manifests/base/role.yaml").read_text()))["rules"]
+    for namespace in namespaces[:2]:
+        metadata = {"name": "operator", "namespace": namespace}
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+        kubectl("apply", "--server-side", "--filename=-", input=json.dumps(role))
+        account = f"--serviceaccount={home}:operator"
+        kubectl("create", "rolebinding", "operator", "--role=operator", account, f"--namespace={namespace}")
+    return kubeconfig_of(kubectl, cluster.kubeconfig, home, tmp_path / "kubeconfig")
+
+
+@pytest.fixture
+def confined(crd: str, confinement: Path, namespaces: list[str]) -> Iterator[OperatorProcess]:
+    """Run an operator for the two."""
+    operator = OperatorProcess(
+        confinement,
+        confinement.with_name("confined.log"),
+        namespaces[0],
+        namespaces=",".join(namespaces[:2]),
+        leader_election=False,
+        credentials_poll_seconds=2,
+    )
+    operator.start()
+    yield operator
+    assert operator.stop() == 0
+
+
+def test_a_list_of_namespaces_with_rights_for_just_these(
+    api: Api, kubectl: Kubectl, namespaces: list[str], confined: OperatorProcess
+) -> None:
+    account = f"system:serviceaccount:{namespaces[0]}:operator"
+    assert not may(kubectl, account, namespaces[2], "list secrets")
+    services = [Service(api, namespace, confined.class_name) for namespace in namespaces]
+    for service in services:
+        service.create()
+    for service in services[:2]:
+        service.ready()
+    for service in services[:2]:
+        service.edit(logging={"level": "DEBUG"})
+        api.delete("configmaps", service.namespace, f"{service.name}-config")
+    for service in services[:2]:
+        eventually(lambda service=service: _level(service) == "DEBUG", f"{service.namespace} to be followed")
+        eventually(lambda service=service: service.child("configmaps", "-config"), "it to be repaired")
+        service.ready()
+
+    assert "status" not in services[2].live()
+    assert api.list("deployments", namespaces[2]) == []
+    health = confined.get("/healthz")
+    assert health.status_code == 200
+    streams = health.json()["stream_age_seconds"]
+    assert {name for name in streams if name.startswith("texttoimageservices@")} == {
+        f"texttoimageservices@{namespace}" for namespace in namespaces[:2]
+    }
+    assert not confined.events("by a bug")
+
+
+def test_what_is_not_the_operator_s_to_see_is_said_and_harms_nothing(
+    api: Api, namespaces: list[str], confined: OperatorProcess
+) -> None:
+    """Prometheus objects are looked at in all namespaces, which a Role does not allow."""
+    service = Service(api, namespaces[0], confined.class_name)
+    observed: Object = {block: {"mode": "Disabled"} for block in ("alerts", "dashboards", "tracing")}
+    service.create(monitoring=observed)
+    service.ready()
+    assert service.conditions()["MetricsReady"]["status"] != "True"
+    assert service.conditions()["MetricsReady"]["reason"] in ("NotVisible", "PrometheusOperatorMissing")
+
+
+def test_a_namespace_that_may_not_be_watched_turns_liveness_red_by_name(
+    kubectl: Kubectl, namespaces: list[str], confined: OperatorProcess
+) -> None:
+    """The age of that stream alone grows; that 200 s of it are too much, tests/unit holds."""
+    kubectl("delete", "rolebinding", "operator", f"--namespace={namespaces[1]}")
+
+    def ages() -> dict[str, float]:
+        found: dict[str, float] = confined.get("/healthz").json()["stream_age_seconds"]
+        return {name: age for name, age in found.items() if name.startswith("texttoimageservices@")}
+
+    # Kopf's watches end after 50 s, and the one that is forbidden is not taken up again.
+    eventually(lambda: ages()[f"texttoimageservices@{namespaces[1]}"] > 75, "the stream to grow old", seconds=150)
+    assert ages()[f"texttoimageservices@{namespaces[0]}"] < 75

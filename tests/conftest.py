@@ -1,0 +1,109 @@
+"""One cluster for every suite that needs one.
+
+Ask for what you use; nothing of it costs a test that does not ask:
+
+- `cluster`: the running cluster (`cluster.kubeconfig`, `cluster.audit_log`, `cluster.logs`).
+- `kubectl(*argv, input=None) -> str`: on that cluster; raises `KubectlError` (its text is stderr) when kubectl fails.
+- `helm(*argv) -> str`: as kubectl; a cold build of it takes some minutes, so mark the test with a longer time limit.
+- `toolbox`: the name of an image with a shell and Python, for pods that try something.
+- `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards.
+
+The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run; a run of
+`tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`, a fixture
+of `tests/e2e`. What is up already is used as it is.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.cluster.paths import Layout
+from dev.cluster.tools import Tool
+from dev.cluster.workshop import workshop
+
+HELM = Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4")
+RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+
+
+class KubectlError(Exception):
+    """What kubectl complained about."""
+
+
+def pytest_configure() -> None:
+    """Take interrupts, and let children take them: a run started in the background by a shell ignores them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Bring the cluster up before the first test: a cold start takes longer than any test is allowed to."""
+    needed = [item for item in session.items if "cluster" in getattr(item, "fixturenames", ())]
+    if not needed or session.config.option.collectonly:
+        return
+    end_to_end = any("e2e" in item.path.parts for item in needed)
+    monitored = any("stack" in getattr(item, "fixturenames", ()) for item in needed)
+    left_out = [option for option, wanted in (("--no-app", end_to_end), ("--no-stack", monitored)) if not wanted]
+    command = [sys.executable, "-m", "dev.cluster", "up", *left_out]
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        result = subprocess.run(command, cwd=session.config.rootpath, check=False)  # noqa: S603
+    if result.returncode != 0:
+        pytest.exit("the cluster did not come up; the line above says why", returncode=3)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Layout:
+    return Layout.of_this_checkout()
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: Layout) -> Callable[..., str]:
+    def run(*argv: str, input: str | None = None) -> str:  # noqa: A002 - as in subprocess
+        command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", *argv]
+        result = subprocess.run(command, input=input, text=True, capture_output=True, check=False)  # noqa: S603
+        if result.returncode != 0:
+            raise KubectlError(result.stderr.strip())
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def helm(cluster: Layout) -> Callable[..., str]:
+    with workshop(cluster) as shop:
+        program = shop.programs((HELM,))[HELM.name]
+
+    def run(*argv: str) -> str:
+        command = [str(program), *argv, f"--kubeconfig={cluster.kubeconfig}"]
+        result = subprocess.run(command, cwd=cluster.checkout, text=True, capture_output=True, check=False)  # noqa: S603
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def toolbox(cluster: Layout) -> str:
+    command = [sys.executable, "-m", "dev.cluster", "images", "toolbox"]
+    result = subprocess.run(command, cwd=cluster.checkout, check=True, text=True, stdout=subprocess.PIPE)  # noqa: S603
+    return result.stdout.split()[0]
+
+
+@pytest.fixture
+def namespace(kubectl: Callable[..., str], request: pytest.FixtureRequest) -> Iterator[str]:
+    test = "".join(letter if letter.isalnum() else "-" for letter in request.node.originalname.lower())
+    name = f"{test[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
+    kubectl("create", "--filename=-", input=json.dumps(body))
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    return Path(__file__).resolve().parents[1]

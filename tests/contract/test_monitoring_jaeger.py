@@ -1,0 +1,141 @@
+"""Jaeger's configuration, read by the real Jaeger: each form is accepted, and one of them is run and sent spans."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from t2i_operator import spec
+from t2i_operator.builders.monitoring.jaeger import configuration as ports
+from t2i_operator.builders.monitoring.jaeger.configuration import configuration
+
+from dev.bench.programs import free_port
+from dev.stack.jaeger import binary, on_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+# A cold build of Jaeger takes seven minutes on two cores.
+pytestmark = pytest.mark.timeout(1500)
+
+SEARCH = {"serverURLs": ["https://search:9200"], "credentialsSecretRef": {"name": "search"}, "indexPrefix": "images"}
+CERTIFICATES = {"ca": {"secretKeyRef": {"name": "a", "key": "b"}}, "clientSecretRef": {"name": "c"}}
+FORMS: dict[str, dict[str, Any]] = {
+    "memory": {},
+    "badger": {"storage": {"type": "Badger", "badger": {"retention": "1h30m"}}},
+    "elasticsearch": {"storage": {"type": "Elasticsearch", "elasticsearch": SEARCH}},
+    "opensearch": {"storage": {"type": "OpenSearch", "openSearch": SEARCH | {"tls": CERTIFICATES}}},
+    "tail sampling": {"tailSampling": {"mode": "Enabled", "slowerThan": "2s500ms"}},
+}
+
+
+@pytest.fixture(scope="module")
+def jaeger() -> Path:
+    """Return the binary that the local cluster runs."""
+    return binary()
+
+
+def _resource(settings: dict[str, Any]) -> spec.TextToImageService:
+    models = [{"name": "sdxl", "provider": "Sandbox", "timeoutSeconds": 1}]
+    body = {"models": models, "monitoring": {"tracing": {"jaeger": settings}}}
+    return spec.parse({"metadata": {"name": "pictures", "namespace": "studio"}, "spec": body})
+
+
+def _written(folder: Path, settings: dict[str, Any]) -> Path:
+    file = folder / "config.json"
+    file.write_text(json.dumps(configuration(_resource(settings))))
+    return file
+
+
+def _validate(jaeger: Path, file: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"STORAGE_USERNAME": "user", "STORAGE_PASSWORD": "word"}
+    command = [jaeger, "validate", f"--config={file}"]
+    return subprocess.run(command, env=environment, text=True, capture_output=True, check=False)  # noqa: S603
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_jaeger_accepts_it(jaeger: Path, tmp_path: Path, form: str) -> None:
+    done = _validate(jaeger, _written(tmp_path, FORMS[form]))
+    assert done.returncode == 0, done.stderr
+
+
+def test_jaeger_would_refuse_what_it_does_not_know(jaeger: Path, tmp_path: Path) -> None:
+    """Or the test above could not fail."""
+    file = _written(tmp_path, {})
+    file.write_text(file.read_text().replace("max_traces", "most_traces"))
+    assert "most_traces" in _validate(jaeger, file).stderr
+
+
+def test_tail_sampling_keeps_failures_and_metrics_count_everything(jaeger: Path, tmp_path: Path) -> None:
+    resource = _resource({"tailSampling": {"mode": "Enabled", "ratio": "0"}})
+    with _running(jaeger, tmp_path / "config.json", resource) as port:
+        failed, slow, ordinary = (_send(port, **trace) for trace in ({"failed": True}, {"seconds": 30}, {}))
+        _until(lambda: _kept(port, failed) and _kept(port, slow), "failed and slow traces")
+        assert not _kept(port, ordinary)
+        counted = 'span_name="generate_image",status_code="STATUS_CODE_UNSET"} 2'
+        metrics = f"http://localhost:{port(ports.SPAN_METRICS)}/metrics"
+        _until(lambda: counted in httpx.get(metrics).text, "the metrics of both unfailed traces")
+        openmetrics = httpx.get(metrics, headers={"Accept": "application/openmetrics-text"}).text
+        assert 'le="120.0"' in openmetrics
+        assert f'trace_id="{failed}"' in openmetrics
+
+
+@contextmanager
+def _running(jaeger: Path, file: Path, resource: spec.TextToImageService) -> Iterator[Callable[[int], int]]:
+    """Run it on free ports; yields what tells the free port for each of its own."""
+    loaded, free = on_loopback(resource, free_port)
+    file.write_text(json.dumps(loaded))
+    log = file.with_suffix(".log")
+    with log.open("w") as output, subprocess.Popen([jaeger, f"--config={file}"], stderr=output, stdout=output) as run:  # noqa: S603
+        try:
+            health = f"http://localhost:{free[ports.HEALTH]}/status"
+            _until(lambda: run.poll() is not None or _answers(health), "Jaeger to start")
+            assert run.poll() is None, log.read_text()
+            yield free.__getitem__
+        finally:
+            run.terminate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _kept(port: Callable[[int], int], trace: str) -> bool:
+    return httpx.get(f"http://localhost:{port(ports.QUERY)}/api/traces/{trace}").status_code == 200
+
+
+def _until(ask: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.2)
+
+
+def _send(port: Callable[[int], int], *, failed: bool = False, seconds: float = 0.1) -> str:
+    """Send one trace of one span; return its id."""
+    trace, now = secrets.token_hex(16), time.time_ns()
+    span = {
+        "traceId": trace,
+        "spanId": secrets.token_hex(8),
+        "name": "generate_image",
+        "kind": 2,
+        "startTimeUnixNano": str(now - int(seconds * 1e9)),
+        "endTimeUnixNano": str(now),
+        "status": {"code": 2} if failed else {},
+    }
+    attributes = [{"key": "service.name", "value": {"stringValue": "pictures"}}]
+    body = {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": [span]}]}]}
+    answer = httpx.post(f"http://localhost:{port(ports.OTLP_HTTP)}/v1/traces", json=body)
+    assert answer.status_code == 200, answer.text
+    return trace

@@ -1,0 +1,138 @@
+"""API keys: which route needs one, how they change, whose ids are whose, how many requests a minute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.conftest import SANDBOX
+from tests.fakes.processes import RunningService
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SMALL = {"prompt": "a lighthouse at dusk", "width": 64, "height": 64}
+ALICE, BOB = {"authorization": "Bearer key-of-alice"}, {"authorization": "bearer key-of-bob"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("api-keys")
+    (folder / "alice").write_text("key-of-alice\n")
+    (folder / "bob").write_text("key-of-bob")
+    (folder / "..data").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def closed(start: Callable[..., RunningService], folder: Path) -> RunningService:
+    return start(SANDBOX, T2I_API_KEYS_DIR=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "needs_key"),
+    [
+        ("POST", "/generate", True),
+        ("POST", "/v1/images/generations", True),
+        ("GET", "/v1/models", True),
+        ("GET", "/v1/models/sdxl", True),
+        ("GET", "/generations/x", True),
+        ("POST", "/generations/x/cancel", True),
+        ("POST", "/feedback", True),
+        ("GET", "/generations/x/images/0", False),
+        ("GET", "/health", False),
+        ("GET", "/ready", False),
+        ("GET", "/metrics", False),
+        ("GET", "/info", False),
+        ("GET", "/docs", False),
+        ("GET", "/", False),
+    ],
+)
+def test_which_routes_need_a_key(closed: RunningService, method: str, path: str, *, needs_key: bool) -> None:
+    with closed.client() as client:
+        answer = client.request(method, path)
+        assert (answer.status_code == 401) is needs_key
+        if needs_key:
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert answer.headers["x-request-id"] in answer.text or path.startswith("/v1/")
+            assert client.request(method, path, headers=ALICE).status_code != 401
+
+
+@pytest.mark.parametrize("header", ["Bearer wrong", "Basic key-of-alice", "key-of-alice", "Bearer", "Bearer \u00e9"])
+def test_anything_but_a_key_is_refused(closed: RunningService, header: str) -> None:
+    with closed.client() as client:
+        answer = client.post("/generate", json=SMALL, headers={"authorization": header.encode()})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
+def test_an_id_belongs_to_its_key(closed: RunningService) -> None:
+    with closed.client() as client:
+        result = client.post("/generate", json=SMALL | {"response_format": "url"}, headers=ALICE).json()
+        path = f"/generations/{result['id']}"
+        assert client.get(path, headers=ALICE).status_code == 200
+        assert client.get(path, headers=BOB).json()["code"] == "unknown_generation"
+        assert client.get(result["images"][0]["url"]).status_code == 200
+
+
+def test_requests_are_counted_by_configured_key_id(closed: RunningService) -> None:
+    with closed.client() as client:
+        client.post("/generate", json=SMALL, headers=BOB)
+        client.post("/generate", json=SMALL, headers={"authorization": "Bearer mallory"})
+    assert closed.metric("t2i_key_requests_total", key="bob") >= 1
+    assert "mallory" not in closed.metrics_text()
+
+
+def test_keys_change_without_a_restart_and_are_never_logged(closed: RunningService, folder: Path) -> None:
+    with closed.client() as client:
+        (folder / "carol").write_text("key-of-carol")
+        (folder / "bob").unlink()
+        wait_for(lambda: closed.logged("API keys taken over", keys=["alice", "carol"]))
+        carol = {"authorization": "Bearer key-of-carol"}
+        assert client.post("/generate", json=SMALL, headers=carol).status_code == 200
+        assert client.post("/generate", json=SMALL, headers=BOB).status_code == 401
+        assert client.get("/info").json()["authentication"] == "api_key"
+    assert "key-of-" not in "\n".join(closed.lines)
+
+
+def test_a_key_that_is_no_text_changes_nothing_and_stops_no_follower(
+    start: Callable[..., RunningService], tmp_path: Path
+) -> None:
+    (tmp_path / "alice").write_text("key-of-alice")
+    service = start(SANDBOX, T2I_API_KEYS_DIR=str(tmp_path))
+    (tmp_path / "broken").write_bytes(b"\xff\xfe")
+    (line,) = wait_for(lambda: service.logged("Keys cannot be read, those known stay", level="warning"))
+    assert line["error"] == "'broken' is not UTF-8 text"
+    with service.client() as client:
+        assert client.post("/generate", json=SMALL, headers=ALICE).status_code == 200
+    (tmp_path / "broken").write_text("key-of-somebody")
+    wait_for(lambda: service.logged("API keys taken over", keys=["alice", "broken"]))
+
+
+@pytest.mark.parametrize("variable", ["T2I_API_KEYS_DIR", "T2I_SIGNING_KEYS_DIR"])
+def test_a_key_that_is_no_text_stops_the_start_with_a_sentence(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "broken").write_bytes(b"\xff\xfe")
+    service = RunningService({variable: str(tmp_path)})
+    assert service.wait() == 2
+    assert service.lines[-1].endswith(f"keys in {tmp_path} cannot be used: 'broken' is not UTF-8 text")
+
+
+def test_an_open_service_says_so(sandbox: RunningService) -> None:
+    with sandbox.client() as client:
+        assert client.get("/info").json()["authentication"] == "none"
+    assert sandbox.logged("Everybody who reaches this service may generate", level="warning")
+
+
+def test_a_key_has_a_rate_and_the_others_have_theirs(start: Callable[..., RunningService], tmp_path: Path) -> None:
+    (tmp_path / "alice").write_text("key-of-alice")
+    (tmp_path / "bob").write_text("key-of-bob")
+    service = start(SANDBOX, T2I_API_KEYS_DIR=str(tmp_path), T2I_REQUESTS_PER_MINUTE="3")
+    with service.client() as client:
+        statuses = [client.post("/generate", json=SMALL, headers=ALICE).status_code for _ in range(3)]
+        refused = client.post("/generate", json=SMALL, headers=ALICE)
+        assert client.post("/generate", json=SMALL, headers=BOB).status_code == 200
+    assert statuses == [200, 200, 200]
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["retry-after"]) <= 21

@@ -1,0 +1,225 @@
+"""`POST /generate` and what those who run the service ask it, with the sandbox, over a real socket."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import httpx
+
+    from tests.fakes.processes import RunningService
+
+SMALL = {"prompt": "a lighthouse at dusk", "width": 96, "height": 64}
+
+
+def post(service: RunningService, body: object, **headers: str) -> httpx.Response:
+    with service.client() as client:
+        return client.post("/generate", json=body, headers=headers)
+
+
+def test_the_whole_answer(sandbox: RunningService) -> None:
+    answer = post(sandbox, SMALL | {"num_outputs": 2}).json()
+    assert answer.keys() == {
+        "id", "request_id", "trace_id", "trace_sampled", "status", "model", "provider", "sandbox", "seed", "images",
+        "timings", "cost",
+    }  # fmt: skip
+    assert (answer["status"], answer["model"], answer["provider"], answer["sandbox"]) == (
+        "succeeded",
+        "sdxl",
+        "sandbox",
+        True,
+    )
+    assert 0 <= answer["seed"] < 2**32
+    assert answer["cost"] is None
+    assert answer["timings"].keys() == {"queue", "predict", "poll_gap", "fetch", "total"}
+    first, second = answer["images"]
+    assert (first["content_type"], first["width"], first["height"]) == ("image/png", 96, 64)
+    assert base64.b64decode(first["b64_json"]).startswith(b"\x89PNG")
+    assert first["b64_json"] != second["b64_json"]
+
+
+def test_the_returned_seed_draws_the_same_on_another_replica(
+    sandbox: RunningService, start: Callable[..., RunningService]
+) -> None:
+    answer = post(sandbox, SMALL).json()
+    again = post(start(SANDBOX), SMALL | {"seed": answer["seed"]}).json()
+    assert again["images"] == answer["images"]
+    assert post(sandbox, SMALL).json()["images"] != answer["images"]
+
+
+def test_the_picture_itself(sandbox: RunningService) -> None:
+    answer = post(sandbox, SMALL | {"seed": 3}, accept="image/png")
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.content.startswith(b"\x89PNG")
+    assert (answer.headers["x-seed"], answer.headers["x-sandbox"]) == ("3", "true")
+    refused = post(sandbox, SMALL | {"num_outputs": 2}, accept="image/png")
+    assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
+
+
+@pytest.mark.parametrize("headers", [{}, {"accept": "image/png"}, {"prefer": "respond-async"}])
+def test_every_answer_names_its_generation(sandbox: RunningService, headers: dict[str, str]) -> None:
+    answer = post(sandbox, SMALL, **headers)
+    generation_id = answer.headers["x-generation-id"]
+    if "accept" not in headers:
+        assert answer.json()["id"] == generation_id
+    with sandbox.client() as client:
+        assert client.get(f"/generations/{generation_id}").json()["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("request_id", ["abc-1.2_X", "a" * 64])
+def test_a_request_id_is_kept(sandbox: RunningService, request_id: str) -> None:
+    answer = post(sandbox, SMALL, **{"x-request-id": request_id})
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == request_id
+    wait_for(lambda: sandbox.logged("Image generation completed", request_id=request_id))
+
+
+@pytest.mark.parametrize("request_id", ["", "a" * 65, "a b", 'x"y', "x\u00e9"])
+def test_a_harmful_request_id_is_replaced(sandbox: RunningService, request_id: str) -> None:
+    answer = post(sandbox, SMALL, **{"x-request-id": request_id.encode()})  # type: ignore[arg-type]
+    assert re.fullmatch(r"\d+\.\d{3}-[0-9a-f]{10}", answer.headers["x-request-id"])
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "allowed"),
+    [
+        ({"width": 2049}, "width", {"minimum": 64, "maximum": 2048}),
+        ({"height": 63}, "height", {"ge": 64}),
+        ({"num_outputs": 5}, "num_outputs", {"minimum": 1, "maximum": 4}),
+        ({"steps": 501}, "steps", {"minimum": 1, "maximum": 500}),
+        ({"guidance_scale": 51}, "guidance_scale", {"le": 50.0}),
+        ({"seed": -1}, "seed", {"ge": 0}),
+        ({"prompt": "x" * 2001}, "prompt", {"max_length": 2000}),
+        ({"prompt": "  "}, "prompt", {"min_length": 1}),
+        ({"response_format": "jpeg"}, "response_format", {"expected": "'b64_json' or 'url'"}),
+    ],
+)
+def test_bad_input_names_the_field_and_what_is_allowed(
+    sandbox: RunningService, change: dict[str, object], field: str, allowed: dict[str, object]
+) -> None:
+    answer = post(sandbox, SMALL | change)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    problem = answer.json()
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert problem["errors"][0]["allowed"] == allowed
+    assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+def test_every_wrong_field_is_named_at_once(sandbox: RunningService) -> None:
+    answer = post(sandbox, {"prompt": "", "width": 1, "colour": "red"})
+    assert {error["field"] for error in answer.json()["errors"]} == {"prompt", "width", "colour"}
+
+
+def test_what_is_not_json_is_said(sandbox: RunningService) -> None:
+    with sandbox.client() as client:
+        answer = client.post("/generate", content=b'{"prompt": ', headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert "not JSON" in answer.json()["detail"]
+
+
+def test_an_unknown_model_is_told_the_names(sandbox: RunningService) -> None:
+    answer = post(sandbox, SMALL | {"model": "dall-e"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["models"]) == (404, "unknown_model", ["sdxl"])
+
+
+def test_an_oversized_body_is_refused(sandbox: RunningService) -> None:
+    whole = json.dumps({"prompt": "x" * 70_000}).encode()
+    with sandbox.client() as client:
+        for content in (whole, iter([whole[:40_000], whole[40_000:]])):
+            answer = client.post("/generate", content=content, headers={"content-type": "application/json"})
+            assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
+
+
+def test_a_path_that_is_not_there_and_a_method_that_is_not(sandbox: RunningService) -> None:
+    with sandbox.client() as client:
+        assert client.get("/nowhere").json()["code"] == "not_found"
+        answer = client.get("/generate")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "POST"
+
+
+def test_info_tells_what_runs_and_no_secret(start: Callable[..., RunningService]) -> None:
+    service = start(SDXL, T2I_COMMIT="abc1234")
+    with service.client() as client:
+        answer = client.get("/info")
+    assert (answer.json()["commit"], answer.json()["models"][0]["provider"]) == ("abc1234", "replicate")
+    assert "r8_" not in answer.text
+
+
+def test_a_missing_token_is_why_it_is_not_ready(start: Callable[..., RunningService]) -> None:
+    service = start(SDXL, REPLICATE_API_TOKEN="")
+    with service.client() as client:
+        assert client.get("/health").status_code == 200
+        answer = client.get("/ready")
+    assert answer.status_code == 503
+    assert "REPLICATE_API_TOKEN is not set" in answer.json()["reason"]
+
+
+def test_the_guides_metrics_have_its_names_and_labels(sandbox: RunningService) -> None:
+    post(sandbox, SMALL)
+    text = sandbox.metrics_text()
+    for sample in (
+        'http_requests_total{endpoint="/generate",method="POST",status="200"}',
+        'http_request_duration_seconds_bucket{endpoint="/generate",le="120.0",method="POST"}',
+        "active_requests 0.0",
+        'image_generation_total{status="success"}',
+        'image_generation_total{status="error"}',
+        'image_generation_duration_seconds_bucket{le="120.0"}',
+    ):
+        assert sample in text, sample
+
+
+def test_labels_stay_bounded_whatever_is_sent(sandbox: RunningService) -> None:
+    with sandbox.client() as client:
+        for path in ("/a", "/b", "/generate/../c", "/%00"):
+            client.request("PURGE", path)
+    endpoints = set(re.findall(r'http_requests_total\{endpoint="([^"]*)",method="([^"]*)"', sandbox.metrics_text()))
+    assert ("unmatched", "other") in endpoints
+    assert not {endpoint for endpoint, _ in endpoints} & {"/a", "/b", "/c"}
+
+
+def test_the_log_line_is_the_guides(sandbox: RunningService) -> None:
+    answer = post(sandbox, SMALL | {"prompt": "a very long wish " * 20})
+    find = {"request_id": answer.json()["request_id"]}
+    for event in ("Image generation started", "Image generation completed"):
+        (line,) = wait_for(lambda event=event: sandbox.logged(event, **find))
+        assert list(line)[:4] == ["timestamp", "level", "logger", "event"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"])
+        assert (line["level"], line["logger"]) == ("info", "app.main")
+        assert len(line["prompt"]) == 103
+        assert isinstance(line["duration"], float)
+
+
+def test_drawing_does_not_hold_up_the_event_loop(sandbox: RunningService) -> None:
+    answered_meanwhile = 0
+    with ThreadPoolExecutor() as threads, sandbox.client() as client:
+        drawing = threads.submit(post, sandbox, SMALL | {"width": 2048, "height": 2048, "num_outputs": 4})
+        wait_for(lambda: sandbox.metric("active_requests") == 1)
+        while not drawing.done():
+            assert client.get("/health").status_code == 200
+            answered_meanwhile += not drawing.done()
+    assert drawing.result().status_code == 200
+    assert answered_meanwhile > 1
+
+
+def test_a_drill_is_turned_on_while_it_runs(start: Callable[..., RunningService], tmp_path: Path) -> None:
+    file = tmp_path / "models.json"
+    file.write_text(json.dumps({"models": [SANDBOX]}))
+    service = start(T2I_MODELS_FILE=str(file))
+    assert post(service, SMALL).status_code == 200
+    file.write_text(json.dumps({"models": [SANDBOX | {"sandbox": {"latency": "300ms", "failureRate": "1"}}]}))
+    wait_for(lambda: service.logged("Sandbox knobs changed", latency=0.3, failure_rate=1.0))
+    answer = post(service, SMALL)
+    assert (answer.status_code, answer.json()["code"]) == (502, "generation_failed")
+    assert service.metric("image_generation_total", status="error") == 1

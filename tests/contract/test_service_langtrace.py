@@ -1,0 +1,216 @@
+"""LangTrace gets every model call and opinion, whatever becomes of the other exporter, and nothing else gets out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from t2i_service import telemetry
+from t2i_service.routes.feedback import MAX_WAITING
+
+from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.collector import collecting
+from tests.fakes.langtrace import KEY, FakeLangTrace
+from tests.fakes.processes import RunningService, serving
+from tests.fakes.waiting import wait_for
+from tests.programs import installed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.fakes.replicate import FakeReplicate
+
+PROMPT = "a lighthouse at dusk, with a boat"
+SMALL = {"prompt": PROMPT, "width": 64, "height": 64}
+FOREIGN = "other-vendor=super=secret"
+
+
+@pytest.fixture(scope="module")
+def langtrace_server() -> Iterator[tuple[FakeLangTrace, str]]:
+    fake = FakeLangTrace()
+    with serving(fake.app) as url:
+        yield fake, url
+
+
+@pytest.fixture
+def langtrace(langtrace_server: tuple[FakeLangTrace, str]) -> FakeLangTrace:
+    return langtrace_server[0]
+
+
+@pytest.fixture(scope="module")
+def told(start: Callable[..., RunningService], langtrace_server: tuple[FakeLangTrace, str]) -> RunningService:
+    """Start a service whose trace store is down and samples nothing."""
+    return start(
+        SDXL,
+        LANGTRACE_API_KEY=KEY,
+        LANGTRACE_API_HOST=langtrace_server[1],
+        OTLP_ENDPOINT="http://127.0.0.1:9",
+        OTEL_EXPORTER_OTLP_HEADERS=FOREIGN,
+        T2I_SAMPLING_RATIO="0",
+        T2I_PROMPT_CHARACTERS="12",
+    )
+
+
+def generate(service: RunningService, **body: Any) -> dict[str, Any]:
+    with service.client() as client:
+        return dict(client.post("/generate", json=SMALL | body).json())
+
+
+def span_of(langtrace: FakeLangTrace, trace_id: str) -> dict[str, Any]:
+    return wait_for(lambda: next((span for span in langtrace.spans if span["traceId"] == trace_id), {}), seconds=20)
+
+
+def test_a_model_call_arrives_with_all_that_is_known(
+    told: RunningService, langtrace: FakeLangTrace, replicate: FakeReplicate
+) -> None:
+    replicate.knobs.predict_seconds = 0.2
+    answer = generate(told, seed=4)
+    span = span_of(langtrace, answer["trace_id"])
+    assert span["name"] == "replicate_sdxl"
+    attributes = span["attributes"]
+    assert telemetry.LANGTRACE_ATTRIBUTES <= attributes.keys() <= telemetry.LANGTRACE_ATTRIBUTES | telemetry.ATTRIBUTES
+    assert attributes["langtrace.service.name"] == "Replicate"
+    assert attributes["langtrace.service.type"] == "llm"
+    assert (attributes["gen_ai.request.model"], attributes["request_id"]) == ("sdxl", answer["request_id"])
+    assert attributes["gen_ai.usage.cost.amount"] == pytest.approx(answer["cost"]["amount"])
+    assert attributes["duration"] > 0.2
+    assert not [name for name in attributes if "token" in name]
+    (event,) = span["events"]
+    assert event["name"] == "gen_ai.content.prompt"
+    assert json.loads(event["attributes"]["gen_ai.prompt"]) == [{"role": "user", "content": "a lighthouse..."}]
+    assert {span["name"] for span in langtrace.spans} == {"replicate_sdxl"}
+
+
+def test_no_other_vendors_header_is_sent_along(
+    told: RunningService, langtrace: FakeLangTrace, replicate: FakeReplicate
+) -> None:
+    span_of(langtrace, generate(told)["trace_id"])
+    assert all("other-vendor" not in headers for headers in langtrace.headers)
+    assert "super=secret" not in "\n".join(told.lines)
+    assert KEY not in "\n".join(told.lines)
+    assert told.metric("t2i_spans_exported_total", exporter="langtrace") >= 1
+
+
+def test_the_whole_prompt_only_when_asked_for(
+    start: Callable[..., RunningService], langtrace_server: tuple[FakeLangTrace, str]
+) -> None:
+    langtrace, url = langtrace_server
+    service = start(
+        SANDBOX,
+        LANGTRACE_API_KEY=KEY,
+        LANGTRACE_API_HOST=f"{url}/api/trace",
+        T2I_LANGTRACE_PROMPTS="Full",
+        T2I_PROMPT_CHARACTERS="0",
+    )
+    span = span_of(langtrace, generate(service)["trace_id"])
+    assert PROMPT in span["events"][0]["attributes"]["gen_ai.prompt"]
+    assert "lighthouse" not in "\n".join(service.lines)
+
+
+def test_feedback_is_counted_and_becomes_an_evaluation_of_that_span(
+    told: RunningService, langtrace: FakeLangTrace, replicate: FakeReplicate
+) -> None:
+    answer = generate(told)
+    span = span_of(langtrace, answer["trace_id"])
+    span_id = base64.b64encode(bytes.fromhex(span["context"]["span_id"].removeprefix("0x"))).decode()
+    with told.client() as client:
+        body = {"generation_id": answer["id"], "rating": "up", "comment": "what a very fine boat"}
+        assert client.post("/feedback", json=body).status_code == 202
+        wait_for(lambda: langtrace.evaluations.get(span_id, {}).get("userScore") == 1)
+        client.post("/feedback", json=body | {"rating": "down"})
+        wait_for(lambda: langtrace.evaluations[span_id]["userScore"] == -1)
+    trace_id = base64.b64encode(bytes.fromhex(answer["trace_id"])).decode()
+    assert langtrace.evaluations[span_id]["traceId"] == trace_id
+    assert langtrace.methods == ["GET", "POST", "GET", "PUT"]
+    assert told.metric("t2i_model_feedback_total", model="sdxl", rating="up") == 1
+    (line, _) = told.logged("Feedback received")
+    assert (line["rating"], line["comment"]) == ("up", "what a very ...")
+
+
+def test_generations_under_way_leave_room_for_feedback(
+    start: Callable[..., RunningService],
+    langtrace_server: tuple[FakeLangTrace, str],
+    langtrace: FakeLangTrace,
+    replicate: FakeReplicate,
+) -> None:
+    keys = {"LANGTRACE_API_KEY": KEY, "LANGTRACE_API_HOST": langtrace_server[1]}
+    service = start(SDXL, **keys, T2I_MAX_IN_FLIGHT=str(2 * MAX_WAITING), T2I_GRACE_SECONDS="2")
+    replicate.knobs.predict_seconds = 60
+    known = set(langtrace.evaluations)
+    with service.client() as client:
+        for _ in range(MAX_WAITING + 1):
+            answer = client.post("/generate", json=SMALL, headers={"prefer": "respond-async"})
+        client.post("/feedback", json={"generation_id": answer.json()["id"], "rating": "up"})
+    wait_for(lambda: langtrace.evaluations.keys() - known)
+    assert not service.logged("langtrace was not told the feedback")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"generation_id": "made-up", "rating": "up"}, 404),
+        ({"generation_id": "x", "rating": "fine"}, 422),
+        ({"generation_id": "x", "rating": "up", "comment": "x" * 1001}, 422),
+    ],
+)
+def test_feedback_on_nothing_is_refused(told: RunningService, body: dict[str, str], status: int) -> None:
+    with told.client() as client:
+        assert client.post("/feedback", json=body).status_code == status
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:9", "wrong-key"])
+def test_langtrace_in_trouble_costs_counted_spans(
+    start: Callable[..., RunningService], langtrace_server: tuple[FakeLangTrace, str], host: str
+) -> None:
+    address = langtrace_server[1] if host == "wrong-key" else host
+    service = start(SANDBOX, LANGTRACE_API_KEY="not-the-key", LANGTRACE_API_HOST=address)
+    answer = generate(service)
+    assert answer["status"] == "succeeded"
+    wait_for(
+        lambda: service.metric("t2i_spans_dropped_total", exporter="langtrace", reason="export_failed") == 1, seconds=20
+    )
+    with service.client() as client:
+        client.post("/feedback", json={"generation_id": answer["id"], "rating": "up"})
+    wait_for(lambda: service.logged("langtrace took no feedback"))
+    assert any("langtrace" in line for line in service.lines)
+
+
+def test_without_a_key_the_log_says_so(sandbox: RunningService) -> None:
+    assert sandbox.logged("langtrace is off")
+
+
+def test_only_configured_addresses_are_connected_to(
+    langtrace_server: tuple[FakeLangTrace, str], replicate: FakeReplicate, tmp_path: Path
+) -> None:
+    langtrace, url = langtrace_server
+    record, models = tmp_path / "connects", tmp_path / "models.json"
+    models.write_text(json.dumps({"models": [SDXL]}))
+    with collecting() as collector:
+        configured = {urlsplit(address).port for address in (url, replicate.base_url, collector.url)}
+        service = RunningService(
+            {
+                "T2I_MODELS_FILE": str(models),
+                "T2I_REPLICATE_API_URL": replicate.base_url,
+                "REPLICATE_API_TOKEN": "r8_FakeTokenOfTheFakeReplicate0000000000",
+                "LANGTRACE_API_KEY": KEY,
+                "LANGTRACE_API_HOST": url,
+                "OTLP_ENDPOINT": collector.url,
+            },
+            under=[installed("strace"), "-D", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(record)],
+        )
+        try:
+            service.wait_until_up(seconds=60)
+            answer = generate(service)
+            span_of(langtrace, answer["trace_id"])
+            wait_for(lambda: collector.trace(answer["trace_id"]), seconds=20)
+        finally:
+            service.stop()
+    inet = re.findall(r"connect\(\d+, \{sa_family=AF_INET6?, .*?htons\((\d+)\), .*", record.read_text())
+    assert {int(port) for port in inet} - {0} == configured
+    addresses = set(re.findall(r'inet_addr\("([^"]+)"\)', record.read_text()))
+    assert addresses <= {"127.0.0.1"}

@@ -1,0 +1,278 @@
+"""Asynchronous generations: any replica answers any id, links expire, keys rotate, and nothing is lost silently."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+import pytest
+from t2i_service.image_links import AT_ONCE, PER_LINK_A_MINUTE
+from t2i_service.keyring import Keyring
+
+from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.fakes.processes import RunningService
+    from tests.fakes.replicate import FakeReplicate
+
+SMALL = {"prompt": "a lighthouse at dusk", "width": 64, "height": 64}
+LATER = {"prefer": "respond-async"}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    add_key(folder, "k1")
+    return folder
+
+
+def add_key(folder: Path, key_id: str) -> None:
+    (folder / key_id).write_text(base64.b64encode(os.urandom(32)).decode())
+    (folder / "primary").write_text(key_id)
+
+
+@pytest.fixture(scope="module")
+def replicas(start: Callable[..., RunningService], keys: Path) -> tuple[RunningService, RunningService]:
+    return start(SDXL, T2I_SIGNING_KEYS_DIR=str(keys)), start(SDXL, T2I_SIGNING_KEYS_DIR=str(keys))
+
+
+def begin(service: RunningService, **headers: str) -> httpx.Response:
+    with service.client() as client:
+        return client.post("/generate", json=SMALL, headers=LATER | headers)
+
+
+def read(service: RunningService, path: str) -> dict[str, Any]:
+    with service.client() as client:
+        return dict(client.get(path).json())
+
+
+def sent(replicate: FakeReplicate, kind: str) -> int:
+    return [name for name, _ in replicate.requests].count(kind)
+
+
+def ended(service: RunningService, path: str) -> dict[str, Any]:
+    return wait_for(lambda: (now := read(service, path))["status"] not in {"starting", "processing"} and now)
+
+
+def test_one_replica_begins_and_another_answers(
+    replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
+) -> None:
+    one, other = replicas
+    replicate.knobs.predict_seconds = 0.5
+    answer = begin(one)
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "respond-async")
+    location = answer.headers["location"]
+    assert location == f"/generations/{answer.json()['id']}"
+    assert answer.json()["status"] in {"starting", "processing"}
+    assert read(other, location)["status"] in {"starting", "processing"}
+    result = ended(other, location)
+    assert result["status"] == "succeeded"
+    assert (result["trace_id"], result["request_id"]) == (answer.json()["trace_id"], answer.json()["request_id"])
+    assert result["cost"]["amount"] > 0
+    (image,) = result["images"]
+    link = image["url"].replace(other.url, one.url)
+    fetched = httpx.get(link, trust_env=False)
+    assert (fetched.status_code, fetched.headers["content-type"]) == (200, "image/png")
+    wait_for(lambda: one.logged("Image generation completed", request_id=answer.json()["request_id"]))
+    assert one.metric("image_generation_total", status="success") == 1
+    assert other.metric("image_generation_total", status="success") == 0
+
+
+def test_an_answer_before_the_picture_is_counted_and_not_timed(
+    replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
+) -> None:
+    one, labels = replicas[0], {"method": "POST", "endpoint": "/generate"}
+    requests = one.metric("http_requests_total", **labels, status="202")
+    timed = one.metric("http_request_duration_seconds_count", **labels)
+    begin(one)
+    wait_for(lambda: one.metric("http_requests_total", **labels, status="202") == requests + 1)
+    assert one.metric("http_request_duration_seconds_count", **labels) == timed
+
+
+def test_an_id_shows_nothing_and_cannot_be_made_up(
+    replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
+) -> None:
+    generation_id = begin(replicas[0]).json()["id"]
+    raw = base64.urlsafe_b64decode(generation_id + "==")
+    assert b"lighthouse" not in raw
+    assert next(iter(replicate.predictions)).encode() not in raw
+    flipped = generation_id[:-5] + ("A" if generation_id[-5] != "A" else "B") + generation_id[-4:]
+    with replicas[1].client() as client:
+        for wrong in (flipped, "x", "", "%00", generation_id + "AAAA"):
+            answer = client.get(f"/generations/{wrong}")
+            assert answer.status_code == 404, wrong
+
+
+def test_an_id_ends_with_the_providers_hour(
+    replicas: tuple[RunningService, RunningService], keys: Path, replicate: FakeReplicate
+) -> None:
+    begun = begin(replicas[0]).json()["id"]
+    ring = Keyring(keys)
+    expired = ring.id_of(msgspec.structs.replace(ring.reference_of(begun, None), expires=int(time.time()) - 1))
+    link = f"/generations/{expired}/images/0?signature={ring.signature(expired, 0)}"
+    with replicas[0].client() as client:
+        answers = [
+            client.get(f"/generations/{expired}"),
+            client.post(f"/generations/{expired}/cancel"),
+            client.get(link),
+            client.post("/feedback", json={"generation_id": expired, "rating": "up"}),
+        ]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(410, "generation_expired")}
+
+
+def test_keys_rotate_without_a_restart(
+    replicas: tuple[RunningService, RunningService], keys: Path, replicate: FakeReplicate
+) -> None:
+    old = begin(replicas[0]).headers["location"]
+    add_key(keys, "k2")
+    for replica in replicas:
+        wait_for(lambda replica=replica: replica.logged("Signing keys taken over", primary="k2"))
+    new = begin(replicas[0]).headers["location"]
+    assert b"k2" in base64.urlsafe_b64decode(new.rpartition("/")[2] + "==")
+    for location in (old, new):
+        assert ended(replicas[1], location)["status"] == "succeeded"
+
+
+def test_a_cancel_reaches_the_provider_and_the_follower(
+    replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    one, other = replicas
+    before = one.metric("image_generation_total", status="canceled")
+    location = begin(one).headers["location"]
+    with other.client() as client:
+        answer = client.post(f"{location}/cancel")
+    assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    assert replicate.statuses() == ["canceled"]
+    wait_for(lambda: one.metric("image_generation_total", status="canceled") == before + 1)
+
+
+def test_the_deadline_holds_for_what_is_followed(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"timeoutSeconds": 1})
+    replicate.knobs.predict_seconds = 60
+    begin(service)
+    wait_for(lambda: replicate.statuses() == ["canceled"])
+    wait_for(lambda: service.metric("image_generation_total", status="error") == 1)
+    assert service.metric("t2i_generations_abandoned_total") == 0
+
+
+def test_a_failure_is_told_later(replicas: tuple[RunningService, RunningService], replicate: FakeReplicate) -> None:
+    replicate.knobs.outcome, replicate.knobs.error = "failed", "NSFW content detected"
+    result = ended(replicas[1], begin(replicas[0]).headers["location"])
+    assert (result["status"], result["error"]["code"]) == ("failed", "generation_refused")
+
+
+def test_what_fails_before_it_began_is_told_at_once(
+    replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
+) -> None:
+    replicate.knobs.faults = {"create": ["402"]}
+    answer = begin(replicas[0])
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_no_credit")
+
+
+def test_a_link_is_signed_and_ends_with_the_providers_hour(
+    replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
+) -> None:
+    with replicas[0].client() as client:
+        answer = client.post("/generate", json=SMALL | {"response_format": "url"}).json()
+        (image,) = answer["images"]
+        assert image.keys() == {"url", "content_type", "width", "height"}
+        assert client.get(image["url"]).status_code == 200
+        assert client.get(image["url"][:-1] + "!").json()["code"] == "bad_signature"
+        assert client.get(image["url"].replace("/images/0", "/images/1")).json()["code"] == "bad_signature"
+        replicate.knobs.file_lifetime_seconds = -1
+        gone = client.get(image["url"])
+        for record in replicate.predictions.values():
+            record.knobs.outputs = []
+        removed = client.get(image["url"])
+        read_again = client.get(f"/generations/{answer['id']}").json()
+    for told in (gone, removed):
+        assert (told.status_code, told.json()["code"]) == (410, "image_expired")
+    assert (read_again["status"], read_again["images"], read_again["error"]) == ("succeeded", [], None)
+
+
+def test_a_link_has_a_rate(start: Callable[..., RunningService]) -> None:
+    service = start(SANDBOX)
+    with service.client() as client:
+        one, other = (
+            client.post("/generate", json=SMALL | {"response_format": "url"}).json()["images"][0]["url"] for _ in "ab"
+        )
+        statuses = [client.get(one).status_code for _ in range(PER_LINK_A_MINUTE)]
+        refused = client.get(one)
+        assert client.get(other).status_code == 200
+    assert set(statuses) == {200}
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_so_many_links_are_followed_at_once(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    service = start(SDXL)
+    with service.client() as client, ThreadPoolExecutor(AT_ONCE + 4) as pool:
+        answer = client.post("/generate", json=SMALL | {"response_format": "url"}).json()
+        replicate.requests.clear()
+        replicate.knobs.faults = {"file": ["slow:2"] * AT_ONCE}
+        asked = [pool.submit(httpx.get, answer["images"][0]["url"], trust_env=False) for _ in range(AT_ONCE + 4)]
+        wait_for(lambda: service.metric("active_requests") == AT_ONCE + 4)
+        wait_for(lambda: sent(replicate, "file") == AT_ONCE)
+        assert not [future for future in asked if future.done()]
+        assert {future.result().status_code for future in asked} == {200}
+    assert sent(replicate, "file") == AT_ONCE + 4
+
+
+def test_a_public_url_is_what_links_begin_with(start: Callable[..., RunningService]) -> None:
+    service = start(SANDBOX, T2I_PUBLIC_URL="https://images.example.com/api")
+    with service.client() as client:
+        answer = client.post("/generate", json=SMALL | {"response_format": "url"}).json()
+    assert answer["images"][0]["url"].startswith("https://images.example.com/api/generations/")
+
+
+def test_a_sandbox_id_recomputes_the_picture(start: Callable[..., RunningService], keys: Path) -> None:
+    one = start(SANDBOX, T2I_SIGNING_KEYS_DIR=str(keys))
+    other = start(SANDBOX, T2I_SIGNING_KEYS_DIR=str(keys))
+    with one.client() as client, other.client() as elsewhere:
+        drawn = client.post("/generate", json=SMALL | {"seed": 5}, headers={"accept": "image/png"})
+        later = client.post("/generate", json=SMALL | {"seed": 5}, headers=LATER)
+        result = elsewhere.get(later.headers["location"]).json()
+        assert (result["status"], result["seed"], result["sandbox"]) == ("succeeded", 5, True)
+        assert elsewhere.get(result["images"][0]["url"]).content == drawn.content
+        refused = elsewhere.post(f"{later.headers['location']}/cancel")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_cancellable")
+
+
+def test_a_dying_pod_counts_what_it_abandons_and_lets_it_live(
+    start: Callable[..., RunningService],
+    keys: Path,
+    replicas: tuple[RunningService, RunningService],
+    replicate: FakeReplicate,
+) -> None:
+    service = start(SDXL, T2I_SIGNING_KEYS_DIR=str(keys), T2I_GRACE_SECONDS="3")
+    replicate.knobs.predict_seconds = 10
+    location = begin(service).headers["location"]
+    service.process.send_signal(signal.SIGTERM)
+    assert service.wait() == 0
+    (line,) = service.logged("Image generation abandoned")
+    assert line["prediction_id"] in replicate.predictions
+    assert read(replicas[1], location)["status"] == "processing"
+    with replicas[1].client() as client:
+        assert client.post(f"{location}/cancel").json()["status"] == "canceled"
+
+
+def test_wrong_signing_keys_stop_the_start(tmp_path: Path) -> None:
+    from tests.fakes.processes import RunningService  # noqa: PLC0415
+
+    (tmp_path / "primary").write_text("k9")
+    service = RunningService({"T2I_SIGNING_KEYS_DIR": str(tmp_path)})
+    assert service.wait() == 2
+    assert "names 'k9', which is not among []" in "\n".join(service.lines)

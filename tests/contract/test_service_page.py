@@ -1,0 +1,124 @@
+"""The page at `/`, in a real browser, by keyboard and on a phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.conftest import SANDBOX
+from tests.fakes.browser import Page, browsing
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.fakes.processes import RunningService
+
+CONTROL = 2
+PRICED = SANDBOX | {"price": {"perImage": "0.01", "currency": "USD"}, "defaults": {"width": 256, "height": 256}}
+
+TRACE_URL = "http://jaeger.example.com/trace/{trace_id}"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browsing(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def service(start: Callable[..., RunningService]) -> RunningService:
+    # What is exported goes nowhere, which is not this test's business.
+    return start(PRICED, T2I_TRACE_URL=TRACE_URL, OTLP_ENDPOINT="http://127.0.0.1:9")
+
+
+def drawn(page: Page) -> bool:
+    return bool(page.value("document.querySelector('#picture').naturalWidth > 0"))
+
+
+def test_a_prompt_by_keyboard_alone(page: Page, service: RunningService, tmp_path: Path) -> None:
+    page.open(f"{service.url}/")
+    wait_for(lambda: page.value("document.querySelector('#model').options.length") == 1)
+    assert page.value("document.activeElement.id") == "prompt"
+    page.write("a lighthouse at dusk")
+    page.press("Enter", CONTROL)
+    wait_for(lambda: drawn(page))
+    assert page.value("document.querySelector('#picture').naturalWidth") == 256
+    assert page.value("document.querySelector('#picture').alt") == "a lighthouse at dusk"
+    assert page.text("#time").endswith(" s")
+    assert page.text("#cost") == "0.0100 USD"
+    assert page.text("#by") == "sdxl"
+    assert page.value("!document.querySelector('#sandbox').hidden")
+    (line,) = wait_for(lambda: service.logged("Image generation completed"))
+    assert page.text("#request-id") == line["request_id"]
+    assert page.value("document.querySelector('#trace a').href") == (
+        f"http://jaeger.example.com/trace/{line['trace_id']}"
+    )
+    for _ in range(12):
+        if page.value("document.activeElement.id") == "up":
+            break
+        page.press("Tab")
+    page.press("Space")
+    wait_for(lambda: page.text("#thanks") == "Thank you.")
+    assert page.value("document.querySelector('#up').ariaPressed") == "true"
+    assert service.metric("t2i_model_feedback_total", model="sdxl", rating="up") == 1
+    page.screenshot(tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 10_000
+
+
+def test_nothing_comes_from_elsewhere_and_the_policy_holds(page: Page, service: RunningService) -> None:
+    page.open(f"{service.url}/")
+    wait_for(lambda: page.value("document.querySelector('#model').options.length") == 1)
+    foreign = [url for url in page.requested if not url.startswith((service.url, "data:", "about:"))]
+    assert foreign == []
+    assert page.console == []
+    page.value(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked=1'}))"
+    )
+    assert page.value("window.hacked") is None
+    wait_for(lambda: page.value("1") and any("Content Security Policy" in text for text in page.console))
+    page.console.clear()
+
+
+def test_a_phone_shows_it_whole(page: Page, service: RunningService) -> None:
+    page.resize(360, 740, mobile=True)
+    page.open(f"{service.url}/")
+    page.value("document.querySelector('#prompt').focus()")
+    page.write("a boat on a lake")
+    page.press("Enter", CONTROL)
+    wait_for(lambda: drawn(page))
+    assert page.value("document.documentElement.scrollWidth") <= 360
+    heights = page.value("[...document.querySelectorAll('button')].map(b => b.getBoundingClientRect().height)")
+    assert min(heights) >= 44
+
+
+def test_a_key_is_asked_for_and_a_problem_is_shown(
+    page: Page, start: Callable[..., RunningService], tmp_path: Path
+) -> None:
+    (tmp_path / "alice").write_text("key-of-alice")
+    closed = start(PRICED, T2I_API_KEYS_DIR=str(tmp_path))
+    page.open(f"{closed.url}/")
+    wait_for(lambda: page.value("!document.querySelector('#key-field').hidden"))
+    page.value("document.querySelector('#prompt').focus()")
+    page.write("a boat on a lake")
+    page.press("Enter", CONTROL)
+    wait_for(lambda: "Authorization: Bearer" in page.text("#problem"))
+    page.value("document.querySelector('#key').focus()")
+    page.write("key-of-alice")
+    page.press("Enter")
+    wait_for(lambda: drawn(page))
+    assert page.value("document.querySelector('#problem').hidden")
+
+
+@pytest.mark.parametrize("environment", [{}, {"OTLP_ENDPOINT": "http://127.0.0.1:9", "T2I_SAMPLING_RATIO": "0"}])
+def test_no_link_leads_to_a_trace_that_is_not_there(
+    page: Page, start: Callable[..., RunningService], environment: dict[str, str]
+) -> None:
+    page.open(f"{start(PRICED, T2I_TRACE_URL=TRACE_URL, **environment).url}/")
+    page.write("a lighthouse at dusk")
+    page.press("Enter", CONTROL)
+    wait_for(lambda: drawn(page))
+    assert page.text("#trace") == "not sampled"
+    assert page.value("document.querySelector('#trace a')") is None

@@ -1,0 +1,137 @@
+"""The program: how it starts, how it refuses to, and how it ends without losing anything."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.collector import collecting
+from tests.fakes.processes import RunningService
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.fakes.replicate import FakeReplicate
+
+SLOW = SANDBOX | {"sandbox": {"latency": "2s"}}
+
+
+def refusal(**environment: str) -> tuple[int, str]:
+    service = RunningService(environment)
+    return service.wait(), "\n".join(service.lines)
+
+
+def generate(service: RunningService) -> httpx.Response:
+    with service.client() as client:
+        return client.post("/generate", json={"prompt": "a lighthouse", "width": 64, "height": 64})
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    status, text = refusal(LOG_LEVEL="LOUD", OTLP_ENDPOINT="jaeger", T2I_MAX_IN_FLIGHT="none", T2I_SAMPLING_RATIO="2")
+    assert status == 2
+    assert "LOG_LEVEL is 'LOUD': it must be one of DEBUG, INFO, WARNING, ERROR." in text
+    for name in ("OTLP_ENDPOINT", "T2I_MAX_IN_FLIGHT", "T2I_SAMPLING_RATIO"):
+        assert f"{name} is " in text
+
+
+def test_what_settings_lead_to_is_named_with_them(tmp_path: Path) -> None:
+    keys, signing, models = tmp_path / "keys", tmp_path / "signing", tmp_path / "models.json"
+    keys.mkdir()
+    signing.mkdir()
+    (keys / "broken").write_bytes(b"\xff\xfe")
+    (signing / "primary").write_text("k1")
+    models.write_text('{"models": [{"name": "a", "provider": "Other"}, {"provider": "Sandbox"}]}')
+    folders = {"T2I_API_KEYS_DIR": str(keys), "T2I_SIGNING_KEYS_DIR": str(signing)}
+    status, text = refusal(LOG_LEVEL="LOUD", T2I_MODELS_FILE=str(models), **folders)
+    assert status == 2
+    log_level, models_file, api_keys, signing_keys = text.splitlines()
+    assert log_level.startswith("LOG_LEVEL is 'LOUD'")
+    assert models_file.startswith(f"T2I_MODELS_FILE: {models} is wrong: ")
+    assert ("models.0.provider: " in models_file, "models.1.name: " in models_file) == (True, True)
+    assert api_keys == f"T2I_API_KEYS_DIR: The API keys in {keys} cannot be used: 'broken' is not UTF-8 text"
+    assert signing_keys.startswith(f"T2I_SIGNING_KEYS_DIR: The signing keys in {signing} cannot be used: ")
+
+
+def test_a_missing_models_file_is_said() -> None:
+    status, text = refusal(T2I_MODELS_FILE="/nowhere/models.json")
+    assert status == 2
+    assert text == "T2I_MODELS_FILE: /nowhere/models.json cannot be read: No such file or directory."
+
+
+def test_a_port_in_use_is_an_error(sandbox: RunningService) -> None:
+    status, text = refusal(T2I_PORT=sandbox.url.rpartition(":")[2])
+    assert status != 0
+    assert "address already in use" in text
+
+
+@pytest.mark.parametrize(("level", "debugs"), [("debug", True), ("INFO", False)])
+def test_log_levels_are_taken_in_either_case(start: Callable[..., RunningService], level: str, *, debugs: bool) -> None:
+    service = start(SANDBOX, LOG_LEVEL=level)
+    with service.client() as client:
+        client.get("/health")
+        client.get("/info")
+    wait_for(lambda: service.logged("Request served", endpoint="/info"))
+    assert bool(service.logged("Request served", endpoint="/health", level="debug")) is debugs
+
+
+def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: Callable[..., RunningService]) -> None:
+    service = start(SLOW, T2I_DRAIN_SECONDS="1.5")
+    body = {"prompt": "in flight", "width": 64, "height": 64}
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(httpx.post(f"{service.url}/generate", json=body, timeout=30, trust_env=False).status_code)
+
+    before = threading.Thread(target=ask)
+    before.start()
+    wait_for(lambda: service.logged("Image generation started"))
+    service.process.send_signal(signal.SIGTERM)
+    with service.client() as client:
+        ready = wait_for(lambda: (answer := client.get("/ready")).status_code == 503 and answer)
+        assert "shutting down" in ready.json()["reason"]
+        health = client.get("/health")
+        # A connection kept open would be cut, with the next request on it, when accepting ends.
+        assert (health.status_code, health.headers["connection"]) == (200, "close")
+    after = threading.Thread(target=ask)
+    after.start()
+    assert service.wait() == 0
+    before.join()
+    after.join()
+    assert answers == [200, 200]
+    assert len(service.logged("Image generation completed")) == 2
+
+
+def test_what_outlives_the_grace_period_is_answered_stopped_and_told(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    with collecting() as collector:
+        service = start(
+            SDXL, OTLP_ENDPOINT=collector.url, T2I_GRACE_SECONDS="3", T2I_MAX_IN_FLIGHT="1", T2I_MAX_QUEUE_SECONDS="30"
+        )
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(generate, service) for _ in range(2)]
+            wait_for(replicate.running)
+            wait_for(lambda: service.metric("t2i_generations_queued") == 1)
+            service.process.send_signal(signal.SIGTERM)
+            answers = [future.result() for future in asked]
+        assert service.wait() == 0
+        roots = [span for span in collector.spans if span.name == "generate_image"]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "stopping")}
+    # Only the one that waited for a slot may be asked for again.
+    assert [answer.headers.get("x-should-retry") for answer in answers].count("false") == 1
+    assert replicate.statuses() == ["canceled"]
+    lines = service.logged("Image generation abandoned", runs_on=False)
+    assert {line["prediction_id"] for line in lines} == {*replicate.predictions, ""}
+    assert len(service.logged("Image generation failed")) == 2
+    assert {root.trace_id for root in roots} == {line["trace_id"] for line in lines}
+    assert {root.attributes["error.type"] for root in roots} == {"stopping"}
+    assert {root.attributes["http.response.status_code"] for root in roots} == {503}

@@ -1,0 +1,315 @@
+"""The service against Replicate in every state and fault: the answer, what is counted, and nothing left running."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import replicate as replicate_package
+from t2i_service.providers.replicate import FIRST_BACKOFF
+from t2i_service.providers.replicate_wire import DEFAULT_THROTTLE_SECONDS
+
+from tests.contract.conftest import SDXL
+from tests.fakes.collector import collecting
+from tests.fakes.replicate import TOKEN, VERSION
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.processes import RunningService
+    from tests.fakes.replicate import FakeReplicate
+
+
+def generate(service: RunningService, **body: object) -> httpx.Response:
+    with service.client() as client:
+        return client.post("/generate", json={"prompt": "a lighthouse at dusk", "width": 256, "height": 128, **body})
+
+
+def test_a_picture_with_its_cost_and_timings(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds = 0.3
+    answer = generate(paid, seed=7, num_outputs=2).json()
+    assert answer["status"] == "succeeded"
+    assert (answer["provider"], answer["sandbox"], answer["seed"]) == ("replicate", False, 7)
+    assert [(image["width"], image["height"]) for image in answer["images"]] == [(256, 128)] * 2
+    assert answer["timings"]["predict"] == pytest.approx(0.3, abs=0.01)
+    assert answer["cost"] == {"amount": pytest.approx(0.3 * 0.000975, rel=0.05), "currency": "USD"}
+    (record,) = replicate.predictions.values()
+    assert record.input["prompt"] == "a lighthouse at dusk"
+    assert record.input["num_inference_steps"] == 50
+    assert record.headers["cancel-after"] == "20s"
+
+
+def test_tokens_are_counted_where_they_are_reported_and_never_made_up(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    with collecting() as collector:
+        service = start(SDXL, OTLP_ENDPOINT=collector.url)
+        without = generate(service).json()["trace_id"]
+        assert "t2i_model_tokens_total{" not in service.metrics_text()
+        replicate.knobs.tokens = {"input_token_count": 7, "output_token_count": 1056}
+        reported = generate(service).json()["trace_id"]
+        assert service.metric("t2i_model_tokens_total", model="sdxl", type="input") == 7
+        assert service.metric("t2i_model_tokens_total", model="sdxl", type="output") == 1056
+        spans = [
+            wait_for(lambda trace=trace: collector.trace(trace).get("replicate_sdxl")) for trace in (without, reported)
+        ]
+    assert not [name for name in spans[0].attributes if "token" in name]
+    assert spans[1].attributes["gen_ai.usage.input_tokens"] == 7
+    assert spans[1].attributes["gen_ai.usage.output_tokens"] == 1056
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "expected"),
+    [
+        ("failed", "CUDA out of memory", (502, "generation_failed")),
+        ("failed", "NSFW content detected. Try running it again.", (422, "generation_refused")),
+        ("canceled", "", (409, "generation_canceled")),
+        ("aborted", "", (504, "generation_timeout")),
+    ],
+)
+def test_every_end_that_is_no_success(
+    paid: RunningService, replicate: FakeReplicate, outcome: str, error: str, expected: tuple[int, str]
+) -> None:
+    replicate.knobs.outcome, replicate.knobs.error = outcome, error
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == expected
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+def test_starting_and_processing_are_waited_for(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.queue_seconds, replicate.knobs.predict_seconds = 0.3, 0.3
+    assert generate(paid).json()["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("401", 502, "provider_unauthorized"),
+        ("402", 502, "provider_no_credit"),
+        ("404", 502, "provider_not_found"),
+        ("500", 502, "provider_error"),
+        ("html", 502, "provider_error"),
+        ("html200", 502, "provider_bad_answer"),
+        ("wrong_json", 502, "provider_bad_answer"),
+        ("cut", 502, "provider_error"),
+    ],
+)
+def test_a_create_that_fails_is_not_repeated(
+    paid: RunningService, replicate: FakeReplicate, fault: str, status: int, code: str
+) -> None:
+    replicate.knobs.faults = {"create": [fault]}
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert [kind for kind, _ in replicate.requests] == ["create"]
+    assert ("x-should-retry" in answer.headers) is (not fault.startswith("4"))
+
+
+def test_a_create_that_was_cut_may_have_cost_something(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.faults = {"created": ["cut"]}
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_error")
+    assert answer.headers["x-should-retry"] == "false"
+    assert [kind for kind, _ in replicate.requests] == ["create"]
+    assert len(replicate.predictions) == 1
+
+
+def test_a_deadline_during_the_create_may_have_cost_something(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"timeoutSeconds": 1})
+    replicate.knobs.predict_seconds, replicate.knobs.faults = 60, {"create": ["slow:1.5"]}
+    answer = generate(service)
+    assert (answer.status_code, answer.json()["code"]) == (504, "generation_timeout")
+    assert answer.headers["x-should-retry"] == "false"
+    wait_for(lambda: replicate.statuses() == ["canceled"])
+    assert [kind for kind, _ in replicate.requests].count("create") == 1
+
+
+def test_input_the_model_refuses_is_the_users_to_mend(paid: RunningService, replicate: FakeReplicate) -> None:
+    errors = paid.metric("image_generation_total", status="error")
+    refused = paid.metric("image_generation_total", status="refused")
+    answer = generate(paid, width=257)
+    assert (answer.status_code, answer.json()["code"]) == (422, "provider_refused_input")
+    assert paid.metric("image_generation_total", status="error") == errors
+    assert paid.metric("image_generation_total", status="refused") == refused + 1
+    wait_for(lambda: paid.logged("Image generation refused", request_id=answer.json()["request_id"], level="warning"))
+    assert "not a multiple of 8" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("where", ["create", "prediction"])
+def test_what_an_upstream_says_at_great_length_is_cut(
+    start: Callable[..., RunningService], replicate: FakeReplicate, where: str
+) -> None:
+    service = start(SDXL, T2I_PROMPT_CHARACTERS="5")
+    if where == "create":
+        replicate.knobs.faults = {"create": ["huge"]}
+    else:
+        replicate.knobs.outcome, replicate.knobs.error = "failed", "no such thing as a lighthouse " * 400_000
+    answer = generate(service)
+    assert answer.json()["detail"].startswith("no such thing as")
+    assert max(len(line) for line in [answer.text, *service.lines]) < 5_000
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "html", "html200", "wrong_json", "cut", "429"])
+def test_asking_how_it_stands_is_repeated(paid: RunningService, replicate: FakeReplicate, fault: str) -> None:
+    replicate.knobs.faults = {"get": [fault, fault] if fault != "429" else [fault]}
+    assert generate(paid).status_code == 200
+    assert len(replicate.predictions) == 1
+
+
+@pytest.mark.parametrize("fault", ["500", "cut"])
+def test_fetching_a_picture_is_repeated(paid: RunningService, replicate: FakeReplicate, fault: str) -> None:
+    replicate.knobs.faults = {"file": [fault]}
+    assert generate(paid).status_code == 200
+
+
+@pytest.mark.parametrize("where", ["429", "429body"])
+def test_throttling_is_waited_out(paid: RunningService, replicate: FakeReplicate, where: str) -> None:
+    replicate.knobs.faults = {"create": [where]}
+    started = time.monotonic()
+    assert generate(paid).status_code == 200
+    # Less than what is waited when no time is said at all.
+    assert replicate.knobs.throttle_seconds <= time.monotonic() - started < DEFAULT_THROTTLE_SECONDS
+    assert len(replicate.predictions) == 1
+
+
+def test_throttling_that_says_no_time_is_not_hammered(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.faults, replicate.knobs.throttle_seconds = {"create": ["429"] * 3}, 0
+    started = time.monotonic()
+    assert generate(paid).status_code == 200
+    assert time.monotonic() - started >= FIRST_BACKOFF * 3
+
+
+def test_throttling_longer_than_the_deadline_is_told(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.faults, replicate.knobs.throttle_seconds = {"create": ["429"]}, 30
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_rate_limited")
+    assert "x-should-retry" not in answer.headers
+    assert answer.headers["retry-after"] == "30"
+
+
+def test_the_deadline_cancels(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    service = start(SDXL | {"timeoutSeconds": 1})
+    replicate.knobs.predict_seconds = 60
+    answer = generate(service)
+    assert (answer.status_code, answer.json()["code"]) == (504, "generation_timeout")
+    wait_for(lambda: replicate.statuses() == ["canceled"])
+    wait_for(lambda: service.metric("t2i_model_cost_total", model="sdxl", currency="USD") > 0)
+    assert service.metric("image_generation_total", status="error") == 1
+
+
+def test_a_client_that_leaves_cancels(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds = 60
+    with paid.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.post("/generate", json={"prompt": "never seen"}, timeout=0.5)
+    wait_for(lambda: replicate.statuses() == ["canceled"])
+    wait_for(lambda: paid.logged("Prediction canceled", ended_as="canceled"))
+    wait_for(lambda: paid.metric("active_requests") == 0)
+    assert paid.metric("http_requests_total", method="POST", endpoint="/generate", status="499") >= 1
+
+
+def test_a_client_that_leaves_during_the_create_cancels(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds, replicate.knobs.faults = 60, {"create": ["slow:0.6"]}
+    with paid.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.post("/generate", json={"prompt": "never seen"}, timeout=0.3)
+    wait_for(lambda: replicate.statuses() == ["canceled"])
+
+
+def test_a_client_that_leaves_between_two_creates_is_charged_for_none(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL)
+    replicate.knobs.faults, replicate.knobs.throttle_seconds = {"create": ["429"]}, 2
+    with service.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.post("/generate", json={"prompt": "never seen"}, timeout=0.5)
+    wait_for(lambda: service.logged("Image generation canceled"))
+    assert service.stop() == 0
+    assert [kind for kind, _ in replicate.requests] == ["create"]
+
+
+def test_pictures_only_from_the_providers_hosts(paid: RunningService, replicate: FakeReplicate) -> None:
+    for url in ("http://169.254.169.254/latest/meta-data", "https://replicate.delivery.example.com/a.png"):
+        replicate.knobs.outputs = [url]
+        assert generate(paid).json()["code"] == "provider_bad_image"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "out-0.png",
+        "https://[::1/a.png",
+        "https://replicate.delivery:port/a.png",
+        "https://replicate.delivery/\x00.png",
+        "https://\u2603.\ud55c\u200b.replicate.delivery/a.png",
+        "ftp://127.0.0.1/a.png",
+        "data:image/png;base64,====",
+        "data:image/png;base64,\u00f1",
+        "data:",
+        "https://replicate.delivery/" + "a" * 70_000,
+    ],
+)
+def test_a_link_that_is_none_is_the_providers_mistake(paid: RunningService, replicate: FakeReplicate, url: str) -> None:
+    assert generate(paid).status_code == 200
+    replicate.knobs.outputs = [url]
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_bad_image")
+
+
+@pytest.mark.parametrize("accept", ["application/json", "image/png"])
+def test_a_success_without_a_picture_is_a_failure(paid: RunningService, replicate: FakeReplicate, accept: str) -> None:
+    replicate.knobs.outputs = []
+    with paid.client() as client:
+        answer = client.post("/generate", json={"prompt": "a lighthouse"}, headers={"accept": accept})
+    assert (answer.status_code, answer.json()["code"]) == (502, "generation_failed")
+
+
+def test_a_huge_picture_is_refused(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.image_bytes = 33 * 1024 * 1024
+    answer = generate(paid)
+    assert answer.json()["code"] == "provider_bad_image"
+    assert "32 MiB" in answer.json()["detail"]
+
+
+def test_a_picture_that_is_gone_is_said_to_be(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.file_lifetime_seconds = -1
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (410, "image_expired")
+
+
+def test_the_token_goes_to_the_api_alone(paid: RunningService, replicate: FakeReplicate) -> None:
+    generate(paid)
+    assert ("file", "") in replicate.requests
+    assert TOKEN not in "\n".join(paid.lines)
+
+
+def test_no_connection_is_said_within_the_deadline(start: Callable[..., RunningService]) -> None:
+    service = start(SDXL | {"timeoutSeconds": 1}, T2I_REPLICATE_API_URL="http://127.0.0.1:9")
+    answer = generate(service)
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_unreachable")
+    assert "x-should-retry" not in answer.headers
+    assert service.metric("t2i_model_retries_total", model="sdxl", reason="connect") >= 1
+
+
+def test_the_published_client_finds_the_fake_true(replicate: FakeReplicate) -> None:
+    client = replicate_package.Client(api_token=TOKEN, base_url=replicate.base_url)
+    with closing(client._client):
+        (output,) = client.run(
+            f"stability-ai/sdxl:{VERSION}", input={"prompt": "a lighthouse", "width": 64, "height": 64}
+        )
+        assert str(output).startswith(f"{replicate.base_url}/files/")
+        prediction = client.predictions.create(version=VERSION, input={"prompt": "a lighthouse"})
+        prediction.wait()
+        assert (prediction.status, prediction.model) == ("succeeded", "stability-ai/sdxl")
+        assert prediction.metrics
+        replicate.knobs.predict_seconds = 60
+        running = client.predictions.create(version=VERSION, input={"prompt": "a lighthouse"})
+        running.cancel()
+        assert running.status == "canceled"
+        replicate.knobs.faults = {"create": ["402"]}
+        with pytest.raises(replicate_package.exceptions.ReplicateError, match="insufficient credit"):
+            client.predictions.create(version=VERSION, input={"prompt": "a lighthouse"})

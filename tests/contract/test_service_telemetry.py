@@ -1,0 +1,191 @@
+"""The registry of names against a real run, both ways, and what no sink may show."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from t2i_service import telemetry
+
+from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.collector import collecting
+from tests.fakes.processes import RunningService
+from tests.fakes.replicate import TOKEN
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import httpx
+
+    from tests.fakes.replicate import FakeReplicate
+
+FOREIGN = ("process_", "python_")
+SECRET_PROMPT = 'my "secret"\nwish about Éowyn' + " and so on" * 5
+
+
+def ask(service: RunningService, **body: object) -> httpx.Response:
+    with service.client() as client:
+        return client.post("/generate", json={"prompt": "a lighthouse", "width": 64, "height": 64, **body})
+
+
+def test_every_name_is_declared_and_every_declared_name_is_there(sandbox: RunningService) -> None:
+    ask(sandbox)
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families(sandbox.metrics_text())
+        if not family.name.startswith(FOREIGN) and not family.name.endswith("_created")
+    }
+    declared = {metric.name.removesuffix("_total"): metric for metric in telemetry.METRICS}
+    assert families.keys() == declared.keys()
+    for name, family in families.items():
+        metric = declared[name]
+        assert family.type == metric.kind
+        for sample in family.samples:
+            assert sample.labels.keys() - {"le"} == set(metric.labels), name
+
+
+def test_every_declared_metric_is_documented_in_its_help() -> None:
+    for metric in telemetry.METRICS:
+        assert re.fullmatch(r"[A-Z0-9].{10,}[^.]", metric.help), metric.name
+
+
+@pytest.mark.parametrize("characters", [0, 3])
+def test_a_prompt_is_cut_in_every_sink(
+    start: Callable[..., RunningService], replicate: FakeReplicate, characters: int
+) -> None:
+    with collecting() as collector:
+        service = start(SDXL, OTLP_ENDPOINT=collector.url, T2I_PROMPT_CHARACTERS=str(characters), LOG_LEVEL="DEBUG")
+        bodies = [ask(service, prompt=SECRET_PROMPT, model="sdxl").text]
+        replicate.knobs.outcome, replicate.knobs.error = "failed", f"could not draw: {SECRET_PROMPT}"
+        bodies += [ask(service, prompt=SECRET_PROMPT).text]
+        bodies += [ask(service, prompt=SECRET_PROMPT, width=65).text]
+        bodies += [ask(service, prompt=SECRET_PROMPT, width=-1).text]
+        bodies += [ask(service, prompt=SECRET_PROMPT * 100).text]
+        wait_for(lambda: len([span for span in collector.spans if span.name == "generate_image"]) == 5)
+    spans = "\n".join(str(span.span) for span in collector.spans)
+    for sink in (*bodies, *service.lines, spans):
+        for piece in ("secret", "wish", "owyn"):
+            assert piece not in sink, sink
+    assert ("my " in spans) == bool(characters)
+
+
+def test_secrets_are_redacted_even_inside_exceptions_and_library_lines(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL, LOG_LEVEL="DEBUG", LANGTRACE_API_KEY="lt-very-secret")
+    replicate.knobs.outcome, replicate.knobs.error = "failed", f"bad header Authorization: Bearer {TOKEN}"
+    answer = ask(service)
+    assert answer.status_code == 502
+    text = "\n".join(service.lines) + answer.text
+    assert "[redacted]" in text
+    assert TOKEN not in text
+    assert "lt-very-secret" not in text
+    assert any(line["logger"].startswith("httpcore") for line in service.logs)
+
+
+def test_capacity_has_an_end_and_says_when_to_come_again(start: Callable[..., RunningService]) -> None:
+    slow = SANDBOX | {"sandbox": {"latency": "1s"}}
+    service = start(slow, T2I_MAX_IN_FLIGHT="1", T2I_MAX_QUEUED="1", T2I_MAX_QUEUE_SECONDS="20")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: ask(service), range(4)))
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(refused) == 2
+    assert {answer.json()["code"] for answer in refused} == {"overloaded"}
+    assert {answer.headers["retry-after"] for answer in refused} == {"20"}
+    assert service.metric("t2i_generations_rejected_total", reason="queue_full") == 2
+    assert service.metric("t2i_generations_queued") == service.metric("t2i_generations_in_flight") == 0
+
+
+def test_an_open_breaker_spares_the_provider_and_not_readiness(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL)
+    replicate.knobs.faults = {"create": ["500"] * 10}
+    assert {ask(service).json()["code"] for _ in range(10)} == {"provider_error"}
+    answer = ask(service)
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert len(replicate.requests) == 10
+    assert service.metric("t2i_model_breaker_state", model="sdxl") == 2
+    with service.client() as client:
+        assert client.get("/ready").status_code == 200
+
+
+def test_what_alerts_and_panels_count_starts_at_zero(start: Callable[..., RunningService]) -> None:
+    text = start(SDXL).metrics_text()
+    for sample in (
+        't2i_model_generations_total{model="sdxl",provider="replicate",status="error"} 0.0',
+        't2i_model_cost_total{currency="USD",model="sdxl"} 0.0',
+        't2i_model_feedback_total{model="sdxl",rating="down"} 0.0',
+        't2i_model_duration_seconds_count{model="sdxl"} 0.0',
+        'image_generation_total{status="error"} 0.0',
+    ):
+        assert sample in text.splitlines()
+
+
+def test_two_models_share_a_service_and_are_told_apart(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    often = SDXL | {"weight": 3}
+    seldom = SANDBOX | {"name": "draft", "weight": 1, "defaults": {"width": 64, "height": 64}}
+    never = SANDBOX | {"name": "spare", "weight": 0}
+    service = start(often, seldom, never)
+    drawn = Counter(ask(service).json()["model"] for _ in range(60))
+    assert drawn.keys() == {"sdxl", "draft"}
+    assert drawn["sdxl"] > drawn["draft"]
+    for name in ("draft", "spare"):
+        assert ask(service, model=name).json()["model"] == name
+        drawn[name] += 1
+    for name, provider in (("sdxl", "replicate"), ("draft", "sandbox"), ("spare", "sandbox")):
+        told = {"model": name, "provider": provider, "status": "success"}
+        assert service.metric("t2i_model_generations_total", **told) == drawn[name]
+        assert service.metric("t2i_model_duration_seconds_count", model=name) == drawn[name]
+    assert service.metric("image_generation_total", status="success") == drawn.total()
+    assert service.metric("t2i_model_cost_total", model="sdxl", currency="USD") > 0
+    assert 't2i_model_cost_total{currency="USD",model="draft"}' not in service.metrics_text()
+    with service.client() as client:
+        assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["sdxl", "draft", "spare"]
+
+
+BROKEN = """
+from t2i_service import main
+from t2i_service.routes import generate
+
+def resolve(body, models):
+    raise LookupError(f"no room for {body.prompt!r}")
+
+generate.resolve = resolve
+main.main()
+"""
+
+
+def test_a_bug_is_one_line_and_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    service = RunningService({"T2I_PROMPT_CHARACTERS": "0"}, under=[sys.executable, str(tmp_path / "broken.py")])
+    try:
+        service.wait_until_up()
+        known = len(service.lines)
+        answer = ask(service, prompt="something nobody may see")
+        assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+        told = answer.json()
+        assert (told["code"], told["request_id"]) == ("internal_error", answer.headers["x-request-id"])
+        wait_for(lambda: len(service.lines) > known)
+        assert service.metric("http_requests_total", method="POST", endpoint="/generate", status="500") == 1
+        assert service.metric("active_requests") == 0
+        assert ask(service).status_code == 500
+    finally:
+        service.stop()
+    failed, *_ = lines = [line for line in service.logs[known:] if line["level"] == "error"]
+    assert len(lines) == 2
+    assert (failed["event"], failed["request_id"]) == ("Request failed", told["request_id"])
+    assert re.fullmatch(r"[0-9a-f]{32}", failed["trace_id"])
+    assert "LookupError: no room for" in failed["exception"]
+    for sink in (answer.text, *service.lines):
+        assert "nobody" not in sink

@@ -1,0 +1,109 @@
+"""Work in flight survives what a cluster does to pods, and the operator survives what a cluster does to it."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.e2e.subject import SANDBOX, Subject, until
+
+SLOW = {"models": [{"name": "sdxl", "provider": "Sandbox", "timeoutSeconds": 90, "sandbox": {"latency": "60s"}}]}
+OPERATOR = ("-n", "text-to-image-system", "-l", "app.kubernetes.io/name=text-to-image-operator")
+
+
+def in_flight(subject: Subject) -> int:
+    text = httpx.get(f"{subject.url()}/metrics", timeout=5).text
+    (line,) = [line for line in text.splitlines() if line.startswith("active_requests ")]
+    return int(float(line.split()[1]))
+
+
+@pytest.mark.timeout(600)
+def test_a_minute_long_generation_survives_a_rollout_and_a_drain(subject: Subject, node: str) -> None:
+    subject.apply(SLOW)
+    subject.ready()
+    before = subject.pod_uids()
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(subject.generate, width=64, height=64)
+        until(lambda: in_flight(subject) == 1, "the request to be in flight")
+        subject.kubectl("rollout", "restart", f"deployment/{subject.name}", "-n", subject.namespace)
+        subject.ready()
+        until(lambda: not before & subject.pod_uids(), "the old pod to be on its way out")
+        assert not first.done(), "the request ended before the rollout did, and shows nothing"
+        second = threads.submit(subject.generate, width=64, height=64)
+        until(lambda: in_flight(subject) == 1, "the second request to be in flight")
+        try:
+            # The selector keeps the drain to this service: the rest of the cluster is not what is tested.
+            subject.kubectl(
+                "drain",
+                node,
+                f"--pod-selector={subject.selector}",
+                "--ignore-daemonsets",
+                "--delete-emptydir-data",
+                "--timeout=180s",
+            )
+        finally:
+            subject.kubectl("uncordon", node)
+        for answer in (first.result(), second.result()):
+            assert answer.status_code == 200, answer.text
+    subject.ready()
+
+
+@pytest.mark.parametrize("kept_alive", [False, True], ids=["new connections", "connections kept alive"])
+def test_a_thousand_requests_during_a_rollout_see_no_failure(subject: Subject, *, kept_alive: bool) -> None:
+    subject.apply({**SANDBOX, "replicas": 2})
+    subject.ready()
+    url, before = f"{subject.url()}/generate", subject.pod_uids()
+    subject.kubectl("rollout", "restart", f"deployment/{subject.name}", "-n", subject.namespace)
+
+    def rolled() -> bool:
+        return not before & subject.pod_uids() and subject.condition("Ready")["status"] == "True"
+
+    async def load() -> list[str]:
+        """Send until the rollout is over, and a thousand at least."""
+        sent, failures = 0, []
+        limits = httpx.Limits(max_keepalive_connections=10 if kept_alive else 0)
+
+        async def one(client: httpx.AsyncClient, number: int) -> None:
+            try:
+                answer = await client.post(url, json={"prompt": f"request {number}", "width": 64, "height": 64})
+                if answer.status_code != 200:
+                    failures.append(f"{number}: {answer.status_code} {answer.text}")
+            except httpx.HTTPError as error:
+                failures.append(f"{number}: {error!r}")
+
+        async with httpx.AsyncClient(limits=limits, timeout=30) as client:
+            while sent < 1000 or not await asyncio.to_thread(rolled):
+                await asyncio.gather(*(one(client, sent + offset) for offset in range(10)))
+                sent += 10
+                assert sent < 50_000, "the rollout does not end"
+        return failures
+
+    assert asyncio.run(load()) == []
+
+
+def test_an_edit_made_while_the_operator_is_dead_arrives(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    subject.kubectl("delete", "pod", *OPERATOR, "--force", "--grace-period=0", "--wait=false")
+    subject.patch({"spec": {"replicas": 2, "logging": {"level": "WARNING"}}})
+    subject.ready(180)
+    deployment = subject.get("deployment", subject.name)
+    assert deployment["spec"]["replicas"] == 2
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"name": "LOG_LEVEL", "value": "WARNING"} in container["env"]
+
+
+def test_deletion_needs_no_operator(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    subject.kubectl("scale", "deployment/text-to-image-operator", "-n", "text-to-image-system", "--replicas=0")
+    try:
+        gone = ("get", "pods", *OPERATOR, "-o", "json")
+        until(lambda: json.loads(subject.kubectl(*gone))["items"] == [], "the operator to be gone")
+        subject.kubectl("delete", "t2i", subject.name, "-n", subject.namespace, "--timeout=20s")
+        until(lambda: not subject.get("deployment", subject.name), "the Deployment to be collected")
+    finally:
+        subject.kubectl("scale", "deployment/text-to-image-operator", "-n", "text-to-image-system", "--replicas=1")
+        subject.kubectl("rollout", "status", "deployment/text-to-image-operator", "-n", "text-to-image-system")

@@ -1,0 +1,109 @@
+"""One resource's life on real pods: applied, used, edited, broken, repaired, deleted."""
+
+import base64
+import json
+
+import pytest
+
+from tests.e2e.subject import SANDBOX, Subject, until
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    assert png.startswith(PNG)
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+def test_one_resource_becomes_a_service_that_draws(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    answer = subject.generate(width=256, height=192, seed=7)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["sandbox"] is True
+    assert body["seed"] == 7
+    assert body["request_id"] == answer.headers["x-request-id"]
+    assert size_of(base64.b64decode(body["images"][0]["b64_json"])) == (256, 192)
+    row = subject.kubectl("get", "t2iservices", subject.name, "-n", subject.namespace).splitlines()
+    header, values = row[0].split(), row[1].split()
+    assert header[:2] == ["NAME", "READY"]
+    assert values[1] == "True"
+
+
+def test_an_edit_reaches_new_pods(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    before = subject.pod_uids()
+    edited = {**SANDBOX["models"][0], "defaults": {"width": 320, "height": 128}}
+    subject.patch({"spec": {"models": [edited]}})
+    subject.ready()
+    until(lambda: subject.pods() and not before & subject.pod_uids(), "the old pods to be gone")
+    picture = base64.b64decode(subject.generate().json()["images"][0]["b64_json"])
+    assert size_of(picture) == (320, 128)
+
+
+@pytest.mark.parametrize("kind", ["service", "deployment", "serviceaccount", "configmap", "secret"])
+def test_a_deleted_child_comes_back(subject: Subject, kind: str) -> None:
+    suffix = {"service": "-service", "configmap": "-config", "secret": "-keys"}.get(kind, "")
+    subject.apply(SANDBOX)
+    subject.ready()
+    uid = subject.get(kind, subject.name + suffix)["metadata"]["uid"]
+    subject.kubectl("delete", kind, subject.name + suffix, "-n", subject.namespace, "--wait=false")
+    until(
+        lambda: subject.get(kind, subject.name + suffix).get("metadata", {}).get("uid", uid) != uid,
+        f"another {kind}",
+        30,
+    )
+    subject.ready()
+    until(lambda: subject.generate(width=64, height=64).status_code == 200, "a picture")
+
+
+def test_scaling_by_kubectl_scale(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    subject.kubectl("scale", "t2i", subject.name, "--replicas=2", "-n", subject.namespace)
+    subject.ready()
+    assert len(subject.pods()) == 2
+    assert subject.resource()["status"]["readyReplicas"] == 2
+
+
+def test_deleting_the_resource_takes_its_objects_with_it(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    subject.kubectl("delete", "t2i", subject.name, "-n", subject.namespace, "--timeout=30s")
+    kinds = "deployments,services,serviceaccounts,secrets,configmaps,pods"
+    selector = f"app.kubernetes.io/instance={subject.name}"
+
+    def gone() -> bool:
+        left = json.loads(subject.kubectl("get", kinds, "-n", subject.namespace, "-l", selector, "-o", "json"))
+        assert left["items"] == [], [f"{item['kind']}/{item['metadata']['name']}" for item in left["items"]]
+        return True
+
+    until(gone, "every object to be collected")
+
+
+def test_nonsense_is_refused_with_a_sentence_and_harms_nobody(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    before = subject.pod_uids()
+    with pytest.raises(Exception, match="needs version"):
+        subject.patch({"spec": {"models": [{"name": "sdxl", "provider": "Replicate"}]}})
+    # What passes the schema but not the API server's reading of a Deployment is said in the status.
+    subject.patch({"spec": {"podTemplate": {"spec": {"containers": [{"name": "text-to-image", "ports": "nonsense"}]}}}})
+    said = subject.wait("Accepted", "False", "InvalidSpec")
+    assert "podTemplate" in said["message"]
+    assert subject.pod_uids() == before
+    assert subject.generate(width=64, height=64).status_code == 200
+
+
+def test_an_image_that_cannot_be_pulled_is_said_and_the_old_pods_serve_on(subject: Subject) -> None:
+    subject.apply(SANDBOX)
+    subject.ready()
+    subject.patch({"spec": {"image": "localhost/no-such-image:1"}})
+    said = subject.wait("Progressing", "False")
+    assert said["reason"] in {"ImagePullBackOff", "ErrImagePull"}
+    assert "no-such-image" in said["message"]
+    assert subject.condition("Available")["status"] == "True"
+    assert subject.condition("Ready")["status"] == "False"
+    assert subject.generate(width=64, height=64).status_code == 200

@@ -1,0 +1,202 @@
+"""The guide's monitoring on the real programs: Prometheus, Alertmanager, Jaeger and metrics-server."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.conftest import KubectlError
+from tests.e2e.boards import TOPICS, queries
+from tests.e2e.subject import SANDBOX, Subject, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.e2e.prometheus import Prometheus
+
+# What Prometheus may take to learn of targets and rules comes on top of a start.
+pytestmark = pytest.mark.timeout(900)
+
+# Panels some query of which has nothing to show for a sandbox that is minutes old.
+WITHOUT_DATA = {
+    "Errors by their cause": "no provider is called",
+    "Requests to providers that failed": "no provider is called",
+    "Retries": "no provider is called",
+    "Tokens": "no provider here reports tokens",
+    "Requests and what is usual": "bands take a week of history",
+    "Against last week": "there is no last week",
+    "Requests, this week and last": "there is no last week",
+}
+GENERATE = 'http_requests_total{endpoint="/generate"'
+
+
+@pytest.fixture(scope="module")
+def serve(stack: None, kubectl: Callable[..., str]) -> Iterator[Callable[..., Subject]]:
+    """Make services that answer, with their monitoring in place, in namespaces that go with the module."""
+    made: list[Subject] = []
+
+    def make(**sandbox: str) -> Subject:
+        subject = Subject(kubectl, f"monitoring-{uuid.uuid4().hex[:6]}", "pictures")
+        made.append(subject)
+        kubectl("create", "namespace", subject.namespace)
+        model = {"name": "sdxl", "provider": "Sandbox", "price": {"perImage": "0.01"}, "sandbox": sandbox}
+        subject.apply({"models": [model], "monitoring": {"metrics": {"interval": "5s"}}})
+        return subject
+
+    yield make
+    for subject in made:
+        subject.delete()
+        kubectl("delete", "namespace", subject.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def painted(serve: Callable[..., Subject]) -> Subject:
+    """Give one that never fails."""
+    subject = serve(latency="10ms")
+    subject.ready()
+    subject.wait("Monitored", "True", seconds=120)
+    return subject
+
+
+def test_the_guide_s_metric_comes_back_under_its_own_label(painted: Subject, prometheus: Prometheus) -> None:
+    """Three minutes are the bar: what Prometheus may take to learn of a new target is in them."""
+    selector = f'{GENERATE},namespace="{painted.namespace}",status="200"}}'
+    up = f'up{{namespace="{painted.namespace}",service="{painted.name}-service"}} == 1'
+    until(lambda: prometheus.query(up), "the target to be up", seconds=180)
+    for number in range(7):
+        assert painted.generate(f"a lighthouse, {number}", width=64, height=64).status_code == 200
+    found = until(
+        lambda: [each for each in prometheus.query(selector) if each["value"][1] == "7"], "seven requests", 60
+    )
+    assert found[0]["metric"]["endpoint"] == "/generate"
+    assert "exported_endpoint" not in found[0]["metric"]
+
+
+def test_an_exemplar_leads_to_the_trace_of_its_request(painted: Subject, prometheus: Prometheus) -> None:
+    sent = painted.generate("a harbour", width=64, height=64)
+    request_id = sent.headers["x-request-id"]
+
+    def exemplar() -> str | None:
+        now = time.time()
+        series = f'http_request_duration_seconds_bucket{{namespace="{painted.namespace}"}}'
+        found = prometheus.get("query_exemplars", query=series, start=now - 600, end=now)
+        labels = [exemplar["labels"] for each in found for exemplar in each["exemplars"]]
+        return next((each["trace_id"] for each in labels if each.get("request_id") == request_id), None)
+
+    trace_id = until(exemplar, "the exemplar", seconds=180)
+    trace = until(lambda: _trace(painted, str(trace_id)), "the trace", seconds=60)
+    spans = {span["operationName"]: span for span in trace["spans"]}
+    root, model = spans["generate_image"], spans["sandbox_sdxl"]
+    tags = {tag["key"]: tag["value"] for tag in root["tags"]}
+    assert not root["references"]
+    assert model["references"][0]["spanID"] == root["spanID"]
+    assert tags["request_id"] == request_id
+    assert {"prompt", "model", "duration", "status"} <= tags.keys()
+
+
+def test_spans_become_metrics_that_prometheus_has(painted: Subject, prometheus: Prometheus) -> None:
+    painted.generate("a mill", width=64, height=64)
+    mine = f'namespace="{painted.namespace}",service_name="{painted.name}"'
+    calls = f'traces_span_metrics_calls_total{{{mine},span_name="generate_image"}} > 0'
+    found = until(lambda: prometheus.query(calls), "span metrics", seconds=180)
+    assert not any(label.startswith(("otel_scope", "exported")) for label in found[0]["metric"])
+
+
+def test_every_rule_is_evaluated_without_an_error(painted: Subject, prometheus: Prometheus) -> None:
+    prefix = f"{painted.namespace}.{painted.name}."
+
+    def groups() -> list[dict[str, Any]]:
+        found = prometheus.get("rules")["groups"]
+        mine = [each for each in found if each["name"].startswith(prefix)]
+        assert mine, "no group of ours yet"
+        assert all(rule["health"] != "unknown" for each in mine for rule in each["rules"] if each["interval"] <= 120)
+        return mine
+
+    for group in until(groups, "the rules", seconds=300):
+        assert [(rule["name"], rule.get("lastError")) for rule in group["rules"] if rule["health"] == "err"] == []
+
+
+@pytest.fixture(scope="module")
+def failing(serve: Callable[..., Subject]) -> Subject:
+    """Give one that fails now and then, and is alerted on through nobody."""
+    subject = serve(latency="10ms", failureRate="0.4")
+    subject.ready()
+    return subject
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_no_panel_of_a_dashboard_is_without_data(failing: Subject, prometheus: Prometheus, topic: str) -> None:
+    """Every query of every panel, but for those that by their nature have nothing to show here."""
+    asked = queries(failing, topic)
+    assert asked
+
+    def empty() -> set[str]:
+        return {query.title for query in asked if not prometheus.query(query.expr)}
+
+    def filled() -> bool:
+        answer = failing.generate("a mill", width=64, height=64)
+        if answer.status_code == 200:
+            rated = {"generation_id": answer.json()["id"], "rating": "up"}
+            assert httpx.post(f"{failing.url()}/feedback", json=rated).status_code < 300
+        assert not empty() - WITHOUT_DATA.keys()
+        return True
+
+    until(filled, f"data in {topic}", seconds=480)  # sums of five minutes, by the clock, are the last to come
+    assert empty() == WITHOUT_DATA.keys() & {query.title for query in asked}, "what has data is no exception any more"
+
+
+def test_receivers_arrive_in_the_running_alertmanager(
+    stack: None, subject: Subject, kubectl: Callable[..., str]
+) -> None:
+    secret = ["--from-literal=url=http://127.0.0.1:9/", "--from-literal=key=0123456789abcdef0123456789abcdef"]
+    kubectl("create", "secret", "generic", "hooks", "-n", subject.namespace, *secret)
+    url, key = ({"secretKeyRef": {"name": "hooks", "key": name}} for name in ("url", "key"))
+    server = {"from": "alerts@example.com", "smarthost": "127.0.0.1:9", "authUsername": "alerts", "authPassword": key}
+    receivers = {
+        "chat": {"slack": {"apiURL": url}},
+        "pager": {"pagerduty": {"routingKey": key}, "minimumSeverity": "Critical"},
+        "mail": {"email": {"to": "team@example.com", **server}},
+        "hook": {"webhook": {"url": url}, "sendResolved": False},
+    }
+    alerts = {"receivers": [{"name": name, **receiver} for name, receiver in receivers.items()]}
+    subject.apply(SANDBOX | {"replicas": 0, "monitoring": {"tracing": {"mode": "Disabled"}, "alerts": alerts}})
+    pod = "/api/v1/namespaces/monitoring/pods/alertmanager-text-to-image-0:9093/proxy/api/v2/status"
+
+    def configured() -> bool:
+        text = json.loads(kubectl("get", "--raw", pod))["config"]["original"]
+        wanted = [f"{subject.namespace}/{subject.name}-alerts/{name}" for name in receivers]
+        return all(name in text for name in wanted)
+
+    until(configured, "Alertmanager to reload", seconds=180)
+
+
+def test_kubectl_top_shows_the_pods(painted: Subject, kubectl: Callable[..., str]) -> None:
+    shown = until(lambda: _top(kubectl, painted.namespace), "metrics of the pods", seconds=120)
+    assert re.search(rf"{painted.name}-\S+\s+\d+m\s+\d+Mi", shown)
+
+
+def test_the_guide_s_commands_find_the_monitors_and_the_rules(painted: Subject, kubectl: Callable[..., str]) -> None:
+    assert f"{painted.name}-monitor" in kubectl("get", "servicemonitor", "-n", painted.namespace)
+    assert f"{painted.name}-alerts" in kubectl("get", "prometheusrule", "-n", painted.namespace)
+    described = kubectl("describe", "servicemonitor", f"{painted.name}-monitor", "-n", painted.namespace)
+    assert "/metrics" in described
+
+
+def _trace(subject: Subject, trace_id: str) -> dict[str, Any] | None:
+    query = subject.get("service", f"{subject.name}-jaeger-query")["spec"]["clusterIP"]
+    answer = httpx.get(f"http://{query}:16686/api/traces/{trace_id}")
+    found = answer.json()["data"] if answer.status_code == 200 else []
+    return found[0] if found else None
+
+
+def _top(kubectl: Callable[..., str], namespace: str) -> str | None:
+    try:
+        return kubectl("top", "pods", "-n", namespace)
+    except KubectlError:
+        return None

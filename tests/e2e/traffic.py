@@ -1,0 +1,94 @@
+"""A load generator that keeps its own books: what a service was sent and how it answered, without asking Prometheus."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from bisect import bisect_left
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+
+class Answer(NamedTuple):
+    """One request for a picture as its caller saw it; `rating` is what the caller then gave the picture."""
+
+    model: str
+    status: str
+    seconds: float
+    rating: str | None
+
+    @property
+    def good(self) -> bool:
+        return self.status == "200"
+
+
+class Books(tuple[Answer, ...]):
+    """What was sent to one service in some time."""
+
+    __slots__ = ()
+
+    def only(self, keep: Callable[[Answer], bool]) -> Books:
+        return Books(filter(keep, self))
+
+    def by(self, of: Callable[[Answer], str | None]) -> dict[str, Books]:
+        """Group by a word of each answer; those without one are left out."""
+        words = sorted({word for each in self if (word := of(each)) is not None})
+        return {word: self.only(lambda each, word=word: of(each) == word) for word in words}
+
+    @property
+    def good(self) -> Books:
+        return self.only(lambda each: each.good)
+
+    @property
+    def success(self) -> float:
+        return len(self.good) / len(self)
+
+    def quantile(self, share: float, bounds: Sequence[float]) -> float:
+        """Interpolate within buckets, as `histogram_quantile` does."""
+        counts = Counter(bisect_left(bounds, each.seconds) for each in self)
+        rank, below = share * len(self), 0
+        for number, bound in enumerate(bounds):
+            if below + counts[number] >= rank:
+                lower = bounds[number - 1] if number else 0.0
+                return lower + (bound - lower) * (rank - below) / counts[number]
+            below += counts[number]
+        return bounds[-1]
+
+
+def drive(url: str, rates: Mapping[str, float], seconds: float) -> Books:
+    """Ask for pictures of each model so many times a second, evenly, whatever the answers take.
+
+    Every third picture is rated down and the one after it up.
+    """
+    began = time.monotonic()
+    moments = sorted((number / rate, model) for model, rate in rates.items() for number in range(int(rate * seconds)))
+    with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(64) as threads:
+        ratings = itertools.cycle(("down", "up", None))
+        sent: list[Future[Answer]] = []
+        for moment, model in moments:
+            time.sleep(max(0.0, began + moment - time.monotonic()))
+            sent.append(threads.submit(_ask, client, model, next(ratings)))
+        return Books(each.result() for each in sent)
+
+
+def side_by_side(work: Iterable[Callable[[], Books]]) -> list[Books]:
+    """Drive several services at the same time."""
+    with ThreadPoolExecutor() as threads:
+        return [each.result() for each in [threads.submit(one) for one in work]]
+
+
+def _ask(client: httpx.Client, model: str, rating: str | None) -> Answer:
+    body: dict[str, Any] = {"prompt": "a mill by a brook", "model": model, "width": 64, "height": 64}
+    began = time.monotonic()
+    answer = client.post("/generate", json=body)
+    seconds = time.monotonic() - began
+    if answer.status_code != 200 or rating is None:
+        return Answer(model, str(answer.status_code), seconds, None)
+    client.post("/feedback", json={"generation_id": answer.json()["id"], "rating": rating}).raise_for_status()
+    return Answer(model, str(answer.status_code), seconds, rating)

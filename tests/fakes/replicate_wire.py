@@ -1,0 +1,93 @@
+"""What Replicate's API says, word by word, and the ways in which it goes wrong."""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+
+class Cut(Response):
+    """The connection ends in the middle of the answer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+        await send({"type": "http.response.body", "body": b'{"id": "', "more_body": True})
+        raise ConnectionResetError("cut on purpose")
+
+
+def problem(status: int, title: str, detail: str) -> Response:
+    """Answer as Replicate does, with an RFC 7807 object."""
+    return JSONResponse({"title": title, "detail": detail, "status": status}, status)
+
+
+def _throttled(seconds: int) -> Response:
+    detail = f"Request was throttled. Your rate limit resets in ~{seconds}s."
+    headers = {"ratelimit-remaining": "0", "ratelimit-reset": str(seconds)}
+    return JSONResponse({"detail": detail}, 429, headers)
+
+
+CREDIT = (
+    "You have insufficient credit to run this model. Go to https://replicate.com/account/billing#billing to purchase "
+    "credit. Once you purchase credit, please wait a few minutes before trying again."
+)
+FAULTS: dict[str, Callable[[int], Response]] = {
+    "401": lambda _: problem(401, "Unauthenticated", "You did not pass a valid authentication token"),
+    "402": lambda _: problem(402, "Insufficient credit", CREDIT),
+    "404": lambda _: problem(404, "Not found", "Not found"),
+    "429": _throttled,
+    "429body": lambda seconds: problem(
+        429, "Throttled", f"Request was throttled. Your rate limit resets in ~{seconds}s."
+    ),
+    "500": lambda _: problem(500, "Internal server error", "Something went wrong"),
+    "503": lambda _: problem(503, "Service unavailable", "Try again later"),
+    "huge": lambda _: problem(422, "Input validation failed", "no such thing as a lighthouse " * 400_000),
+    "html": lambda _: HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502),
+    "html200": lambda _: HTMLResponse("<html><body>Maintenance</body></html>"),
+    "wrong_json": lambda _: JSONResponse({"unexpected": ["shape"]}),
+    "cut": lambda _: Cut(),
+}
+
+
+def wrong_input(inputs: dict[str, Any]) -> list[dict[str, str]]:
+    return [
+        {
+            "type": "multiple_of",
+            "field": f"input.{name}",
+            "description": f"{inputs[name]} of {inputs.get('prompt', '')!r} is not a multiple of 8",
+        }
+        for name in ("width", "height")
+        if inputs.get(name, 1024) % 8
+    ]
+
+
+def seconds_of(duration: str) -> float:
+    number, unit = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", duration).groups()  # type: ignore[union-attr]
+    return float(number) * {"s": 1, "m": 60, "h": 3600, None: 1}[unit]
+
+
+def iso(moment: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+    return f"{whole}.{int(moment % 1 * 1e6):06d}Z"
+
+
+def blank_png(width: int, height: int, at_least: int = 0) -> bytes:
+    """Return a valid black PNG, padded to a size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress((b"\0" * (1 + (width + 7) // 8)) * height)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    body = chunk(b"IDAT", rows)
+    padding = chunk(b"tEXt", b"Comment\0" + b"." * max(0, at_least - len(head) - len(body) - 40))
+    return b"\x89PNG\r\n\x1a\n" + head + padding + body + chunk(b"IEND", b"")

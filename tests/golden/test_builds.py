@@ -1,0 +1,53 @@
+"""What the builders make of each input is what the golden file says; the API server reads them in tests/cluster."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from t2i_operator import builders, spec
+from t2i_operator.builders import Observed
+
+from tests.golden.builds import INPUTS, build, dump, golden
+
+each_input = pytest.mark.parametrize("source", INPUTS, ids=lambda source: source.name.removesuffix(".input.yaml"))
+
+
+@each_input
+def test_a_build_is_as_it_was(source: Path, request: pytest.FixtureRequest) -> None:
+    text = dump(build(source))
+    if request.config.getoption("--update", default=False):
+        golden(source).write_text(text)
+    assert golden(source).read_text() == text, "pytest tests/golden --update writes it anew"
+
+
+def test_no_golden_file_is_left_over() -> None:
+    files = {path for path in Path(__file__).parent.glob("*.yaml") if not path.name.endswith(".input.yaml")}
+    assert files == {golden(source) for source in INPUTS}
+
+
+@each_input
+def test_a_build_keeps_to_its_owner(source: Path) -> None:
+    (body,) = (each for each in yaml.safe_load_all(source.read_text()) if each["kind"] == "TextToImageService")
+    for each in build(source):
+        metadata = each["metadata"]
+        assert metadata["namespace"] == body["metadata"]["namespace"]
+        assert metadata["name"].startswith(body["metadata"]["name"])
+        assert metadata["labels"]["app.kubernetes.io/instance"] == body["metadata"]["name"]
+        assert metadata["labels"]["app.kubernetes.io/managed-by"] == "text-to-image-operator"
+        assert [owner["controller"] for owner in metadata["ownerReferences"]] == [True]
+
+
+@each_input
+def test_a_builder_changes_nothing_it_is_given_and_returns_fresh_objects(source: Path) -> None:
+    body = next(each for each in yaml.safe_load_all(source.read_text()) if each["kind"] == "TextToImageService")
+    body["metadata"]["uid"] = "u"
+    before = copy.deepcopy(body)
+    resource, observed = spec.parse(body), Observed(image="i", keys={"a": "b"})
+    once, twice = builders.desired(resource, observed), builders.desired(resource, observed)
+    for each in once:
+        each["metadata"]["labels"].clear()
+        each["metadata"]["annotations"].clear()
+
+    assert body == before
+    assert twice == builders.desired(resource, observed)

@@ -1,0 +1,122 @@
+"""The machine is given back as it was, by `down` and also after somebody killed the cluster from outside."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dev.cluster import catalog, machine, processes
+from dev.cluster.mounts import mounts_below
+from dev.cluster.paths import MACHINE, Layout
+from dev.cluster.waiting import until
+from tests.machine.conftest import Command
+from tests.machine.snapshot import Snapshot, take
+
+
+@pytest.fixture
+def empty(command: Command, cluster: Layout) -> Snapshot:
+    """Return how the machine looks without a cluster."""
+    assert command("down").returncode == 0
+    return take(cluster)
+
+
+@pytest.fixture
+def busy(empty: Snapshot, up: Callable[[], None], kubectl: Callable[..., str]) -> None:
+    """Run a pod with all that leaves traces: a Service, mounts, a port of the machine, a process that will not end."""
+    up()
+    container = {
+        "name": "main",
+        "image": catalog.busybox().reference,
+        "imagePullPolicy": "Never",
+        "command": ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"],
+        "ports": [{"containerPort": 8080, "hostPort": 18080}],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+    }
+    volumes = [{"name": "scratch", "emptyDir": {"medium": "Memory"}}]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "stubborn", "labels": {"app": "stubborn"}},
+        "spec": {"containers": [container], "volumes": volumes},
+    }
+    kubectl("create", "--filename=-", input=json.dumps(pod))
+    kubectl("create", "service", "clusterip", "stubborn", "--tcp=80:8080")
+    kubectl("wait", "--for=condition=Ready", "pod/stubborn", "--timeout=60s")
+    now = take(Layout.of_this_checkout())
+    unseen = {part for part in vars(empty) if getattr(now, part) == getattr(empty, part)}
+    # A machine may have had the settings that a node wants before.
+    assert unseen <= {"sysctls"}, "a running cluster does not show in these, so they prove nothing"
+
+
+def kill_from_outside() -> None:
+    """Kill every daemon and leave the pods' processes, mounts and links as they are."""
+    for record in processes.records().values():
+        record.identity.kill()
+    assert until(lambda: not any(each.identity.alive() for each in processes.records().values()), seconds=10)
+
+
+@pytest.mark.usefixtures("busy")
+def test_down_leaves_nothing(command: Command, cluster: Layout, empty: Snapshot) -> None:
+    assert command("down").returncode == 0
+    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+    left = [path for path in (cluster.kubeconfig, cluster.data, cluster.etc, cluster.pki) if path.exists()]
+    assert not left
+
+
+@pytest.mark.usefixtures("busy")
+def test_up_after_a_kill_from_outside_clears_away_and_starts(
+    command: Command, cluster: Layout, kubectl: Callable[..., str]
+) -> None:
+    kill_from_outside()
+    left = mounts_below(MACHINE, cluster.data)
+    assert left, "a killed cluster leaves mounts, or there is nothing to show"
+    result = command("up", "--no-app")
+    assert result.returncode == 0, result.stderr
+    assert "Clearing away" in result.stderr
+    kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=10s")
+    assert kubectl("get", "pods", "--namespace=default", "--output=name") == ""
+
+
+@pytest.mark.usefixtures("busy")
+def test_down_after_a_kill_from_outside_leaves_nothing(command: Command, cluster: Layout, empty: Snapshot) -> None:
+    kill_from_outside()
+    assert command("down").returncode == 0
+    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+
+
+@pytest.mark.usefixtures("busy")
+def test_down_finds_a_daemon_that_nobody_could_write_down(command: Command, cluster: Layout, empty: Snapshot) -> None:
+    (processes.RECORDS / "kube-apiserver.json").unlink()
+    assert command("down").returncode == 0
+    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+
+
+@pytest.mark.usefixtures("busy")
+def test_another_checkout_clears_a_dead_cluster_away(
+    command: Command, cluster: Layout, empty: Snapshot, other_checkout: Path
+) -> None:
+    kill_from_outside()
+    result = command("down", where=other_checkout)
+    assert result.returncode == 0, result.stderr
+    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+
+
+def test_a_cluster_whose_checkout_was_deleted_is_cleared_away(
+    command: Command, empty: Snapshot, other_checkout: Path, cluster: Layout
+) -> None:
+    assert command("up", "--no-app", where=other_checkout).returncode == 0
+    orphans = processes.records()
+    # As far as `rm -r` gets: the rest is mounted, or written by what still runs.
+    shutil.rmtree(other_checkout / "dev")
+    assert all(each.identity.alive() for each in orphans.values())
+    result = command("down")
+    assert result.returncode == 0, result.stderr
+    assert machine.read() is None
+    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+
+
+def _difference(now: Snapshot, before: Snapshot) -> str:
+    pairs = ((name, getattr(now, name), getattr(before, name)) for name in vars(before))
+    return "; ".join(f"{name}: {after} instead of {earlier}" for name, after, earlier in pairs if after != earlier)

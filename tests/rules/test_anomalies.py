@@ -1,0 +1,195 @@
+"""Anomaly bands on synthetic weeks: busy by day, calm by night, silent at the weekend."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+SERVICE = 'namespace="text-to-image",service="text-to-image-service"'
+STEP_MINUTES = 15
+STEPS_A_DAY = 24 * 60 // STEP_MINUTES
+# Of the second week, the first that is judged; day 0 is a Monday.
+WEDNESDAY, SUNDAY = 9, 13
+
+
+def usual(days: int) -> list[float]:
+    """Count the requests of each quarter of an hour: 2 at night, 40 at noon, none on Saturdays and Sundays."""
+    by_day = [21 - 19 * math.cos(2 * math.pi * step / STEPS_A_DAY) for step in range(STEPS_A_DAY)]
+    return [0 if day % 7 >= 5 else round(by_day[step]) for day in range(days) for step in range(STEPS_A_DAY)]
+
+
+def at(day: int, hour: float) -> int:
+    return round((day * 24 + hour) * 60 / STEP_MINUTES)
+
+
+def changed(counts: Iterable[float], start: int, end: int, factor: float = 1, plus: float = 0) -> list[float]:
+    return [count * factor + plus if start <= step < end else count for step, count in enumerate(counts)]
+
+
+def traffic(
+    requests: list[float], *, errors: Mapping[int, float] | None = None, slow: range = range(0), price: float = 0.01
+) -> list[dict[str, str]]:
+    """Write the series of these requests: `errors` by step are among them, those of the steps `slow` take a minute."""
+    failed = [(errors or {}).get(step, 0) for step in range(len(requests))]
+    answered = [count - failure for count, failure in zip(requests, failed, strict=True)]
+    fast = [0 if step in slow else count for step, count in enumerate(requests)]
+    labels = f'{SERVICE},endpoint="/generate",method="POST",pod="a"'
+    duration = "http_request_duration_seconds_bucket"
+    return [
+        _series(f'http_requests_total{{{labels},status="200"}}', answered),
+        _series(f'http_requests_total{{{labels},status="500"}}', failed),
+        _series(f'{duration}{{{labels},le="5.0"}}', fast),
+        _series(f'{duration}{{{labels},le="60.0"}}', requests),
+        _series(f'{duration}{{{labels},le="+Inf"}}', requests),
+        _series(
+            f't2i_model_cost_total{{{SERVICE},pod="a",model="sdxl",currency="USD"}}', (price * r for r in requests)
+        ),
+    ]
+
+
+def _series(name: str, increments: Iterable[float]) -> dict[str, str]:
+    total, values = 0.0, ["0"]
+    for increment in increments:
+        total += increment
+        values.append(f"{total:g}" if total < 1e5 else str(round(total)))
+    return {"series": name, "values": " ".join(values)}
+
+
+@pytest.fixture
+def firing(promtool: Callable[..., None]) -> Callable[..., None]:
+    """Check which anomalies fire at each step: `{step: {(signal, direction), ...}}`."""
+
+    def check(series: list[dict[str, str]], expected: Mapping[int, set[tuple[str, str]]], **alerts: Any) -> None:
+        expr = 'count by (signal, direction) (ALERTS{alertname="TextToImageAnomaly",alertstate="firing"})'
+        queries = [
+            {
+                "expr": expr,
+                "eval_time": f"{step * STEP_MINUTES}m",
+                "exp_samples": [
+                    {"labels": f'{{signal="{signal}",direction="{direction}"}}', "value": 1}
+                    for signal, direction in anomalies
+                ],
+            }
+            for step, anomalies in expected.items()
+        ]
+        step = f"{STEP_MINUTES}m"
+        test = {"interval": step, "input_series": series, "promql_expr_test": queries}
+        promtool(
+            {"rule_files": ["anomalies.yaml", "anomalies-hours.yaml"], "evaluation_interval": step, "tests": [test]},
+            **alerts,
+        )
+
+    return check
+
+
+REQUESTS_ABOVE, COST_ABOVE, REQUESTS_BELOW = ("requests", "above"), ("cost", "above"), ("requests", "below")
+
+
+def test_a_usual_week_is_quiet(firing: Callable[..., None]) -> None:
+    """Every third hour from the second week on: the peak of each day, the silent weekend, and the Monday after it."""
+    firing(traffic(usual(22)), {at(day, hour): set() for day in range(7, 22) for hour in range(0, 24, 3)})
+
+
+def test_a_spike_fires_and_ends(firing: Callable[..., None]) -> None:
+    spike = changed(usual(10), at(WEDNESDAY, 12), at(WEDNESDAY, 14), factor=3)
+    over = {REQUESTS_ABOVE, COST_ABOVE}
+    firing(traffic(spike), {at(WEDNESDAY, 11.5): set(), at(WEDNESDAY, 13): over, at(WEDNESDAY, 15.5): set()})
+
+
+def test_the_height_of_the_day_is_a_spike_at_night(firing: Callable[..., None]) -> None:
+    spike = changed(usual(10), at(WEDNESDAY, 2), at(WEDNESDAY, 4), plus=40)
+    firing(traffic(spike), {at(WEDNESDAY, 1.5): set(), at(WEDNESDAY, 3): {REQUESTS_ABOVE, COST_ABOVE}})
+
+
+def test_a_spike_on_a_silent_weekend_fires_but_a_few_requests_do_not(firing: Callable[..., None]) -> None:
+    tried = changed(usual(14), at(SUNDAY, 8), at(SUNDAY, 9), plus=2)
+    spike = changed(tried, at(SUNDAY, 14), at(SUNDAY, 16), plus=40)
+    firing(traffic(spike), {at(SUNDAY, 9): set(), at(SUNDAY, 15): {REQUESTS_ABOVE, COST_ABOVE}})
+
+
+def test_at_the_boundary_what_chance_may_do_is_within_the_band(firing: Callable[..., None]) -> None:
+    """Noon's half hour has 80 requests, which chance alone makes 80 ± 9: the band ends at 107, 13 more a quarter."""
+    noon = (at(WEDNESDAY, 11), at(WEDNESDAY, 14))
+    firing(traffic(changed(usual(10), *noon, plus=12)), {at(WEDNESDAY, 13): set()})
+    firing(traffic(changed(usual(10), *noon, plus=16)), {at(WEDNESDAY, 13): {REQUESTS_ABOVE, COST_ABOVE}})
+
+
+def test_more_deviations_make_a_wider_band(firing: Callable[..., None]) -> None:
+    more = changed(usual(10), at(WEDNESDAY, 11), at(WEDNESDAY, 14), plus=16)
+    firing(traffic(more), {at(WEDNESDAY, 13): set()}, anomalies={"deviations": "6"})
+
+
+def test_callers_that_stay_away_fire(firing: Callable[..., None]) -> None:
+    away = changed(usual(10), at(WEDNESDAY, 11), at(WEDNESDAY, 15), factor=0)
+    firing(traffic(away), {at(WEDNESDAY, 10.5): set(), at(WEDNESDAY, 13): {REQUESTS_BELOW}})
+
+
+def test_nothing_is_judged_in_the_first_week(firing: Callable[..., None]) -> None:
+    spike = changed(usual(5), at(3, 12), at(3, 14), factor=10)
+    firing(traffic(spike), {at(3, 13): set()})
+
+
+def test_slow_answers_fire(firing: Callable[..., None]) -> None:
+    slow = range(at(WEDNESDAY, 12), at(WEDNESDAY, 14))
+    firing(traffic(usual(10), slow=slow), {at(WEDNESDAY, 11.5): set(), at(WEDNESDAY, 13): {("latency", "above")}})
+
+
+def test_errors_fire_from_the_fifth_on(firing: Callable[..., None]) -> None:
+    night = range(at(WEDNESDAY, 1), at(WEDNESDAY, 3))
+    few = changed(usual(10), night.start, night.stop, plus=1)
+    four = dict.fromkeys(night, 2)
+    five = {step: 2 + step % 2 for step in night}
+    firing(traffic(few, errors=four), {at(WEDNESDAY, 2.5): set()})
+    firing(traffic(few, errors=five), {at(WEDNESDAY, 2.5): {("errors", "above")}})
+
+
+def test_dearer_generations_fire(firing: Callable[..., None]) -> None:
+    """The provider raises its price threefold: cost says so, while requests are as usual."""
+    requests = usual(10)
+    series = traffic(requests)
+    dearer = changed((0.01 * count for count in requests), at(WEDNESDAY, 12), at(WEDNESDAY, 14), factor=3)
+    series[-1] = _series(series[-1]["series"], dearer)
+    firing(series, {at(WEDNESDAY, 13): {COST_ABOVE}})
+
+
+def few(hour: float, *, five: bool) -> list[float]:
+    """Make four requests in each half hour from then on, or five, where there were six in all weeks before."""
+    start = at(WEDNESDAY, hour)
+    return [
+        2 + (step % 2 if five else 0) if start <= step < start + 8 else count for step, count in enumerate(usual(10))
+    ]
+
+
+@pytest.mark.parametrize(("five", "fires"), [(False, set()), (True, {REQUESTS_ABOVE})])
+def test_requests_count_from_the_fifth_on(
+    firing: Callable[..., None], fires: set[tuple[str, str]], *, five: bool
+) -> None:
+    """One request a day is usual, which leaves no band worth the name."""
+    rare = [1.0 if step % STEPS_A_DAY == 48 else 0.0 for step in range(10 * STEPS_A_DAY)]
+    night = range(at(WEDNESDAY, 1), at(WEDNESDAY, 3))
+    burst = [2.0 + (step % 2 if five else 0) if step in night else count for step, count in enumerate(rare)]
+    firing(traffic(burst, price=0), {at(WEDNESDAY, 2.5): fires})
+
+
+@pytest.mark.parametrize(("five", "fires"), [(False, set()), (True, {("latency", "above")})])
+def test_slow_answers_count_from_the_fifth_on(
+    firing: Callable[..., None], fires: set[tuple[str, str]], *, five: bool
+) -> None:
+    slow = range(at(WEDNESDAY, 1), at(WEDNESDAY, 3))
+    firing(traffic(few(1, five=five), slow=slow), {at(WEDNESDAY, 2.25): fires})
+
+
+@pytest.mark.parametrize(("five", "fires"), [(False, set()), (True, {COST_ABOVE})])
+def test_cost_counts_from_the_fifth_request_on(
+    firing: Callable[..., None], fires: set[tuple[str, str]], *, five: bool
+) -> None:
+    requests = few(1, five=five)
+    series = traffic(requests)
+    dearer = changed((0.01 * count for count in requests), at(WEDNESDAY, 1), at(WEDNESDAY, 3), factor=100)
+    series[-1] = _series(series[-1]["series"], dearer)
+    firing(series, {at(WEDNESDAY, 2.25): fires})

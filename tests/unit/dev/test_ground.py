@@ -1,0 +1,105 @@
+"""Which cluster is meant is decided once, and never somebody else's by accident."""
+
+import io
+import shutil
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dev.cluster import ground, kind, network, tools
+from dev.cluster.context import Context
+from dev.cluster.errors import UnfitError
+from dev.cluster.paths import Layout
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    real = Layout.of_this_checkout()
+    shutil.copytree(real.tools / "kind", tmp_path / "dev" / "tools" / "kind")
+    for name in ("pyproject.toml", "uv.lock", "LICENSE", "Dockerfile.operator", "Dockerfile.service"):
+        shutil.copy(real.checkout / name, tmp_path)
+    (tmp_path / ".local").mkdir()
+    return Layout(tmp_path, tmp_path / "cache")
+
+
+def program(path: Path, script: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "chosen"), [("exit 0", ground.KIND), ("echo Cannot connect >&2; exit 1", ground.EMBEDDED)]
+)
+def test_an_engine_that_answers_means_kind(layout: Layout, tmp_path: Path, script: str, chosen: str) -> None:
+    assert ground.chosen(layout, docker=program(tmp_path / "docker", script)) == chosen
+
+
+def test_without_docker_it_is_the_embedded_one(layout: Layout) -> None:
+    assert ground.chosen(layout, docker="no-such-docker") == ground.EMBEDDED
+
+
+def test_a_cluster_once_begun_is_kept_though_docker_comes_up(layout: Layout, tmp_path: Path) -> None:
+    docker = program(tmp_path / "docker", "exit 0")
+    ground.begin(layout, ground.EMBEDDED)
+    assert ground.chosen(layout, docker=docker) == ground.EMBEDDED
+    ground.end(layout)
+    assert ground.chosen(layout, docker=docker) == ground.KIND
+
+
+def test_another_cluster_is_refused_while_one_is_there(layout: Layout) -> None:
+    ground.begin(layout, "context production")
+    assert ground.chosen(layout, "context production") == "context production"
+    with pytest.raises(UnfitError, match="make down"):
+        ground.chosen(layout, "context staging")
+
+
+def test_a_context_that_kubectl_does_not_know_is_named(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(UnfitError, match="no context mine"):
+        Context("mine").up(layout, app=False, stack=False)
+    assert not (layout.local / "ground").exists()
+
+
+def test_no_image_is_loaded_into_a_cluster_of_the_persons_own(layout: Layout) -> None:
+    with pytest.raises(UnfitError, match="push operator, service to a registry"):
+        Context("mine").images(layout, ("operator", "service"))
+
+
+def test_kind_gets_the_images_that_docker_built(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls"
+    program(tmp_path / "bin" / "docker", f'echo docker "$@" >> {calls}')
+    program(tools.binary(layout, tools.KIND), f'echo kind "$@" >> {calls}')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    reference = kind.images(layout, ("service",)).split()[0]
+    build, load = calls.read_text().splitlines()
+    assert build.startswith(f"docker build --file={layout.checkout}/Dockerfile.service --tag={reference} ")
+    assert f"--build-arg=BASE={kind.BASE}" in build
+    assert load == f"kind load docker-image {reference} --name=text-to-image"
+
+
+def test_kind_is_given_a_configuration_with_the_audit_log_where_the_tests_look(layout: Layout) -> None:
+    text = kind.configuration(layout)
+    (node,) = yaml.safe_load(text)["nodes"]
+    mounts = {mount["containerPath"]: mount["hostPath"] for mount in node["extraMounts"]}
+    server = yaml.safe_load(node["kubeadmConfigPatches"][0])["apiServer"]
+    flags = {each["name"]: each["value"] for each in server["extraArgs"]}
+    inside = Path(flags["audit-log-path"])
+    assert Path(mounts[str(inside.parent)], inside.name) == layout.audit_log
+    assert Path(mounts[flags["audit-policy-file"]]).is_file()
+    volumes = {volume["mountPath"] for volume in server["extraVolumes"]}
+    assert volumes == {str(inside.parent), flags["audit-policy-file"]}
+
+
+def test_the_clusters_networks_hold_the_addresses_that_are_used() -> None:
+    assert ip_address(network.NODE_IP) in ip_network(network.POD_CIDR)
+    for address in (network.API_SERVICE_IP, network.DNS_SERVICE_IP):
+        assert ip_address(address) in ip_network(network.SERVICE_CIDR)

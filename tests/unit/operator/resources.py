@@ -1,0 +1,35 @@
+"""Resources and observations for tests of the builders."""
+
+from typing import Any
+
+from t2i_operator import spec
+from t2i_operator.builders import Observed, desired
+from t2i_operator.kinds import Kind, Object
+
+OBSERVED = Observed(image="ghcr.io/text-to-image/service:1.2.3", keys={"primary": "a2V5", "key": "AAAA"})
+
+
+UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
+
+
+def resource(**wanted: Any) -> spec.TextToImageService:
+    """Return a resource with one Sandbox model and what the test wants; it is observed only if that says so."""
+    wanted = {"monitoring": UNOBSERVED, **wanted}
+    models = [{"name": "sdxl", "provider": "Sandbox"}]
+    metadata = {"name": "pictures", "namespace": "studio", "uid": "0f0f", "generation": 1}
+    return spec.parse({"metadata": metadata, "spec": {"models": models, **wanted}})
+
+
+def built(kind: Kind, *, live: int = 0, **wanted: Any) -> Object | None:
+    """Return the object of a kind that the whole build has; `live` are the Deployment's."""
+    observed = Observed(image=OBSERVED.image, keys=OBSERVED.keys, replicas=live)
+    found = [each for each in desired(resource(**wanted), observed) if each["kind"] == kind.name]
+    assert len(found) <= 1, found
+    return found[0] if found else None
+
+
+def body(kind: Kind, **wanted: Any) -> Any:
+    """Return the `spec` of that object, which has to be there."""
+    found = built(kind, **wanted)
+    assert found is not None, f"no {kind.name}"
+    return found["spec"]

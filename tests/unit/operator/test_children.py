@@ -1,0 +1,137 @@
+"""The digests of children: what order events may come in, and whom they concern."""
+
+from typing import Any
+
+import pytest
+from t2i_operator import drift
+from t2i_operator.children import Children, Id
+from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT
+from t2i_operator.naming import Key
+
+KEY = Key("n", "a")
+ID = Id(CONFIG_MAP, "n", "a-config")
+
+
+def config_map(version: int, *, uid: str = "1", owner: str = "u", text: str = "x", theirs: str = "") -> dict[str, Any]:
+    reference = {"kind": "TextToImageService", "name": "a", "uid": owner, "controller": True}
+    ours = {"f:data": {"f:text": {}}, "f:metadata": {"f:ownerReferences": {f'k:{{"uid":"{owner}"}}': {}}}}
+    return {
+        "metadata": {
+            "name": "a-config",
+            "namespace": "n",
+            "uid": uid,
+            "resourceVersion": str(version),
+            "labels": {"app.kubernetes.io/instance": "a"},
+            "ownerReferences": [reference] if owner else [],
+            "managedFields": [{"manager": "text-to-image-operator", "operation": "Apply", "fieldsV1": ours}],
+        },
+        "data": {"text": text, "theirs": theirs},
+    }
+
+
+def test_an_object_is_found_by_its_owner() -> None:
+    children = Children()
+    assert children.observe(CONFIG_MAP, config_map(1)) == {KEY}
+    assert [identity for identity, _ in children.of(KEY, "u")] == [ID]
+    assert list(children.of(KEY, "another")) == []
+
+
+def test_an_older_event_does_not_undo_a_newer_answer() -> None:
+    children = Children()
+    child = children.applied(CONFIG_MAP, config_map(5, text="new"), b"wanted")
+    assert children.observe(CONFIG_MAP, config_map(3, text="old")) == set()
+    assert children.get(ID) == child
+    assert children.forget(CONFIG_MAP, config_map(4)) == set()
+    assert children.get(ID) == child
+
+
+def test_an_event_that_changes_nothing_of_ours_concerns_nobody() -> None:
+    children = Children()
+    children.observe(CONFIG_MAP, config_map(1))
+    assert children.observe(CONFIG_MAP, config_map(2, theirs="changed")) == set()
+    assert children.observe(CONFIG_MAP, config_map(3, text="changed")) == {KEY}
+
+
+def test_an_object_made_anew_is_another() -> None:
+    children = Children()
+    children.applied(CONFIG_MAP, config_map(1), b"wanted")
+    assert children.observe(CONFIG_MAP, config_map(2, uid="2")) == {KEY}
+    found = children.get(ID)
+    assert found is not None
+    assert found.settled is None
+
+
+def test_what_our_own_apply_came_back_as_is_in_sync_until_something_changes() -> None:
+    children = Children()
+    assert children.applied(CONFIG_MAP, config_map(1, text="rewritten by a webhook"), b"wanted").in_sync(b"wanted")
+    children.observe(CONFIG_MAP, config_map(2, text="rewritten by a webhook", theirs="x"))
+    found = children.get(ID)
+    assert found is not None
+    assert found.in_sync(b"wanted")
+    assert not found.in_sync(b"wanted otherwise")
+
+    children.observe(CONFIG_MAP, config_map(3, text="changed"))
+    found = children.get(ID)
+    assert found is not None
+    assert not found.in_sync(b"wanted")
+    assert found.in_sync(drift.observed(config_map(3, text="changed")))
+
+
+def test_an_object_without_its_owner_is_still_found_by_its_label() -> None:
+    children = Children()
+    children.observe(CONFIG_MAP, config_map(1))
+    assert children.observe(CONFIG_MAP, config_map(2, owner="")) == {KEY}
+    assert list(children.of(KEY, "u")) == []
+
+
+def test_a_new_list_drops_what_went_but_not_what_was_made_since() -> None:
+    children = Children()
+    children.observe(CONFIG_MAP, config_map(5))
+    assert children.retain(DEPLOYMENT, None, set(), 9) == set()
+    assert children.retain(CONFIG_MAP, "another", set(), 9) == set()
+    assert children.retain(CONFIG_MAP, None, set(), 4) == set()
+    assert children.retain(CONFIG_MAP, None, {("n", "a-config")}, 9) == set()
+    assert children.retain(CONFIG_MAP, None, set(), 9) == {KEY}
+    assert children.get(ID) is None
+
+
+def test_an_answer_that_comes_after_a_newer_event_does_not_undo_it() -> None:
+    children = Children()
+    children.observe(CONFIG_MAP, config_map(7, text="edited since"))
+    assert children.applied(CONFIG_MAP, config_map(6, text="ours"), b"wanted").version == 6
+    found = children.get(ID)
+    assert found is not None
+    assert found.version == 7
+    assert not found.in_sync(b"wanted")
+
+    children.observe(CONFIG_MAP, config_map(8, text="ours"))
+    found = children.get(ID)
+    assert found is not None
+    assert found.in_sync(b"wanted"), "what our apply came back as is known all the same"
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["changed", "made"])
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "watched"])
+def test_an_answer_that_comes_after_the_deletion_brings_nothing_back(known: bool, listed: bool) -> None:
+    children = Children()
+    if known:
+        children.observe(CONFIG_MAP, config_map(5))
+    with children.awaiting(ID):
+        if listed:
+            children.retain(CONFIG_MAP, None, set(), 7)
+        else:
+            children.forget(CONFIG_MAP, config_map(7))
+        children.applied(CONFIG_MAP, config_map(6), b"wanted")
+        children.observe(CONFIG_MAP, config_map(6))
+        assert children.get(ID) is None
+        children.observe(CONFIG_MAP, config_map(8, uid="2"))
+        assert children.get(ID) is not None
+    children.forget(CONFIG_MAP, config_map(9, uid="2"))
+    assert children.observe(CONFIG_MAP, config_map(6)) == {KEY}, "nothing is remembered of what nobody awaits"
+
+
+def test_old_news_of_an_object_that_was_replaced_does_not_undo_the_new_one() -> None:
+    children = Children()
+    child = children.applied(CONFIG_MAP, config_map(8, uid="2"), b"wanted")
+    assert children.observe(CONFIG_MAP, config_map(6, uid="1")) == set()
+    assert children.get(ID) == child

@@ -1,0 +1,141 @@
+"""Which condition speaks of which object: the rows that no cluster can be brought to one by one."""
+
+from typing import Any
+
+import pytest
+from t2i_operator import references, spec
+from t2i_operator.absences import Absence
+from t2i_operator.children import Id
+from t2i_operator.conditions import conditions
+from t2i_operator.credentials import Problem, Secrets
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED
+from t2i_operator.kinds import (
+    ALERTMANAGER_CONFIG,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    GRAFANA_DASHBOARD,
+    NETWORK_POLICY,
+    OPENTELEMETRY_COLLECTOR,
+    PROMETHEUS_RULE,
+    SERVICE,
+    SERVICE_MONITOR,
+    VOLUME_CLAIM,
+    Kind,
+)
+from t2i_operator.outcome import Outcome
+from t2i_operator.rollout import Rollout
+
+NAME = "a-b"
+SERVES = Rollout(replicas=1, updated=1, ready=1, available=1, observed=True, minimum_available=True)
+MONITORING = [
+    (SERVICE_MONITOR, "-monitor", "MetricsReady"),
+    (SERVICE_MONITOR, "-jaeger-monitor", "MetricsReady"),
+    (PROMETHEUS_RULE, "-alerts", "AlertsReady"),
+    (ALERTMANAGER_CONFIG, "-alerts", "AlertsReady"),
+    (CONFIG_MAP, "-dashboard-overview", "DashboardsReady"),
+    (GRAFANA_DASHBOARD, "-dashboard-cost", "DashboardsReady"),
+    (DEPLOYMENT, "-jaeger", "TracingReady"),
+    (VOLUME_CLAIM, "-jaeger", "TracingReady"),
+    (OPENTELEMETRY_COLLECTOR, "-jaeger", "TracingReady"),
+    (CONFIG_MAP, "-jaeger-config", "TracingReady"),
+    (SERVICE, "-jaeger-collector", "TracingReady"),
+]
+REASONS = (CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED)
+
+
+def service(**fields: Any) -> spec.TextToImageService:
+    models = [{"name": "sdxl", "provider": "Sandbox"}]
+    return spec.parse({"metadata": {"name": NAME, "namespace": "n"}, "spec": {"models": models, **fields}})
+
+
+def said(kind: Kind, suffix: str, reason: str) -> dict[str, tuple[str, str]]:
+    outcome = Outcome(generation=1, resource=service(), rollout=SERVES)
+    outcome.fault(Id(kind, "n", NAME + suffix), reason, "the sentence")
+    return {each.type: (each.status, each.reason) for each in conditions(outcome)}
+
+
+@pytest.mark.parametrize(("kind", "suffix", "condition"), MONITORING, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize("reason", REASONS)
+def test_monitoring_never_lowers_ready(kind: Kind, suffix: str, condition: str, reason: str) -> None:
+    found = said(kind, suffix, reason)
+    assert found[condition] == ("False", reason)
+    assert found["Monitored"][0] != "True"
+    assert {found[name][0] for name in ("Ready", "Accepted", "Available", "Progressing")} == {"True"}
+    assert found["Stalled"][0] == "False"
+
+
+def resource(**monitoring: object) -> spec.TextToImageService:
+    models = [{"name": "sdxl", "provider": "Sandbox"}]
+    body = {"metadata": {"name": NAME, "namespace": "n"}, "spec": {"models": models, "monitoring": monitoring}}
+    return spec.parse(body)
+
+
+def test_a_secret_that_vanishes_under_running_pods_ends_the_wait_for_them() -> None:
+    problem = Problem("SecretMissing", "there is no Secret keys")
+    outcome = Outcome(generation=1, resource=resource(), rollout=SERVES, credentials=problem)
+    found = {each.type: each for each in conditions(outcome)}
+    assert (found["Ready"].status, found["Stalled"].status) == ("False", "False")
+    assert found["Reconciling"] == ("Reconciling", "False", "SecretMissing", "there is no Secret keys")
+
+
+def test_a_rollout_without_its_secret_is_still_under_way() -> None:
+    problem = Problem("SecretMissing", "there is no Secret keys")
+    outcome = Outcome(generation=1, resource=resource(), rollout=Rollout(wanted=1), credentials=problem)
+    assert {each.type: each.status for each in conditions(outcome)}["Reconciling"] == "True"
+
+
+def test_what_waits_for_another_object_is_not_settled() -> None:
+    outcome = Outcome(generation=1, resource=resource(), rollout=SERVES, waiting="Service a-b-service is collected")
+    found = {each.type: (each.status, each.message) for each in conditions(outcome)}
+    assert found["Reconciling"] == ("True", "Service a-b-service is collected")
+
+
+@pytest.mark.parametrize(
+    ("absence", "status", "reason"),
+    [(Absence.MISSING, "False", "PrometheusOperatorMissing"), (Absence.FORBIDDEN, "Unknown", "NotVisible")],
+)
+def test_alerts_that_can_reach_nobody_are_not_ready(absence: Absence, status: str, reason: str) -> None:
+    hook = {"name": "hook", "webhook": {"url": {"secretKeyRef": {"name": "hooks", "key": "url"}}}}
+    outcome = Outcome(
+        generation=1,
+        resource=resource(alerts={"receivers": [hook]}),
+        rollout=SERVES,
+        objects=[Id(PROMETHEUS_RULE, "n", "a-b-alerts")],
+        absent={ALERTMANAGER_CONFIG: absence},
+    )
+    found = {each.type: (each.status, each.reason) for each in conditions(outcome)}
+    assert found["AlertsReady"] == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "condition", "status"),
+    [
+        (CONFLICT, "Accepted", "False"),
+        (CONTESTED, "Stalled", "True"),
+        (APPLY_FAILED, "Progressing", "False"),
+        (DELETE_FAILED, "Progressing", "False"),
+    ],
+)
+def test_what_serves_is_told_by_its_own_conditions(reason: str, condition: str, status: str) -> None:
+    for kind, suffix in ((CONFIG_MAP, "-config"), (NETWORK_POLICY, ""), (SERVICE, "-service"), (DEPLOYMENT, "")):
+        found = said(kind, suffix, reason)
+        assert found[condition] == (status, reason)
+        assert found["DashboardsReady"][1] != reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "secrets", "said"),
+    [
+        ({}, {}, ("True", "External")),
+        ({"headersSecretRef": {"name": "h"}}, {"h": {}}, ("True", "External")),
+        ({"headersSecretRef": {"name": "h"}}, {"h": None}, ("False", "SecretMissing")),
+        ({"protocol": "http/protobuf"}, {}, ("False", "NotSupportedYet")),
+        ({"tls": {}}, {}, ("False", "NotSupportedYet")),
+    ],
+)
+def test_tracing_says_what_is_ignored(fields: dict[str, Any], secrets: Secrets, said: tuple[str, str]) -> None:
+    tracing = {"mode": "External", "endpoint": "https://o:4317", **fields}
+    sent = service(monitoring={"tracing": tracing})
+    outcome = Outcome(generation=1, resource=sent, lacks=references.lacks(sent, secrets))
+    found = next(each for each in conditions(outcome) if each.type == "TracingReady")
+    assert (found.status, found.reason) == said

@@ -1,0 +1,211 @@
+"""Drift, on objects as the API server returns them; that it does return them so is tried in tests/cluster."""
+
+import copy
+from typing import Any
+
+import pytest
+from t2i_operator import drift
+from t2i_operator.differences import Difference, differences, without
+
+DESIRED: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "a", "namespace": "n", "labels": {"app": "a"}},
+    "spec": {
+        "replicas": 0,
+        "template": {
+            "spec": {
+                "containers": [
+                    {
+                        "name": "main",
+                        "image": "i",
+                        "args": ["b", "a"],
+                        "env": [{"name": "EMPTY", "value": ""}],
+                        "ports": [{"containerPort": 80}],
+                        "resources": {"requests": {"cpu": "1000m", "memory": "1024Mi"}},
+                    }
+                ],
+                "volumes": [{"name": "tmp", "emptyDir": {}}],
+            }
+        },
+    },
+}
+
+
+def live() -> dict[str, Any]:
+    """Return DESIRED as it comes back: normalised, defaulted, and with somebody else's fields."""
+    container_fields = {
+        ".": {},
+        "f:name": {},
+        "f:image": {},
+        "f:args": {},
+        "f:env": {'k:{"name":"EMPTY"}': {".": {}, "f:name": {}, "f:value": {}}},
+        "f:ports": {'k:{"containerPort":80,"protocol":"TCP"}': {".": {}, "f:containerPort": {}}},
+        "f:resources": {"f:requests": {"f:cpu": {}, "f:memory": {}}},
+    }
+    pod_fields = {
+        "f:containers": {'k:{"name":"main"}': container_fields},
+        "f:volumes": {'k:{"name":"tmp"}': {".": {}, "f:name": {}, "f:emptyDir": {}}},
+    }
+    ours = {
+        "f:metadata": {"f:labels": {"f:app": {}}},
+        "f:spec": {"f:replicas": {}, "f:template": {"f:spec": pod_fields}},
+    }
+    container = {
+        "name": "main",
+        "image": "i",
+        "imagePullPolicy": "Always",
+        "args": ["b", "a"],
+        "env": [{"name": "EMPTY"}],
+        "ports": [{"containerPort": 80, "protocol": "TCP"}],
+        "resources": {"requests": {"cpu": "1", "memory": "1Gi"}},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": "a",
+            "namespace": "n",
+            "labels": {"app": "a", "team": "theirs"},
+            "managedFields": [
+                {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:metadata": {"f:labels": {"f:team": {}}}}},
+                {"manager": "text-to-image-operator", "operation": "Apply", "fieldsV1": ours},
+            ],
+        },
+        "spec": {
+            "replicas": 0,
+            "strategy": {},
+            "template": {"spec": {"containers": [container], "volumes": [{"name": "tmp", "emptyDir": {}}]}},
+        },
+    }
+
+
+def fields(of: dict[str, Any], manager: int = 1) -> dict[str, Any]:
+    found: dict[str, Any] = of["metadata"]["managedFields"][manager]["fieldsV1"]
+    return found
+
+
+def test_defaults_normalising_and_foreign_fields_are_no_drift() -> None:
+    assert drift.observed(live()) == drift.expected(DESIRED)
+    assert differences(DESIRED, live()) == []
+
+
+def test_a_field_that_another_took_is_drift_and_names_the_other() -> None:
+    changed = live()
+    changed["metadata"]["labels"]["app"] = "b"
+    del fields(changed)["f:metadata"]
+    fields(changed, 0)["f:metadata"]["f:labels"]["f:app"] = {}
+
+    assert drift.observed(changed) != drift.expected(DESIRED)
+    assert differences(DESIRED, changed) == [Difference("metadata.labels.app", "kubectl")]
+
+
+def test_a_manager_that_both_applies_and_updates_is_still_named() -> None:
+    changed = live()
+    changed["metadata"]["labels"]["app"] = "b"
+    del fields(changed)["f:metadata"]
+    entries = changed["metadata"]["managedFields"]
+    applied = {"f:metadata": {"f:labels": {"f:app": {}}}}
+    entries.insert(0, {"manager": "kubectl", "operation": "Apply", "fieldsV1": applied})
+
+    assert differences(DESIRED, changed) == [Difference("metadata.labels.app", "kubectl")]
+    assert applied == {"f:metadata": {"f:labels": {"f:app": {}}}}, "the live object is left as it was"
+
+
+def test_a_field_that_was_taken_away_is_drift() -> None:
+    changed = live()
+    del changed["metadata"]["labels"]["app"]
+    del fields(changed)["f:metadata"]
+
+    assert drift.observed(changed) != drift.expected(DESIRED)
+    assert differences(DESIRED, changed) == [Difference("metadata.labels.app", "")]
+
+
+def test_a_list_item_that_another_changed_is_named() -> None:
+    changed = live()
+    container = fields(changed)["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"main"}']
+    del container["f:image"]
+    theirs = {"f:template": {"f:spec": {"f:containers": {'k:{"name":"main"}': {"f:image": {}}}}}}
+    fields(changed, 0)["f:spec"] = theirs
+    changed["spec"]["template"]["spec"]["containers"][0]["image"] = "other"
+
+    assert drift.observed(changed) != drift.expected(DESIRED)
+    assert differences(DESIRED, changed) == [Difference("spec.template.spec.containers[main].image", "kubectl")]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "replicas"), 1),
+        (("spec", "template", "spec", "containers", 0, "args"), ["a", "b"]),
+        (("spec", "template", "spec", "containers", 0, "env", 0, "value"), "x"),
+        (("spec", "template", "spec", "containers", 0, "resources", "requests", "cpu"), "1001m"),
+        (("metadata", "labels", "new"), "x"),
+    ],
+)
+def test_whatever_is_wanted_otherwise_shows(path: tuple[Any, ...], value: object) -> None:
+    wanted = copy.deepcopy(DESIRED)
+    place: Any = wanted
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+
+    assert drift.expected(wanted) != drift.expected(DESIRED)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1000m", "1"),
+        ("1024Mi", "1Gi"),
+        ("0.5Gi", "512Mi"),
+        (2, "2"),
+        ("1e3", "1k"),
+        ("2000000u", "2"),
+        ("100M", "1e8"),
+    ],
+)
+def test_quantities_have_one_spelling(one: object, other: object) -> None:
+    def limits(value: object) -> dict[str, Any]:
+        return {"metadata": {}, "spec": {"resources": {"limits": {"cpu": value}}}}
+
+    assert drift.expected(limits(one)) == drift.expected(limits(other))
+    assert drift.expected(limits(one)) != drift.expected(limits("3"))
+
+
+def test_quantities_are_read_only_where_there_are_some() -> None:
+    def variable(value: str) -> dict[str, Any]:
+        return {"metadata": {}, "data": {"text": value}}
+
+    assert drift.expected(variable("1000m")) != drift.expected(variable("1"))
+
+
+def test_a_webhooks_change_to_our_own_apply_is_ours() -> None:
+    changed = live()
+    update = {"manager": "text-to-image-operator", "operation": "Update", "fieldsV1": {"f:spec": {"f:paused": {}}}}
+    changed["metadata"]["managedFields"].append(update)
+    assert "f:paused" in drift.owned_fields(changed)["f:spec"]
+
+
+def test_what_we_wrote_to_the_status_is_not_the_objects() -> None:
+    changed = live()
+    entry = {"manager": "text-to-image-operator", "subresource": "status", "fieldsV1": {"f:status": {"f:x": {}}}}
+    changed["metadata"]["managedFields"].append(entry)
+    assert drift.observed(changed) == drift.expected(DESIRED)
+
+
+def test_what_is_left_to_others_is_left_out_with_its_empty_blocks() -> None:
+    pod = "spec.template.spec"
+    left = without(DESIRED, {"metadata.labels.app", f"{pod}.containers[main].env[EMPTY].value", f"{pod}.volumes[tmp]"})
+    assert "labels" not in left["metadata"]
+    template = left["spec"]["template"]["spec"]
+    assert "volumes" not in template
+    (container,) = template["containers"]
+    assert container == {**DESIRED["spec"]["template"]["spec"]["containers"][0], "env": [{"name": "EMPTY"}]}
+    assert left["spec"]["replicas"] == 0, "what is zero is no empty block"
+    assert without(DESIRED, set()) == DESIRED
+
+
+def test_items_without_a_name_are_told_apart() -> None:
+    wanted = {"metadata": {}, "spec": {"ports": [{"containerPort": 80}, {"containerPort": 90}]}}
+    assert without(wanted, {"spec.ports[80]"})["spec"] == {"ports": [{"containerPort": 90}]}

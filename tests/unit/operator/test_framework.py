@@ -1,0 +1,71 @@
+"""What Kopf's streams, of which there is one for each namespace, tell of their health."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+from t2i_operator.framework import Heartbeat
+from t2i_operator.kinds import RESOURCE
+
+
+class Server:
+    """An API server that answers for some namespaces only."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        return web.Response(status=500 if any(f"/{each}/" in request.path for each in self.broken) else 200)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[Server, TestServer]]:
+    app, server = web.Application(), Server()
+    app.router.add_get("/{path:.*}", server.answer)
+    async with TestServer(app) as running:
+        yield server, running
+
+
+def _stopped(heartbeat: Heartbeat) -> None:
+    """Have nothing be heard for a long time."""
+    heartbeat.start()
+    for where, at in heartbeat._at.items():
+        assert at is not None
+        heartbeat._at[where] = at - 1000
+
+
+async def _ask(heartbeat: Heartbeat, server: TestServer, *namespaces: str | None, query: str = "?watch=true") -> None:
+    async with ClientSession(server.make_url("/"), trace_configs=[heartbeat.trace()]) as session:
+        for namespace in namespaces:
+            async with session.get(f"/proxied{RESOURCE.path(namespace)}{query}"):
+                pass
+
+
+def _old(heartbeat: Heartbeat) -> set[str]:
+    return {name for name, age in heartbeat.ages().items() if age() > 500}
+
+
+async def test_each_namespace_has_a_heartbeat_of_its_own(server: tuple[Server, TestServer]) -> None:
+    heartbeat = Heartbeat(("one", "two"))
+    assert {age() for age in heartbeat.ages().values()} == {0.0}, "nothing is late before the start"
+    _stopped(heartbeat)
+    server[0].broken = {"two"}
+    await _ask(heartbeat, server[1], "one", "two")
+    assert _old(heartbeat) == {"texttoimageservices@two"}
+
+
+async def test_the_heartbeat_of_all_namespaces(server: tuple[Server, TestServer]) -> None:
+    heartbeat = Heartbeat(())
+    _stopped(heartbeat)
+    await _ask(heartbeat, server[1], "one")
+    assert _old(heartbeat) == {"texttoimageservices@*"}
+    await _ask(heartbeat, server[1], None)
+    assert _old(heartbeat) == set()
+
+
+async def test_a_list_that_works_is_no_stream(server: tuple[Server, TestServer]) -> None:
+    heartbeat = Heartbeat(("one",))
+    _stopped(heartbeat)
+    await _ask(heartbeat, server[1], "one", query="?limit=50")
+    assert _old(heartbeat) == {"texttoimageservices@one"}

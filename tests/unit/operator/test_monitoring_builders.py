@@ -1,0 +1,162 @@
+"""What the builders make of a spec; whether programs understand it is for the contract and rule tests."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from t2i_operator.builders.monitoring.alertmanager_config import alertmanager_config
+from t2i_operator.builders.monitoring.desired import monitoring_objects
+from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
+from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, service_monitor
+
+from tests.unit.operator.resources import resource
+
+if TYPE_CHECKING:
+    from t2i_operator import spec
+
+RECEIVERS = [
+    {"name": "chat", "slack": {"apiURL": {"secretKeyRef": {"name": "hooks", "key": "slack"}}, "channel": "#images"}},
+    {
+        "name": "pager",
+        "minimumSeverity": "Critical",
+        "pagerduty": {"routingKey": {"secretKeyRef": {"name": "hooks", "key": "pagerduty"}}},
+    },
+    {"name": "mail", "email": {"to": "team@example.com", "smarthost": "mail.example.com:587"}},
+    {"name": "hook", "sendResolved": False, "webhook": {"url": {"secretKeyRef": {"name": "hooks", "key": "url"}}}},
+]
+
+
+def observed(**monitoring: Any) -> spec.TextToImageService:
+    return resource(monitoring=monitoring)
+
+
+def objects(wanted: spec.TextToImageService) -> set[tuple[str, str]]:
+    return {(each["kind"], each["metadata"]["name"]) for each in monitoring_objects(wanted, "jaeger:2")}
+
+
+def alerts_of(wanted: spec.TextToImageService) -> set[str]:
+    groups = prometheus_rule(wanted)["spec"]["groups"]
+    return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+
+
+def test_everything_is_there_by_default_under_its_name() -> None:
+    dashboards = {
+        ("ConfigMap", f"pictures-dashboard-{topic}") for topic in ("overview", "models", "business", "traces")
+    }
+    assert objects(observed()) == dashboards | {
+        ("ServiceMonitor", "pictures-monitor"),
+        ("ServiceMonitor", "pictures-jaeger-monitor"),
+        ("PrometheusRule", "pictures-alerts"),
+        ("ConfigMap", "pictures-jaeger-config"),
+        ("Deployment", "pictures-jaeger"),
+        ("Service", "pictures-jaeger-collector"),
+        ("Service", "pictures-jaeger-query"),
+    }
+
+
+def test_each_block_can_be_switched_off() -> None:
+    off = {"mode": "Disabled"}
+    assert objects(observed(metrics=off, alerts=off, dashboards=off, tracing=off)) == set()
+    assert ("ServiceMonitor", "pictures-jaeger-monitor") not in objects(observed(metrics=off))
+
+
+def test_what_is_built_is_fresh_and_the_same_each_time() -> None:
+    wanted = observed(alerts={"receivers": RECEIVERS, "budget": {"amount": "1"}})
+    first = list(monitoring_objects(wanted, "jaeger:2"))
+    kept = copy.deepcopy(first)
+    for each in first:
+        each["metadata"]["labels"].clear()
+        each.pop("spec", None)
+    assert list(monitoring_objects(wanted, "jaeger:2")) == kept
+
+
+def test_the_metrics_own_endpoint_label_survives_the_target_s() -> None:
+    asked = {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}
+    endpoint = service_monitor(observed(metrics={"relabelings": [asked]}))["spec"]["endpoints"][0]
+    assert endpoint["relabelings"] == [{"action": "labeldrop", "regex": "endpoint"}, {"action": "replace", **asked}]
+    assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == ("http", "/metrics", "30s")
+
+
+def test_service_and_jaeger_are_scraped_by_different_labels() -> None:
+    """One selector for both would scrape Jaeger as the service, and the service would never be down."""
+    of_service = service_monitor(observed())["spec"]["selector"]["matchLabels"]
+    of_jaeger = jaeger_monitor(observed())["spec"]["selector"]["matchLabels"]
+    services = {
+        each["metadata"]["name"]: each for each in monitoring_objects(observed(), "") if each["kind"] == "Service"
+    }
+    matched = [name for name, each in services.items() if of_jaeger.items() <= each["metadata"]["labels"].items()]
+    assert matched == ["pictures-jaeger-collector"]
+    assert not any(of_service.items() <= each["metadata"]["labels"].items() for each in services.values())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "missed"),
+    [({}, True), ({"replicas": 0}, False), ({"replicas": 0, "autoscaling": {"maxReplicas": 2}}, True)],
+)
+def test_nobody_misses_a_service_that_is_to_have_no_pods(wanted: dict[str, Any], *, missed: bool) -> None:
+    found = {"TextToImageDown", "TextToImageAbsent"} & alerts_of(resource(monitoring={}, **wanted))
+    assert bool(found) == missed
+
+
+def test_what_is_not_scraped_is_not_missed() -> None:
+    assert "TextToImageAbsent" not in alerts_of(observed(metrics={"mode": "Disabled"}))
+
+
+def test_objectives_and_bands_can_be_left_out() -> None:
+    off = {"mode": "Disabled"}
+    left = alerts_of(observed(alerts={"slo": off, "anomalies": off}))
+    assert left == {
+        "HighErrorRate",
+        "HighLatency",
+        "ImageGenerationFailure",
+        "TextToImageDown",
+        "TextToImageAbsent",
+        "TextToImageBreakerOpen",
+    }
+
+
+def test_routing_labels_are_the_user_s_but_not_the_service_s_own() -> None:
+    asked = {"labels": {"release": "kps"}, "alertLabels": {"team": "images", "namespace": "elsewhere", "severity": "x"}}
+    built = prometheus_rule(observed(alerts=asked))
+    assert built["metadata"]["labels"]["release"] == "kps"
+    for group in built["spec"]["groups"]:
+        for rule in group["rules"]:
+            assert rule["labels"]["namespace"] == "studio"
+            if "alert" in rule:
+                assert rule["labels"]["team"] == "images"
+                assert rule["labels"]["severity"] in ("warning", "critical")
+
+
+def test_runbooks_can_be_the_user_s_own() -> None:
+    built = prometheus_rule(observed(alerts={"runbookURL": "https://wiki.example.com/runbooks/"}))
+    links = {
+        rule["alert"]: rule["annotations"]["runbook_url"]
+        for group in built["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert links["HighLatency"] == "https://wiki.example.com/runbooks/HighLatency.md"
+
+
+def test_every_receiver_hears_what_it_asked_for() -> None:
+    built = alertmanager_config(observed(alerts={"receivers": RECEIVERS}))["spec"]
+    critical = {"name": "severity", "value": "critical", "matchType": "="}
+    assert [(each["receiver"], each.get("matchers", [])) for each in built["route"]["routes"]] == [
+        ("chat", []),
+        ("pager", [critical]),
+        ("mail", []),
+        ("hook", []),
+    ]
+    assert all(each["continue"] for each in built["route"]["routes"])
+    assert {each["name"] for each in built["receivers"]} == {"nobody", "chat", "pager", "mail", "hook"}
+
+
+def test_no_receiver_no_configuration() -> None:
+    assert ("AlertmanagerConfig", "pictures-alerts") not in objects(observed())
+
+
+def test_only_alerts_of_this_service_are_routed() -> None:
+    matchers = alertmanager_config(observed(alerts={"receivers": RECEIVERS}))["spec"]["route"]["matchers"]
+    assert matchers == [{"name": "service", "value": "pictures-service", "matchType": "="}]

@@ -1,0 +1,173 @@
+"""Dashboards: made by the code that is committed beside them, and each resource's own."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from t2i_operator import spec
+from t2i_operator.builders.monitoring.dashboard import content, dashboards, topics
+
+from dashboards.catalog import PACKAGE, place, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+GRAFANAS_OWN = {"__rate_interval", "__range"}
+
+
+def resource(name: str = "text-to-image", namespace: str = "images", **monitoring: Any) -> spec.TextToImageService:
+    models = [{"name": "sdxl", "provider": "Sandbox"}]
+    return spec.parse(
+        {
+            "metadata": {"name": name, "namespace": namespace, "uid": "1"},
+            "spec": {"models": models, "monitoring": monitoring},
+        }
+    )
+
+
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_generated_json_is_what_the_code_gives(topic: str) -> None:
+    assert place(topic).read_text() == rendered()[topic], "run python -m dashboards"
+
+
+def test_nothing_is_generated_that_the_code_does_not_give() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.json")} == set(rendered()) - {"operator"}
+
+
+def test_two_services_never_share_a_uid_or_a_file() -> None:
+    built = [
+        (resource(name, namespace), topic)
+        for name, namespace in (("a", "x"), ("a", "y"), ("b", "x"), ("a-b", "x"), ("a", "b-x"))
+        for topic in topics(resource())
+    ]
+    uids = [content(owner, topic)["uid"] for owner, topic in built]
+    assert len(set(uids)) == len(built)
+    assert all(len(uid) <= 40 for uid in uids)
+
+
+def test_variables_point_at_the_resource() -> None:
+    variables = {each["name"]: each for each in content(resource("a", "x"), "traces")["templating"]["list"]}
+    current = {name: each["current"]["value"] for name, each in variables.items() if each.get("current")}
+    assert current == {"namespace": "x", "service": "a-service", "jaeger": "a"}
+
+
+def test_what_is_shipped_is_not_changed_by_what_is_built() -> None:
+    content(resource("a"), "overview")["panels"].clear()
+    assert content(resource("a"), "overview")["panels"]
+
+
+def test_config_maps_are_as_grafana_s_sidecar_expects() -> None:
+    built = {each["metadata"]["name"]: each for each in dashboards(resource("a", "x"))}
+    overview = built["a-dashboard-overview"]
+    assert set(built) == {f"a-dashboard-{topic}" for topic in ("overview", "models", "business", "traces")}
+    assert overview["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert overview["metadata"]["annotations"]["grafana_folder"] == "Text to image"
+    assert json.loads(overview["data"]["x-a-overview.json"])["uid"] == content(resource("a", "x"), "overview")["uid"]
+
+
+def test_labels_and_folder_are_the_user_s() -> None:
+    asked = {"labels": {"dashboards": "yes"}, "folder": "Pictures", "annotations": {"team": "images"}}
+    metadata = dashboards(resource(dashboards=asked))[0]["metadata"]
+    assert metadata["labels"]["dashboards"] == "yes"
+    assert "grafana_dashboard" not in metadata["labels"]
+    assert metadata["annotations"].items() >= {"grafana_folder": "Pictures", "team": "images"}.items()
+
+
+def test_the_grafana_operator_gets_its_own_kind() -> None:
+    selector = {"matchLabels": {"dashboards": "grafana"}}
+    built = dashboards(resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}))[0]
+    assert (built["apiVersion"], built["kind"]) == ("grafana.integreatly.org/v1beta1", "GrafanaDashboard")
+    assert built["spec"]["instanceSelector"] == selector
+    assert json.loads(built["spec"]["json"])["uid"] == built["spec"]["uid"]
+
+
+def test_links_lead_to_traces_where_a_person_can_open_them() -> None:
+    links = content(resource("a", dashboards={"traceURL": "https://jaeger.example.com/"}), "overview")["links"]
+    assert "https://jaeger.example.com/search?service=a" in [link.get("url") for link in links]
+    assert not [link for link in content(resource("a"), "overview")["links"] if link["title"] == "Traces"]
+
+
+def test_links_lead_to_prometheus_by_grafana_s_own_page_and_to_its_own_where_that_is_known() -> None:
+    for topic, text in rendered().items():
+        (link,) = (each for each in json.loads(text)["links"] if each["title"] == "Query Prometheus")
+        address = urlsplit(link["url"])
+        (pane,) = json.loads(parse_qs(address.query)["panes"][0]).values()
+        assert (address.path, pane["datasource"]) == ("/explore", "${datasource}"), topic
+        assert pane["queries"][0]["expr"].startswith("up{"), topic
+    links = content(resource("a", "x", dashboards={"prometheusURL": "https://prometheus.example.com/"}), "models")[
+        "links"
+    ]
+    (own,) = (urlsplit(each["url"]) for each in links if each["title"] == "Prometheus")
+    assert (own.hostname, own.path) == ("prometheus.example.com", "/graph")
+    assert parse_qs(own.query)["g0.expr"] == ['up{namespace="x",service="a-service"}']
+    assert not [each for each in content(resource("a"), "models")["links"] if each["title"] == "Prometheus"]
+
+
+def test_no_dashboard_of_traces_without_a_jaeger_of_ours() -> None:
+    assert "traces" not in topics(resource(tracing={"mode": "Disabled"}))
+
+
+@pytest.mark.parametrize("topic", topics(resource()))
+def test_grafana_s_own_types_know_every_field(topic: str) -> None:
+    """What they do not know is lost on the way through them; what they add is their defaults."""
+    register_default_plugins()
+    shipped = content(resource(dashboards={"traceURL": "https://jaeger.example.com"}), topic)
+    read = json.loads(JSONEncoder().encode(Dashboard.from_json(copy.deepcopy(shipped))))
+    assert list(_lost(shipped, read)) == []
+
+
+def _lost(sent: Any, read: Any, path: str = "") -> Iterator[str]:
+    if isinstance(sent, dict) and isinstance(read, dict):
+        for key, value in sent.items():
+            yield from _lost(value, read.get(key), f"{path}.{key}")
+    elif isinstance(sent, list) and isinstance(read, list) and len(sent) == len(read):
+        for index, (one, other) in enumerate(zip(sent, read, strict=True)):
+            yield from _lost(one, other, f"{path}[{index}]")
+    elif sent != read:
+        yield f"{path}: {sent!r} became {read!r}"
+
+
+def test_every_panel_says_what_it_shows() -> None:
+    for topic, text in rendered().items():
+        panels = [panel for panel in json.loads(text)["panels"] if panel["type"] != "row"]
+        assert panels
+        assert len({panel["id"] for panel in panels}) == len(panels), topic
+        for panel in panels:
+            assert panel["title"], topic
+            assert panel["description"].endswith("."), panel["title"]
+            asked = [target.get("expr") or target.get("queryType") for target in panel["targets"]]
+            assert asked, panel["title"]
+            assert all(asked), panel["title"]
+
+
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_every_variable_resolves(topic: str) -> None:
+    """One that nobody declares would stay as it is written, and its query would find nothing."""
+    body = json.loads(rendered()[topic])
+    declared = [each["name"] for each in body["templating"]["list"]]
+    used = {first or second for first, second in VARIABLE.findall(json.dumps(body))}
+    assert used <= {*declared, *GRAFANAS_OWN}
+    for number, each in enumerate(body["templating"]["list"]):
+        earlier = {first or second for first, second in VARIABLE.findall(json.dumps(each))}
+        assert earlier <= set(declared[:number]), each["name"]
+    assert len(set(declared)) == len(declared)
+
+
+def test_the_dependency_graph_is_asked_of_the_jaeger_that_is_chosen() -> None:
+    body = json.loads(rendered()["traces"])
+    (panel,) = (panel for panel in body["panels"] if panel["type"] == "nodeGraph")
+    (target,) = panel["targets"]
+    assert target["queryType"] == "dependencyGraph"
+    assert target["datasource"] == panel["datasource"] == {"type": "jaeger", "uid": "${traces}"}
+    kinds = {each["name"]: each["query"] for each in body["templating"]["list"] if each["type"] == "datasource"}
+    assert kinds == {"datasource": "prometheus", "traces": "jaeger"}

@@ -1,0 +1,108 @@
+"""Jaeger as the spec wants it: what is sampled when, where traces are kept, and that no secret is written down."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from t2i_operator.builders.monitoring.desired import monitoring_objects
+from t2i_operator.builders.monitoring.jaeger.configuration import configuration
+
+from tests.unit.operator.resources import resource
+
+MODELS = [
+    {"name": "fast", "provider": "Sandbox", "timeoutSeconds": 30},
+    {"name": "slow", "provider": "Sandbox", "timeoutSeconds": 300},
+]
+SEARCH = {
+    "serverURLs": ["https://search:9200"],
+    "credentialsSecretRef": {"name": "search"},
+    "indexPrefix": "images",
+    "tls": {"ca": {"configMapKeyRef": {"name": "authorities", "key": "ours.pem"}}},
+}
+
+
+def jaeger(**wanted: Any) -> dict[str, Any]:
+    """Return Jaeger's objects by kind and name."""
+    monitoring = {"tracing": {"jaeger": wanted}, "dashboards": {"mode": "Disabled"}, "alerts": {"mode": "Disabled"}}
+    built = monitoring_objects(resource(models=MODELS, monitoring=monitoring), "jaeger:2")
+    return {f"{each['kind']} {each['metadata']['name']}": each for each in built}
+
+
+def read(**wanted: Any) -> dict[str, Any]:
+    text = jaeger(**wanted)["ConfigMap pictures-jaeger-config"]["data"]["config.json"]
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def pod(**wanted: Any) -> dict[str, Any]:
+    template: dict[str, Any] = jaeger(**wanted)["Deployment pictures-jaeger"]["spec"]["template"]
+    return template
+
+
+@pytest.mark.parametrize("mode", ["Enabled", "Disabled"])
+def test_spans_become_metrics_before_any_sampling(mode: str) -> None:
+    pipelines = read(tailSampling={"mode": mode})["service"]["pipelines"]
+    before = next(each for each in pipelines.values() if "spanmetrics" in each["exporters"])
+    assert "otlp" in before["receivers"]
+    assert "tail_sampling" not in before["processors"]
+
+
+def test_a_trace_is_judged_after_the_longest_request() -> None:
+    sampling = read(tailSampling={"mode": "Enabled", "ratio": "0.25", "slowerThan": "2s500ms"})["processors"]
+    assert sampling["tail_sampling"]["decision_wait"] == "310s"
+    policies = {each["name"]: each for each in sampling["tail_sampling"]["policies"]}
+    assert policies["slow"]["latency"]["threshold_ms"] == 2500
+    assert policies["ordinary"]["probabilistic"]["sampling_percentage"] == 25
+    assert policies["errors"]["status_code"]["status_codes"] == ["ERROR"]
+
+
+def test_span_metrics_reach_as_far_as_generations_do() -> None:
+    span_metrics = read()["connectors"]["spanmetrics"]
+    assert span_metrics["histogram"]["explicit"]["buckets"][-1] == "120s"
+    assert span_metrics["exemplars"]["enabled"]
+
+
+def test_a_volume_only_where_badger_keeps_traces() -> None:
+    kept = {"type": "Badger", "badger": {"size": "5Gi", "storageClassName": "fast", "retention": "24h"}}
+    claim = jaeger(storage=kept)["PersistentVolumeClaim pictures-jaeger"]["spec"]
+    assert (claim["resources"]["requests"]["storage"], claim["storageClassName"]) == ("5Gi", "fast")
+    assert read(storage=kept)["extensions"]["jaeger_storage"]["backends"]["traces"]["badger"]["ttl"] == {"spans": "24h"}
+    assert "PersistentVolumeClaim pictures-jaeger" not in jaeger()
+
+
+@pytest.mark.parametrize(("kind", "block"), [("Elasticsearch", "elasticsearch"), ("OpenSearch", "openSearch")])
+def test_credentials_of_a_search_cluster_stay_in_their_secret(kind: str, block: str) -> None:
+    storage = {"type": kind, block: SEARCH}
+    backend = read(storage=storage)["extensions"]["jaeger_storage"]["backends"]["traces"][kind.lower()]
+    assert backend["auth"]["basic"] == {"username": "${env:STORAGE_USERNAME}", "password": "${env:STORAGE_PASSWORD}"}
+    container = pod(storage=storage)["spec"]["containers"][0]
+    assert {each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"]} == {"search"}
+    paths = [each["mountPath"] for each in container["volumeMounts"]]
+    assert any(backend["tls"]["ca_file"].startswith(f"{path}/") for path in paths)
+
+
+def test_a_changed_configuration_makes_a_new_pod() -> None:
+    assert (
+        pod()["metadata"]["annotations"]
+        != pod(storage={"type": "Memory", "memory": {"maxTraces": 1}})["metadata"]["annotations"]
+    )
+
+
+def test_its_pods_are_not_watched_as_the_service_s() -> None:
+    """A Jaeger that cannot start must not be told as the service's rollout being stuck."""
+    assert "app.kubernetes.io/managed-by" not in pod()["metadata"]["labels"]
+
+
+def test_the_opentelemetry_operator_gets_the_same_configuration() -> None:
+    built = jaeger(format="OpenTelemetryCollector")
+    collector = built["OpenTelemetryCollector pictures-jaeger"]
+    assert collector["spec"]["config"] == configuration(resource(models=MODELS, monitoring={}))
+    assert "Deployment pictures-jaeger" not in built
+    assert "Service pictures-jaeger-collector" not in built
+
+
+def test_the_service_sends_its_spans_to_it() -> None:
+    selector = jaeger()["Service pictures-jaeger-collector"]["spec"]["selector"]
+    assert selector.items() <= pod()["metadata"]["labels"].items()

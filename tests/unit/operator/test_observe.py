@@ -1,0 +1,53 @@
+"""What is kept of what ran while something is missing."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, Kind, Object
+from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
+from t2i_operator.observe import Observer
+
+from tests.unit.operator.resources import UNOBSERVED, resource
+
+RUNNING = {CREDENTIALS_CHECKSUM_ANNOTATION: "running"}
+LIVE: dict[Kind, Object] = {
+    DEPLOYMENT: {"spec": {"template": {"metadata": {"annotations": RUNNING}}}},
+    OPENTELEMETRY_COLLECTOR: {"spec": {"podAnnotations": RUNNING}},
+}
+SEARCH = {"serverURLs": ["http://s:9200"], "credentialsSecretRef": {"name": "search"}}
+THERE = {"search": {"username": "dQ==", "password": "cA=="}}
+
+
+class Holding(Cluster):
+    """Has a Jaeger in one form and may not look at the other."""
+
+    kind = DEPLOYMENT
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        if name != "pictures-jaeger":
+            return None
+        if kind != self.kind:
+            raise ApiError(403, "Forbidden", "no")
+        return LIVE[kind]
+
+
+async def storage_checksum(kind: Kind, form: str, secrets: Any) -> str:
+    jaeger = {"format": form, "storage": {"type": "OpenSearch", "openSearch": SEARCH}}
+    wanted = resource(monitoring={**UNOBSERVED, "tracing": {"mode": "Managed", "jaeger": jaeger}})
+    async with aiohttp.ClientSession() as session:
+        cluster = Holding(session)
+        cluster.kind = kind
+        observed = await Observer(cluster, image="i", jaeger_image="j").observe(wanted, secrets, None)
+    return observed.storage_checksum
+
+
+@pytest.mark.parametrize("kind", LIVE, ids=lambda kind: kind.name)
+async def test_jaeger_keeps_its_checksum_while_its_secret_is_missing(kind: Kind) -> None:
+    assert await storage_checksum(kind, kind.name, {"search": None}) == "running"
+    assert await storage_checksum(kind, kind.name, THERE) not in ("", "running")
+
+
+async def test_a_kind_that_may_not_be_seen_has_none() -> None:
+    assert await storage_checksum(DEPLOYMENT, OPENTELEMETRY_COLLECTOR.name, {"search": None}) == ""

@@ -1,0 +1,192 @@
+"""Failures that may pass: what is said of them, when, and how soon it is tried again."""
+
+import asyncio
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from t2i_operator import patience, spec
+from t2i_operator.cache import Cache
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.faults import APPLY_FAILED
+from t2i_operator.kinds import CONFIG_MAP, SECRET
+from t2i_operator.metrics import Metrics
+from t2i_operator.naming import Key
+from t2i_operator.outcome import Outcome
+from t2i_operator.patience import LASTING_SECONDS, Patience
+from t2i_operator.queue import Queue
+from t2i_operator.reconcile import Reconciler
+from t2i_operator.settings import read
+from t2i_operator.work import work
+
+KEY = Key("n", "pictures")
+WEBHOOK = 'Internal error occurred: failed calling webhook "policy.example.com": connection refused'
+PASSING = [
+    ApiError(0, "Unreachable", "no answer in time"),
+    ApiError(409, "Conflict", "the object has been modified"),
+    ApiError(429, "TooManyRequests", "try again later"),
+    ApiError(500, "InternalError", "etcdserver: leader changed"),
+    ApiError(500, "InternalError", WEBHOOK),
+    ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request"),
+    ApiError(504, "Timeout", "the server was unable to return a response in the time allotted"),
+]
+FINAL = [
+    ApiError(400, "BadRequest", "json: cannot unmarshal"),
+    ApiError(403, "Forbidden", "secrets is forbidden: User cannot get resource"),
+    ApiError(403, "Forbidden", "exceeded quota: none, requested: services=1"),
+    ApiError(413, "RequestEntityTooLarge", "limit is 3145728"),
+    ApiError(422, "Invalid", "spec.ports: Required value"),
+    ApiError(500, "InternalError", "failed to create typed patch object (n/pictures; apps/v1, Kind=Deployment)"),
+    ApiError(500, "InternalError", "etcdserver: request is too large"),
+    ApiError(503, "Unavailable", 'admission webhook "policy.example.com" denied the request: not here'),
+    ApiError(429, "TooMany", "ValidatingAdmissionPolicy 'none' with binding 'none' denied request: not here"),
+]
+
+
+class Parts:
+    """A reconciler whose work is the test's; `now` is what its patience takes for the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        cache = Cache()
+        metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "generation": 1, "resourceVersion": "1"}
+        self.body: dict[str, Any] = {
+            "metadata": metadata,
+            "spec": {
+                "models": [{"name": "sdxl", "provider": "Sandbox"}],
+                "monitoring": {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")},
+            },
+        }
+        cache.resources.observe(self.body)
+        self.reporter = MagicMock(report=AsyncMock(), report_deeds=AsyncMock())
+        settings = read(["--service-image=service:1"], {})
+        self.reconciler = Reconciler(MagicMock(), cache, MagicMock(), self.reporter, settings)
+        self.reconciler._patience = Patience(lambda: self.now)
+        self.work = AsyncMock()
+        monkeypatch.setattr(self.reconciler, "_bring_about", self.work)
+
+    async def fails(self, error: ApiError) -> None:
+        with pytest.raises(ApiError) as raised:
+            await self.reconciler.reconcile(KEY)
+        assert raised.value is error
+
+    @property
+    def told(self) -> int:
+        return self.reporter.report.await_count
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
+    return Parts(monkeypatch)
+
+
+@pytest.mark.parametrize("error", PASSING, ids=str)
+async def test_what_may_pass_is_told_only_when_it_lasts(parts: Parts, error: ApiError) -> None:
+    parts.work.side_effect = error
+    await parts.fails(error)
+    parts.now = LASTING_SECONDS - 1
+    await parts.fails(error)
+    assert parts.told == 0
+
+    parts.now = LASTING_SECONDS
+    await parts.fails(error)
+    assert parts.told == 1
+    assert parts.reporter.report.await_args.args[2].failure == error.message
+
+
+@pytest.mark.parametrize("error", FINAL, ids=str)
+async def test_what_needs_a_person_is_told_at_once(parts: Parts, error: ApiError) -> None:
+    parts.work.side_effect = error
+    await parts.fails(error)
+    assert parts.told == 1
+
+
+async def test_a_success_in_between_begins_the_count_anew(parts: Parts) -> None:
+    parts.work.side_effect = PASSING[0]
+    await parts.fails(PASSING[0])
+    parts.now = 60.0
+    parts.work.side_effect = None
+    await parts.reconciler.reconcile(KEY)
+    assert parts.told == 1
+
+    parts.now = LASTING_SECONDS + 1
+    parts.work.side_effect = PASSING[0]
+    await parts.fails(PASSING[0])
+    assert parts.told == 1
+
+
+@pytest.mark.parametrize(("error", "told"), [(PASSING[1], 0), (FINAL[1], 1)], ids=["passing", "final"])
+async def test_a_single_object_s_failure_is_judged_alike(parts: Parts, error: ApiError, told: int) -> None:
+    async def work(_: Key, body: dict[str, Any], outcome: Outcome) -> None:
+        outcome.resource = spec.parse(body)
+        outcome.repaired.append("Service pictures-service: it was deleted")
+        outcome.failed(Id(CONFIG_MAP, KEY.namespace, "pictures-config"), APPLY_FAILED, error)
+
+    parts.work.side_effect = work
+    await parts.fails(error)
+    assert parts.told == told
+    assert parts.reporter.report_deeds.await_count == 1 - told, "what was done is told all the same"
+
+
+async def test_a_look_at_a_gateway_that_fails_lowers_nothing(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(_: Key, body: dict[str, Any], outcome: Outcome) -> None:
+        outcome.resource = spec.parse(body)
+
+    parts.work.side_effect = work
+    monkeypatch.setattr(parts.reconciler._judgement._routing, "route", AsyncMock(side_effect=PASSING[3]))
+    await parts.fails(PASSING[3])
+    assert parts.told == 0
+
+    parts.now = LASTING_SECONDS
+    await parts.fails(PASSING[3])
+    assert parts.reporter.report.await_args.args[2].route.reason == "NotVisible"
+
+
+async def test_a_server_s_wish_to_be_left_alone_is_read() -> None:
+    waits = iter(["7", "not a number", "86400"])
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.json_response({"message": "busy"}, status=429, headers={"Retry-After": next(waits)})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", refuse)
+    async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as session:
+        for seconds in (7.0, 0.0, 30.0):
+            with pytest.raises(ApiError) as raised:
+                await Cluster(session).get(SECRET, "n", "a")
+            assert raised.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(("error", "at_most"), [(PASSING[0], 30.0), (FINAL[0], 120.0)], ids=["passing", "final"])
+async def test_what_may_pass_is_tried_again_sooner(error: ApiError, at_most: float) -> None:
+    queue: Queue[Key] = Queue()
+    delays = [await _one_run(queue, error) for _ in range(12)]
+    assert at_most / 2 <= delays[-1] <= at_most
+
+
+async def test_a_server_s_wish_to_be_left_alone_is_heeded() -> None:
+    assert await _one_run(Queue(), ApiError(429, "", "busy", retry_after=20)) > 20
+
+
+async def _one_run(queue: Queue[Key], error: ApiError) -> float:
+    """Let one reconciliation fail; return in how many seconds the next is due."""
+    metrics = Metrics()
+    reconciler = MagicMock(reconcile=AsyncMock(side_effect=error))
+    queue.add(KEY)
+    worker = asyncio.create_task(work(queue, reconciler, metrics))
+    while KEY not in queue._timers:  # noqa: ASYNC110 - the queue tells nobody of a timer
+        await asyncio.sleep(0)
+    worker.cancel()
+    assert metrics.registry.get_sample_value("t2i_operator_reconciles_total", {"result": "error"}) == 1
+    due = queue._timers.pop(KEY)
+    due.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    return due.when() - asyncio.get_running_loop().time()
+
+
+def test_patience_is_for_what_may_pass_only() -> None:
+    assert not patience.transient(TypeError("of ours"))

@@ -1,0 +1,131 @@
+"""What a pod says of its trouble, in statuses as kubelet and scheduler write them."""
+
+from typing import Any
+
+import pytest
+from t2i_operator.naming import Key
+from t2i_operator.pods import Pods, trouble
+
+KEY = Key("n", "a")
+
+
+def pod(name: str = "a-1", *, created: str = "2026-01-01T00:00:00Z", **status: Any) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/instance": "a", "app.kubernetes.io/component": "service"}
+    metadata = {"name": name, "namespace": "n", "labels": labels, "creationTimestamp": created}
+    return {"metadata": metadata, "status": status}
+
+
+def container(*, ready: bool = False, **fields: Any) -> dict[str, Any]:
+    return {"containerStatuses": [{"name": "main", "image": "i:1", "ready": ready, **fields}]}
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return container(state={"waiting": {"reason": reason, "message": message}})
+
+
+def ended(reason: str, code: int) -> dict[str, Any]:
+    return {"terminated": {"reason": reason, "exitCode": code}}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (waiting("ErrImagePull"), "ImagePullBackOff", "the image i:1 of container main"),
+        (waiting("ImagePullBackOff", "Back-off pulling image for 20s"), "ImagePullBackOff", "cannot be pulled"),
+        (waiting("InvalidImageName"), "InvalidImageName", "cannot be pulled"),
+        (waiting("CreateContainerConfigError", 'secret "x" not found'), "CreateContainerConfigError", 'secret "x" not'),
+        (container(state=ended("Error", 3)), "CrashLoopBackOff", "exits with code 3"),
+        (container(state={"running": {}}, lastState=ended("Error", 3)), "CrashLoopBackOff", "exits with code 3"),
+        (
+            container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended("OOMKilled", 137)),
+            "OOMKilled",
+            "raise its memory limit",
+        ),
+        (
+            {"conditions": [{"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes are available"}]},
+            "Unschedulable",
+            "0/1 nodes are available",
+        ),
+        (
+            {"initContainerStatuses": [{"name": "first", "state": ended("Error", 1)}], **waiting("PodInitializing")},
+            "CrashLoopBackOff",
+            "container first exits with code 1",
+        ),
+    ],
+)
+def test_trouble_has_the_pods_own_reason(status: dict[str, Any], reason: str, words: str) -> None:
+    found = trouble(pod(**status))
+    assert found is not None
+    assert found.reason == reason
+    assert words in found.message
+    assert found.message.startswith("pod a-1: ")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {},
+        waiting("ContainerCreating"),
+        container(ready=True, state={"running": {}}, lastState=ended("Error", 1)),
+        container(state={"running": {}}),
+        {
+            "initContainerStatuses": [{"name": "first", "ready": True, "state": ended("Completed", 0)}],
+            **waiting("PodInitializing"),
+        },
+    ],
+)
+def test_a_pod_that_runs_or_merely_starts_has_none(status: dict[str, Any]) -> None:
+    assert trouble(pod(**status)) is None
+
+
+def test_the_message_stays_while_the_trouble_does() -> None:
+    waits = container(
+        state={"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}}, lastState=ended("Error", 1)
+    )
+    runs = container(state={"running": {}}, lastState=ended("Error", 1))
+    assert trouble(pod(**waits)) == trouble(pod(**runs)) == trouble(pod(**container(state=ended("Error", 1))))
+
+
+def test_only_changes_are_told() -> None:
+    pods = Pods()
+    assert pods.observe(pod(**container(ready=True))) is None
+    assert pods.observe(pod(**waiting("ErrImagePull"))) == KEY
+    assert pods.observe(pod(**waiting("ImagePullBackOff"))) is None
+    assert pods.observe(pod(**container(ready=True))) == KEY
+    assert pods.newest_trouble(KEY) is None
+
+
+def test_the_youngest_pods_trouble_is_the_new_templates() -> None:
+    pods = Pods()
+    pods.observe(pod("a-new", created="2026-01-02T00:00:00Z", **waiting("ErrImagePull")))
+    pods.observe(pod("a-old", **container(state=ended("Error", 1))))
+    found = pods.newest_trouble(KEY)
+    assert found is not None
+    assert found.reason == "ImagePullBackOff"
+
+    pods.forget(pod("a-new"))
+    found = pods.newest_trouble(KEY)
+    assert found is not None
+    assert found.reason == "CrashLoopBackOff"
+
+
+def test_pods_on_their_way_out_do_not_count() -> None:
+    pods, leaving = Pods(), pod(**waiting("ErrImagePull"))
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert pods.observe(leaving) is None
+
+
+def test_the_pods_of_jaeger_are_not_the_services() -> None:
+    pods, jaeger = Pods(), pod(**waiting("ErrImagePull"))
+    jaeger["metadata"]["labels"]["app.kubernetes.io/component"] = "jaeger"
+    assert pods.observe(jaeger) is None
+    assert pods.newest_trouble(KEY) is None
+
+
+def test_a_new_list_drops_what_it_does_not_show() -> None:
+    pods = Pods()
+    pods.observe(pod("a-1", **waiting("ErrImagePull")))
+    assert pods.retain("another", set()) == set()
+    assert pods.retain("n", {("n", "a-1")}) == set()
+    assert pods.retain(None, set()) == {KEY}
+    assert pods.newest_trouble(KEY) is None

@@ -1,0 +1,120 @@
+"""What is taken away when a spec asks for a kind that the cluster may not serve."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+from t2i_operator.absences import Absence
+from t2i_operator.children import Children, Id
+from t2i_operator.cluster import Cluster
+from t2i_operator.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    GRAFANA_DASHBOARD,
+    OPENTELEMETRY_COLLECTOR,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    VOLUME_CLAIM,
+    Kind,
+    Object,
+)
+from t2i_operator.outcome import Outcome
+from t2i_operator.prune import Pruner
+
+from tests.unit.operator.resources import resource
+
+DASHBOARD = Id(CONFIG_MAP, "studio", "pictures-dashboard-overview")
+JAEGER = [Id(DEPLOYMENT, "studio", "pictures-jaeger"), Id(SERVICE, "studio", "pictures-jaeger-collector")]
+OTHER = Id(CONFIG_MAP, "studio", "pictures-left-over")
+OWNED = [DASHBOARD, *JAEGER, OTHER]
+OWNER = {"kind": "TextToImageService", "name": "pictures", "uid": "0f0f", "controller": True}
+
+
+class Deleting(Cluster):
+    """Lets everything be deleted."""
+
+    async def delete(self, kind: Kind, metadata: Any) -> None:
+        pass
+
+
+def live(identity: Id) -> Object:
+    metadata = {"name": identity.name, "namespace": "studio", "uid": "u", "resourceVersion": "1"}
+    body = {"metadata": {**metadata, "ownerReferences": [OWNER]}}
+    return {**body, "spec": {"replicas": 1}} if identity.kind == DEPLOYMENT else body
+
+
+@pytest.mark.parametrize(
+    ("absent", "kept"),
+    [
+        ([], []),
+        ([GRAFANA_DASHBOARD], [DASHBOARD]),
+        ([OPENTELEMETRY_COLLECTOR], JAEGER),
+    ],
+)
+async def test_what_works_stays_until_its_successors_kind_is_served(absent: list[Kind], kept: list[Id]) -> None:
+    children = Children()
+    for identity in OWNED:
+        children.observe(identity.kind, live(identity))
+    monitoring = {
+        "dashboards": {"format": "GrafanaDashboard"},
+        "tracing": {"jaeger": {"format": "OpenTelemetryCollector"}},
+    }
+    outcome = Outcome(generation=1, absent=dict.fromkeys(absent, Absence.MISSING))
+    async with aiohttp.ClientSession() as session:
+        await Pruner(Deleting(session), children).prune(resource(monitoring=monitoring), set(), outcome)
+    assert sorted(outcome.objects) == sorted(kept)
+    assert sorted(outcome.deleted) == sorted(set(OWNED) - set(kept))
+
+
+async def test_what_is_switched_off_goes_all_the_same() -> None:
+    children = Children()
+    children.observe(DASHBOARD.kind, live(DASHBOARD))
+    outcome = Outcome(generation=1, absent={GRAFANA_DASHBOARD: Absence.MISSING})
+    async with aiohttp.ClientSession() as session:
+        await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
+    assert outcome.deleted == [DASHBOARD]
+
+
+class Releasing(Deleting):
+    """Lets everything be released too."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session)
+        self.released: list[str] = []
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        return live(Id(kind, namespace, name))
+
+    async def patch(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
+        self.released.append(name)
+        return {}
+
+
+async def test_whatever_the_spec_names_is_released_and_not_deleted() -> None:
+    names = ["pictures-secrets", "pictures-dashboard-overview", "pictures-jaeger"]
+    kinds = [SECRET, CONFIG_MAP, VOLUME_CLAIM]
+    children = Children()
+    for kind, name in zip(kinds, names, strict=True):
+        children.observe(kind, live(Id(kind, "studio", name)))
+    volumes = [
+        {"name": "a", "configMap": {"name": names[1]}},
+        {"name": "b", "persistentVolumeClaim": {"claimName": names[2]}},
+    ]
+    hook = {"name": "hook", "webhook": {"url": {"secretKeyRef": {"name": names[0], "key": "url"}}}}
+    wanted = resource(monitoring={"alerts": {"receivers": [hook]}}, podTemplate={"spec": {"volumes": volumes}})
+    outcome = Outcome(generation=1)
+    async with aiohttp.ClientSession() as session:
+        cluster = Releasing(session)
+        await Pruner(cluster, children).prune(wanted, set(), outcome)
+    assert sorted(cluster.released) == sorted(names)
+    assert outcome.deleted == []
+
+
+async def test_a_service_account_is_left_to_go_with_its_resource() -> None:
+    children = Children()
+    children.observe(SERVICE_ACCOUNT, live(Id(SERVICE_ACCOUNT, "studio", "a-copy")))
+    outcome = Outcome(generation=1)
+    async with aiohttp.ClientSession() as session:
+        await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
+    assert (outcome.deleted, outcome.faults) == ([], [])

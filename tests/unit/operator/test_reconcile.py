@@ -1,0 +1,71 @@
+"""What becomes of a bug of ours: the status is written all the same, and the caller hears of it."""
+
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
+
+import pytest
+from t2i_operator.cache import Cache
+from t2i_operator.cluster import ApiError
+from t2i_operator.credentials import Problem
+from t2i_operator.facts import Facts, Pass
+from t2i_operator.naming import Key
+from t2i_operator.reconcile import Reconciler
+from t2i_operator.settings import Settings, read
+
+from tests.unit.operator.resources import UNOBSERVED
+
+KEY = Key("n", "pictures")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return read(["--service-image=service:1"], {})
+
+
+async def test_a_bug_is_told_in_the_status_and_raised(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, reporter = Cache(), MagicMock(report=AsyncMock())
+    body: dict[str, Any] = {
+        "apiVersion": "texttoimage.dev/v1alpha1",
+        "kind": "TextToImageService",
+        "metadata": {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "generation": 1, "resourceVersion": "1"},
+        "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}]},
+    }
+    cache.resources.observe(body)
+    reconciler = Reconciler(MagicMock(), cache, MagicMock(), reporter, settings)
+    monkeypatch.setattr(reconciler, "_bring_about", AsyncMock(side_effect=TypeError("of ours")))
+
+    with pytest.raises(TypeError, match="of ours"):
+        await reconciler.reconcile(KEY)
+
+    (_, _, outcome), _ = reporter.report.call_args
+    assert outcome.failure == "TypeError: this is a bug of the operator, and its log has the traceback"
+
+
+async def test_what_is_known_of_credentials_stays_while_secrets_cannot_be_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, reporter = Cache(), MagicMock(report=AsyncMock(), report_deeds=AsyncMock())
+    secrets = MagicMock(versions=AsyncMock(side_effect=ApiError(500, "", "etcdserver: leader changed")))
+    cache.resources.observe(
+        {
+            "metadata": {
+                "name": KEY.name,
+                "namespace": KEY.namespace,
+                "uid": "u",
+                "generation": 1,
+                "resourceVersion": "1",
+            },
+            "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}], "monitoring": UNOBSERVED},
+        }
+    )
+    reconciler = Reconciler(MagicMock(), cache, secrets, reporter, settings)
+    problem = Problem("SecretMissing", "there is no Secret tokens")
+    lacks = {"AlertsReady": Problem("SecretMissing", "there is no Secret hooks")}
+    facts = Facts("u", 1, {}, {}, several_pods=False)
+    reconciler._passes[KEY] = Pass(facts=facts, expected={}, credentials=problem, lacks=lacks, at=0.0)
+    monkeypatch.setattr(reconciler, "_patience", MagicMock(holds=lambda *_: False))
+
+    with pytest.raises(ApiError):
+        await reconciler.reconcile(KEY)
+    (_, _, outcome), _ = reporter.report.call_args
+    assert (outcome.credentials, outcome.lacks) == (problem, lacks)

@@ -1,0 +1,54 @@
+"""Versions of Secrets while events come in between: an order that an API server cannot be made to keep."""
+
+import asyncio
+
+import aiohttp
+from t2i_operator.cluster import Cluster
+from t2i_operator.kinds import Kind, Object
+from t2i_operator.secret_watch import SecretWatch
+
+MAX_AGE = 10.0
+
+
+class SlowCluster(Cluster):
+    """Answers a GET with the version as it was when the request came, and only when told to."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session)
+        self.version, self.asked, self.answer = 1, 0, asyncio.Event()
+        self.answer.set()
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        assert metadata_only, "values are not to be read"
+        self.asked += 1
+        version = str(self.version)
+        await self.answer.wait()
+        return {"metadata": {"uid": "u", "resourceVersion": version}}
+
+
+async def test_an_event_during_the_question_makes_its_answer_old() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = SlowCluster(session)
+        watch = SecretWatch(cluster, max_age_seconds=MAX_AGE)
+        cluster.answer.clear()
+        asking = asyncio.create_task(watch.versions("n", ["a"]))
+        await asyncio.sleep(0)
+        assert cluster.asked == 1
+        cluster.version = 2
+        watch.changed("n", "a")
+        cluster.answer.set()
+        assert await asking == {"a": ("u", "1")}
+
+        assert await watch.versions("n", ["a"]) == {"a": ("u", "2")}
+        assert await watch.versions("n", ["a"]) == {"a": ("u", "2")}
+        assert cluster.asked == 2
+
+
+async def test_what_nobody_asks_for_is_dropped() -> None:
+    now = 0.0
+    async with aiohttp.ClientSession() as session:
+        watch = SecretWatch(SlowCluster(session), max_age_seconds=MAX_AGE, clock=lambda: now)
+        await watch.versions("n", [f"s{number}" for number in range(50)])
+        now += MAX_AGE
+        await watch.versions("n", ["another"])
+        assert watch.remembered == 1

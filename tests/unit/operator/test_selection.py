@@ -1,0 +1,197 @@
+"""Which Prometheus selects an object, by the rules of the Prometheus Operator; and what is said when none does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import msgspec
+import pytest
+from t2i_operator.cluster import ApiError, Cluster, Page
+from t2i_operator.kinds import PROMETHEUS_RULE, SERVICE_MONITOR, Kind, Object
+from t2i_operator.selection import Prometheus, Selection, matches, verdict
+
+from tests.unit.operator.resources import resource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+OURS = {"app.kubernetes.io/name": "text-to-image", "release": "kps"}
+
+
+def prometheus(**selectors: Any) -> Prometheus:
+    everything = {name: {} for name in ("serviceMonitorSelector", "serviceMonitorNamespaceSelector", "ruleSelector")}
+    return Prometheus("monitoring", "main", {**everything, "ruleNamespaceSelector": None, **selectors})
+
+
+@pytest.mark.parametrize(
+    ("selector", "holds"),
+    [
+        ({}, True),
+        ({"matchLabels": {"release": "kps"}}, True),
+        ({"matchLabels": {"release": "other"}}, False),
+        ({"matchExpressions": [{"key": "release", "operator": "In", "values": ["kps", "x"]}]}, True),
+        ({"matchExpressions": [{"key": "release", "operator": "NotIn", "values": ["kps"]}]}, False),
+        ({"matchExpressions": [{"key": "team", "operator": "Exists"}]}, False),
+        ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, True),
+        ({"matchLabels": {"release": "kps"}, "matchExpressions": [{"key": "team", "operator": "Exists"}]}, False),
+    ],
+)
+def test_selectors_match_as_kubernetes_has_it(selector: dict[str, Any], *, holds: bool) -> None:
+    assert matches(selector, OURS) == holds
+
+
+def test_one_that_selects_everything_is_enough() -> None:
+    said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [prometheus(serviceMonitorSelector=None), prometheus()])
+    assert (said.status, said.reason, said.message) == ("True", "Selected", "Prometheus monitoring/main selects it")
+
+
+def test_the_label_that_would_change_it_is_named() -> None:
+    asked = prometheus(serviceMonitorSelector={"matchLabels": {"release": "other"}})
+    said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [asked])
+    assert (said.status, said.reason) == ("False", "NotSelected")
+    assert said.message == "Prometheus monitoring/main selects release=other: set spec.monitoring.metrics.labels so"
+
+
+def test_no_namespace_selector_means_its_own_namespace_only() -> None:
+    assert verdict(PROMETHEUS_RULE, OURS, "monitoring", {}, [prometheus()]).status == "True"
+    elsewhere = verdict(PROMETHEUS_RULE, OURS, "studio", {}, [prometheus()])
+    assert "does not look into this namespace (ruleNamespaceSelector: its own only)" in elsewhere.message
+
+
+def test_a_namespace_is_chosen_by_its_labels() -> None:
+    some = prometheus(serviceMonitorNamespaceSelector={"matchLabels": {"watched": "yes"}})
+    assert verdict(SERVICE_MONITOR, OURS, "studio", {"watched": "yes"}, [some]).status == "True"
+    assert "watched=yes" in verdict(SERVICE_MONITOR, OURS, "studio", {}, [some]).message
+
+
+def test_no_prometheus_at_all() -> None:
+    assert "no Prometheus object" in verdict(SERVICE_MONITOR, OURS, "studio", {}, []).message
+
+
+class Refusing(Cluster):
+    """Lists nothing."""
+
+    status = 404
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
+        raise ApiError(self.status, "", "no")
+        yield
+
+
+@pytest.mark.parametrize(("status", "said"), [(404, ("False", "NotSelected")), (403, ("Unknown", "NotVisible"))])
+async def test_a_cluster_without_the_kind_has_none_that_selects(status: int, said: tuple[str, str]) -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Refusing(session)
+        cluster.status = status
+        found = await Selection(cluster).judge(resource(monitoring={}), {})
+    assert {verdict[:2] for verdict in found.values()} == {said}
+
+
+class Telling(Cluster):
+    """Has one Prometheus that a test may change, and counts what it is asked."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session)
+        self.selector: dict[str, Any] = {}
+        self.namespace_selector: dict[str, Any] = {}
+        self.labels: dict[str, str] = {}
+        self.error: ApiError | None = None
+        self.lists = self.gets = 0
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
+        self.lists += 1
+        if self.error:
+            raise self.error
+        wanted = {"serviceMonitorSelector": self.selector, "serviceMonitorNamespaceSelector": self.namespace_selector}
+        body = {"metadata": {"namespace": "monitoring", "name": "main"}, "spec": {**wanted, "ruleSelector": {}}}
+        yield Page({}, [msgspec.Raw(msgspec.json.encode(body))])
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        self.gets += 1
+        return {"metadata": {"labels": self.labels}}
+
+
+METRICS = {"alerts": {"mode": "Disabled"}}
+
+
+async def status(selection: Selection) -> str:
+    return (await selection.judge(resource(monitoring=METRICS), {}))[SERVICE_MONITOR].status
+
+
+async def test_a_prometheus_that_no_longer_selects_is_found_at_the_next_look() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection = Selection(cluster)
+        assert await selection.changed({"studio"}) == set()
+        assert cluster.lists == 0, "nobody has asked"
+        assert await status(selection) == "True"
+        assert await selection.changed({"studio", "other"}) == set()
+
+        cluster.selector = {"matchLabels": {"release": "kps"}}
+        assert await status(selection) == "True", "judged by what was read lately"
+        assert await selection.changed({"studio", "other"}) == {"studio", "other"}
+        assert await status(selection) == "False"
+        assert await selection.changed({"studio"}) == set()
+        assert cluster.lists == 4, "one list a look, and none for what all resources share"
+
+
+async def test_what_one_resource_has_learnt_is_still_news_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection = Selection(cluster)
+        await status(selection)
+        cluster.selector = {"matchLabels": {"release": "kps"}}
+        monkeypatch.setattr("t2i_operator.selection._MAX_AGE_SECONDS", 0.0)
+        assert await status(selection) == "False"
+        assert await selection.changed({"studio"}) == {"studio"}
+
+
+async def test_a_namespace_whose_labels_change_is_found() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        cluster.namespace_selector, cluster.labels = {"matchLabels": {"watched": "yes"}}, {"watched": "yes"}
+        selection = Selection(cluster)
+        assert await status(selection) == "True"
+        cluster.labels = {}
+        assert await selection.changed({"studio", "other"}) == {"studio"}
+        assert await status(selection) == "False"
+        asked = cluster.gets
+        assert await selection.changed({"other"}) == set()
+        assert cluster.gets == asked, "nobody is left there"
+
+
+async def test_of_many_namespaces_each_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("t2i_operator.selection._NAMESPACES_A_LOOK", 2)
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection = Selection(cluster)
+        selection._told = {name: {} for name in "abcde"}
+        cluster.labels = {"watched": "yes"}
+        looks = [await selection.changed(set("abcde")) for _ in range(4)]
+    assert looks == [{"a", "b"}, {"c", "d"}, {"e"}, set()]
+
+
+async def test_rights_that_go_or_come_are_news_and_trouble_is_not() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection = Selection(cluster)
+        assert await status(selection) == "True"
+        cluster.error = ApiError(500, "", "etcdserver: leader changed")
+        assert await selection.changed({"studio"}) == set()
+        assert await status(selection) == "True"
+        cluster.error = ApiError(403, "", "no")
+        assert await selection.changed({"studio"}) == {"studio"}
+        assert await status(selection) == "Unknown"
+        assert await selection.changed({"studio"}) == set()
+        cluster.error = None
+        assert await selection.changed({"studio"}) == {"studio"}
+        assert await status(selection) == "True"
+
+
+async def test_trouble_before_anything_is_known_is_no_verdict() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        cluster.error = ApiError(503, "", "starting")
+        with pytest.raises(ApiError):
+            await status(Selection(cluster))

@@ -1,0 +1,71 @@
+"""A stream behind something that ends its watches at once, as a proxy may."""
+
+import asyncio
+import time
+
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+from t2i_operator.cluster import Cluster
+from t2i_operator.kinds import CONFIG_MAP, Object
+from t2i_operator.watches import Selection, Stream
+
+
+class Nobody:
+    """Has no use for what it is told."""
+
+    def seen(self, live: Object) -> None:
+        pass
+
+    gone = seen
+
+    def listed(self, names: set[tuple[str, str]], version: int) -> None:
+        pass
+
+
+async def test_watches_that_end_at_once_are_not_asked_for_in_a_loop() -> None:
+    watched: list[float] = []
+    enough = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        if "watch" not in request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        watched.append(time.monotonic())
+        if len(watched) == 2:
+            enough.set()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody())
+        assert stream.age_seconds == 0.0
+        running = asyncio.create_task(stream.run())
+        await asyncio.wait_for(enough.wait(), timeout=30)
+        running.cancel()
+    assert watched[1] - watched[0] >= 0.9
+
+
+async def test_lists_that_work_do_not_hide_a_watch_that_cannot_be_restored() -> None:
+    now, lists = 0.0, 0
+    enough = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal lists, now
+        now += 100.0
+        if "watch" in request.query:
+            return web.json_response({"message": "too old"}, status=410)
+        lists += 1
+        if lists == 3:
+            enough.set()
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
+        running = asyncio.create_task(stream.run())
+        began = time.monotonic()
+        await asyncio.wait_for(enough.wait(), timeout=30)
+        running.cancel()
+        assert stream.age_seconds >= 300.0
+    assert time.monotonic() - began >= 1.0, "the lists are asked for in a loop"

@@ -1,0 +1,83 @@
+"""A generator with everything real but the provider, which the test holds in its hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from t2i_service.admission import Admission
+from t2i_service.background import Background
+from t2i_service.breaker import Breaker
+from t2i_service.context import RequestContext, current
+from t2i_service.generation import Generator
+from t2i_service.metrics import Metrics
+from t2i_service.models_config import Model
+from t2i_service.privacy import Privacy
+from t2i_service.providers.base import Prediction, Status
+from t2i_service.recording import Recorder
+from t2i_service.tasks import Task
+
+if TYPE_CHECKING:
+    from t2i_service.providers.base import Image
+
+MODEL = Model(name="sdxl", provider="Replicate")
+TASK = Task(MODEL, "a lighthouse", "", 64, 64, 1, 7, 20, 7.5, "K_EULER")
+
+
+@dataclass
+class HeldProvider:
+    """Creates after so many turns of the loop, and never ends by itself."""
+
+    turns: int = 3
+    created: list[str] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
+    name: Any = "replicate"
+    address: str = "held"
+
+    async def create(self, _task: Task, _deadline: float) -> Prediction:
+        work = asyncio.ensure_future(self._create())
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            return await work
+
+    async def _create(self) -> Prediction:
+        self.created.append(f"p{len(self.created)}")
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+        return Prediction(self.created[-1], Status.STARTING)
+
+    async def wait(self, _model: Model, prediction: Prediction, _deadline: float) -> Prediction:
+        await asyncio.Event().wait()
+        return prediction
+
+    async def get(self, _model: Model, prediction_id: str) -> Prediction:
+        return Prediction(prediction_id, Status.PROCESSING)
+
+    async def cancel(self, _model: Model, prediction_id: str) -> Prediction:
+        self.canceled.append(prediction_id)
+        return Prediction(prediction_id, Status.CANCELED)
+
+    async def fetch(self, _model: Model, _prediction: Prediction, _index: int) -> Image:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+@dataclass
+class Running:
+    """The parts a test looks at."""
+
+    provider: HeldProvider = field(default_factory=HeldProvider)
+    metrics: Metrics = field(default_factory=lambda: Metrics("1", "c"))
+    background: Background = field(default_factory=Background)
+
+    def __post_init__(self) -> None:
+        admission = Admission(4, 4, 30.0, self.metrics)
+        recorder = Recorder(self.metrics, Privacy(100))
+        self.generator = Generator({"Replicate": self.provider}, admission, recorder, self.background)
+        self.generator.breakers["sdxl"] = Breaker("sdxl")
+        current.set(RequestContext("request", time.perf_counter()))

@@ -1,0 +1,77 @@
+"""Whenever a client leaves, nothing that it would have paid for runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from t2i_service.routes.generate import unless_client_leaves
+
+from tests.unit.service.running import TASK, Running
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+TURNS = range(25)
+
+
+class Leaving:
+    """A request whose client leaves after so many turns of the event loop."""
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+
+    async def receive(self) -> dict[str, Any]:
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
+        return {"type": "http.disconnect"}
+
+
+def leaving(turns: int) -> Request:
+    return cast("Request", Leaving(turns))
+
+
+@pytest.mark.parametrize("turns", TURNS)
+async def test_a_caller_who_waits_for_the_picture(turns: int) -> None:
+    running = Running()
+    assert await unless_client_leaves(leaving(turns), running.generator.generate(TASK)) is None
+    assert await running.background.drain(5) == 0
+    assert running.provider.canceled == running.provider.created
+
+
+@pytest.mark.parametrize("turns", TURNS)
+async def test_a_caller_who_leaves_before_the_id_is_told(turns: int) -> None:
+    running = Running()
+    generator = running.generator
+    run = await unless_client_leaves(leaving(turns), generator.begin(TASK), generator.withdraw)
+    if run is None:
+        assert await running.background.drain(5) == 0
+        assert running.provider.canceled == running.provider.created
+        return
+    assert run.is_followed
+    await running.background.drain(0)
+    assert running.provider.canceled == []
+    assert running.metrics.registry.get_sample_value("t2i_generations_abandoned_total") == 1
+
+
+async def test_both_ends_are_among_the_turns_tried() -> None:
+    told = []
+    for turns in (TURNS[0], TURNS[-1]):
+        generator = Running().generator
+        told.append(await unless_client_leaves(leaving(turns), generator.begin(TASK), generator.withdraw))
+    assert told[0] is None
+    assert told[1] is not None
+    generator.withdraw(told[1])
+
+
+async def test_a_request_that_is_cut_ends_its_work_before_itself() -> None:
+    running = Running()
+    request = asyncio.ensure_future(unless_client_leaves(leaving(10**9), running.generator.generate(TASK)))
+    while not running.provider.created:  # noqa: ASYNC110 - the provider is the condition
+        await asyncio.sleep(0)
+    request.cancel()
+    await asyncio.wait((request,))
+    assert running.metrics.registry.get_sample_value("image_generation_total", {"status": "canceled"}) == 1
+    await running.background.drain(5)
+    assert running.provider.canceled == running.provider.created

@@ -1,0 +1,49 @@
+"""What a sink may show."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from t2i_service.privacy import REDACTED, Privacy
+
+
+@pytest.mark.parametrize(
+    ("characters", "prompt", "shown"),
+    [(5, "short", "short"), (5, "longer", "longe..."), (0, "hidden", ""), (0, "", "")],
+)
+def test_a_prompt_is_cut(characters: int, prompt: str, shown: str) -> None:
+    assert Privacy(characters).shown(prompt) == shown
+
+
+@pytest.mark.parametrize("spell", [str, repr, json.dumps])
+def test_a_quoted_prompt_is_cut_in_every_spelling(spell: type[str]) -> None:
+    prompt = 'a "very" private\nwish'
+    scrubbed = Privacy(0).scrub(f"upstream said: {spell(prompt)} is bad", [prompt])
+    assert "private" not in scrubbed
+    assert scrubbed.startswith("upstream said: ")
+
+
+def test_a_piece_of_a_prompt_is_cut_too() -> None:
+    prompt = "a lighthouse at dusk with a very private detail in it"
+    scrubbed = Privacy(2).scrub(f"NSFW words near '{prompt[4:40]}' (cut)", [prompt])
+    assert scrubbed == "NSFW words near 'gh...' (cut)"
+    assert Privacy(100).scrub(f"near '{prompt}'", [prompt]) == f"near '{prompt}'"
+
+
+def test_where_nothing_may_be_shown_not_even_a_word_is() -> None:
+    prompt = "Éowyn's table\nin the golden hall"
+    said = "NSFW: 'EOWYN', \"golden\"; \\u00c9owyn and Éow... at the tab, tables, unrelated words"
+    assert Privacy(0).scrub(said, [prompt]) == (
+        "NSFW: 'EOWYN', \"...\"; \\... and Éow... at the tab, tables, unrelated words"
+    )
+    assert Privacy(1).scrub(said, [prompt]) == said
+
+
+def test_known_secrets_and_tokens_are_taken_out() -> None:
+    privacy = Privacy(10, ['a"secret', "1", "tenant"])
+    text = json.dumps({"a": 'a"secret', "b": "Authorization: Bearer abc.def", "c": "r8_0123456789abcdef", "tenant": 1})
+    scrubbed = privacy.scrub(text, [])
+    assert scrubbed.count(REDACTED) == 3
+    assert json.loads(scrubbed)["tenant"] == 1
+    assert "abc.def" not in scrubbed

@@ -1,0 +1,50 @@
+"""Spans that find no room, or that nobody takes, are counted with the reason."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from t2i_service.metrics import Metrics
+from t2i_service.span_export import BATCH_LENGTH, QUEUE_LENGTH, SpanExport
+
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Stuck:
+    """Takes a batch into its hands, and says what became of it when it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.got: list[int] = []
+
+    def export(self, spans: Sequence[Any]) -> bool:
+        self.got.append(len(spans))
+        self.let_go.wait(10)
+        return True
+
+    def shutdown(self) -> None:
+        pass
+
+
+def test_a_full_queue_drops_what_is_new_and_counts_it() -> None:
+    metrics, exporter = Metrics("1", "c"), Stuck()
+    export = SpanExport("otlp", lambda: exporter, metrics)
+
+    def count(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, {"exporter": "otlp", **labels})
+
+    export.start()
+    for number in range(BATCH_LENGTH):
+        export.submit(number)
+    wait_for(lambda: exporter.got)
+    for number in range(QUEUE_LENGTH + 7):
+        export.submit(number)
+    assert count("t2i_spans_dropped_total", reason="queue_full") == 7
+    assert count("t2i_spans_dropped_total", reason="export_failed") == 0
+    exporter.let_go.set()
+    export.shutdown()
+    assert sum(exporter.got) == QUEUE_LENGTH + BATCH_LENGTH == count("t2i_spans_exported_total")
