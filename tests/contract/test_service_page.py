@@ -34,14 +34,26 @@ def service(start: Callable[..., RunningService]) -> RunningService:
     return start(PRICED, T2I_TRACE_URL=TRACE_URL, OTLP_ENDPOINT="http://127.0.0.1:9")
 
 
+def learned(page: Page) -> bool:
+    """Tell whether the page knows its models, as it does a moment after it has loaded."""
+    return bool(page.value("document.querySelector('#model').options.length") == 1)
+
+
 def drawn(page: Page) -> bool:
     return bool(page.value("document.querySelector('#picture').naturalWidth > 0"))
 
 
+def write(page: Page, field: str, text: str) -> None:
+    """Type into a field; what is typed while nothing has the focus is lost."""
+    page.value(f"document.querySelector('{field}').focus()")
+    page.write(text)
+    assert page.value(f"document.querySelector('{field}').value") == text
+
+
 def test_a_prompt_by_keyboard_alone(page: Page, service: RunningService, tmp_path: Path) -> None:
     page.open(f"{service.url}/")
-    wait_for(lambda: page.value("document.querySelector('#model').options.length") == 1)
-    assert page.value("document.activeElement.id") == "prompt"
+    wait_for(lambda: learned(page))
+    wait_for(lambda: page.value("document.activeElement.id") == "prompt")
     page.write("a lighthouse at dusk")
     page.press("Enter", CONTROL)
     wait_for(lambda: drawn(page))
@@ -70,7 +82,7 @@ def test_a_prompt_by_keyboard_alone(page: Page, service: RunningService, tmp_pat
 
 def test_nothing_comes_from_elsewhere_and_the_policy_holds(page: Page, service: RunningService) -> None:
     page.open(f"{service.url}/")
-    wait_for(lambda: page.value("document.querySelector('#model').options.length") == 1)
+    wait_for(lambda: learned(page))
     foreign = [url for url in page.requested if not url.startswith((service.url, "data:", "about:"))]
     assert foreign == []
     assert page.console == []
@@ -85,8 +97,7 @@ def test_nothing_comes_from_elsewhere_and_the_policy_holds(page: Page, service: 
 def test_a_phone_shows_it_whole(page: Page, service: RunningService) -> None:
     page.resize(360, 740, mobile=True)
     page.open(f"{service.url}/")
-    page.value("document.querySelector('#prompt').focus()")
-    page.write("a boat on a lake")
+    write(page, "#prompt", "a boat on a lake")
     page.press("Enter", CONTROL)
     wait_for(lambda: drawn(page))
     assert page.value("document.documentElement.scrollWidth") <= 360
@@ -101,12 +112,10 @@ def test_a_key_is_asked_for_and_a_problem_is_shown(
     closed = start(PRICED, T2I_API_KEYS_DIR=str(tmp_path))
     page.open(f"{closed.url}/")
     wait_for(lambda: page.value("!document.querySelector('#key-field').hidden"))
-    page.value("document.querySelector('#prompt').focus()")
-    page.write("a boat on a lake")
+    write(page, "#prompt", "a boat on a lake")
     page.press("Enter", CONTROL)
     wait_for(lambda: "Authorization: Bearer" in page.text("#problem"))
-    page.value("document.querySelector('#key').focus()")
-    page.write("key-of-alice")
+    write(page, "#key", "key-of-alice")
     page.press("Enter")
     wait_for(lambda: drawn(page))
     assert page.value("document.querySelector('#problem').hidden")
@@ -117,7 +126,7 @@ def test_no_link_leads_to_a_trace_that_is_not_there(
     page: Page, start: Callable[..., RunningService], environment: dict[str, str]
 ) -> None:
     page.open(f"{start(PRICED, T2I_TRACE_URL=TRACE_URL, **environment).url}/")
-    page.write("a lighthouse at dusk")
+    write(page, "#prompt", "a lighthouse at dusk")
     page.press("Enter", CONTROL)
     wait_for(lambda: drawn(page))
     assert page.text("#trace") == "not sampled"
