@@ -36,8 +36,8 @@ bench-monitoring: $(UV) ## measure rules, series, dashboards and span metrics, f
 soak: $(UV) ## let callers leave and a provider fail for ten minutes, and look for what is left, figures to .local/bench [MINUTES=10]
 	@$(RUN) python -m dev.bench.soak --minutes $(or $(MINUTES),10)
 
-test: $(UV) ## run every test; brings the cluster up when it is not
-	$(PYTEST)
+test: up ## run every test; brings the cluster up when it is not
+	$(PYTEST) --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 test-fast: $(UV) ## run the tests that need no cluster
 	$(PYTEST) tests/unit tests/golden tests/contract

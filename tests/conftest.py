@@ -8,11 +8,15 @@ Ask for what you use; nothing of it costs a test that does not ask:
 - `toolbox`: the name of an image with a shell and Python, for pods that try something.
 - `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards.
 
+`make test` runs two suites side by side, since most of their time is spent waiting: a suite stays with one worker, and
+`tests/machine` waits until it has the machine for itself.
+
 The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run; a run of
 `tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`, a fixture
 of `tests/e2e`. What is up already is used as it is.
 """
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -20,6 +24,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -31,6 +36,11 @@ HELM = Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4")
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
+TESTS = Path(__file__).parent
+ALONE = "machine"
+_TURN = pytest.StashKey[IO[bytes]]()
+
+
 class KubectlError(Exception):
     """What kubectl complained about."""
 
@@ -38,6 +48,31 @@ class KubectlError(Exception):
 def pytest_configure() -> None:
     """Take interrupts, and let children take them: a run started in the background by a shell ignores them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a suite with one of xdist's workers: its tests share what is dear to set up."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_suite(item)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Take turns between workers, outside of any test's time: one suite ends the cluster that others run on."""
+    stash = item.session.stash
+    if _TURN not in stash:
+        stash[_TURN] = (TESTS / "conftest.py").open("rb")
+        fcntl.flock(stash[_TURN], fcntl.LOCK_EX if _suite(item) == ALONE else fcntl.LOCK_SH)
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or _suite(nextitem) != _suite(item):
+            stash[_TURN].close()
+            del stash[_TURN]
+
+
+def _suite(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

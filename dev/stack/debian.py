@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from dev.cluster.locks import exclusive
+
 UNPACKED = Path(__file__).parents[2] / ".local" / "debian"
 PACKAGES = {"promtool": "prometheus", "prometheus": "prometheus", "amtool": "prometheus-alertmanager"}
 
@@ -19,8 +21,9 @@ def program(name: str) -> Path:
     if found := shutil.which(name):
         return Path(found)
     unpacked = UNPACKED / "usr" / "bin" / name
-    if not unpacked.exists():
-        _unpack(PACKAGES[name])
+    with exclusive(UNPACKED / "lock"):
+        if not unpacked.exists():
+            _unpack(PACKAGES[name])
     return unpacked
 
 

@@ -19,6 +19,12 @@ def in_flight(subject: Subject) -> int:
     return int(float(line.split()[1]))
 
 
+def drain_of(subject: Subject, node: str) -> None:
+    """Drain the node of this service alone: the rest of the cluster is not what is tested."""
+    selector = f"--pod-selector={subject.selector}"
+    subject.kubectl("drain", node, selector, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s")
+
+
 @pytest.mark.timeout(600)
 def test_a_minute_long_generation_survives_a_rollout_and_a_drain(subject: Subject, node: str) -> None:
     subject.apply(SLOW)
@@ -33,18 +39,13 @@ def test_a_minute_long_generation_survives_a_rollout_and_a_drain(subject: Subjec
         assert not first.done(), "the request ended before the rollout did, and shows nothing"
         second = threads.submit(subject.generate, width=64, height=64)
         until(lambda: in_flight(subject) == 1, "the second request to be in flight")
+        drained = subject.pod_uids()
+        drain = threads.submit(drain_of, subject, node)
         try:
-            # The selector keeps the drain to this service: the rest of the cluster is not what is tested.
-            subject.kubectl(
-                "drain",
-                node,
-                f"--pod-selector={subject.selector}",
-                "--ignore-daemonsets",
-                "--delete-emptydir-data",
-                "--timeout=180s",
-            )
+            until(lambda: not drained & subject.pod_uids(), "the drained pod to be on its way out")
         finally:
             subject.kubectl("uncordon", node)
+        drain.result()
         for answer in (first.result(), second.result()):
             assert answer.status_code == 200, answer.text
     subject.ready()

@@ -37,7 +37,7 @@ def up(cluster: Layout, command: Command) -> Callable[[], None]:
     return run
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _leave_it_as_it_was(cluster: Layout, kubectl: Callable[..., str]) -> Iterator[None]:
     installed = kubectl("get", "namespace", "text-to-image-system", "--ignore-not-found")
     yield
