@@ -37,7 +37,7 @@ soak: $(UV) ## let callers leave and a provider fail for ten minutes, and look f
 	@$(RUN) python -m dev.bench.soak --minutes $(or $(MINUTES),10)
 
 test: up ## run every test; brings the cluster up when it is not
-	$(PYTEST) --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+	$(PYTEST) --numprocesses=2 --no-loadscope-reorder
 
 test-fast: $(UV) ## run the tests that need no cluster
 	$(PYTEST) tests/unit tests/golden tests/contract

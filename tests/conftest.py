@@ -24,9 +24,10 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from dev.cluster.paths import Layout
 from dev.cluster.tools import Tool
@@ -50,11 +51,18 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a suite with one of xdist's workers: its tests share what is dear to set up."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_suite(item)))
+class _ASuiteEach(LoadScopeScheduling):
+    """Keeps a suite with one worker: its tests share what is dear to set up.
+
+    xdist's own groups do the same, but 3.8 writes them into a private field that pytest 9.2 no longer has.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("/")[1]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ASuiteEach:
+    return _ASuiteEach(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
