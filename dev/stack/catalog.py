@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +45,11 @@ class Published(Image):
     """An image that a manifest for any cluster names: here it has that name, and our content."""
 
     published: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """Return what changes with the name too: the archive holds it, and would be imported under the one before."""
+        return hashlib.sha256(f"{super().digest} {self.published}".encode()).hexdigest()[:12]
 
     @property
     def reference(self) -> str:
