@@ -49,6 +49,10 @@ class App:
         with self.progress.step("a picture"):
             self._draw()
 
+    def installed(self) -> bool:
+        """Tell whether the sample is there already."""
+        return agrees(self.layout, "get", *SAMPLE)
+
     def remove(self) -> str:
         """Undo `up`; say what became of the CRD."""
         kubectl(self.layout, "delete", *SAMPLE, "--ignore-not-found")
@@ -117,7 +121,7 @@ class App:
 
     def _sample(self) -> None:
         """Make it where it is not: what a person has made of it since is theirs."""
-        if not agrees(self.layout, "get", *SAMPLE):
+        if not self.installed():
             for manifest in ("k8s/eks/namespace.yaml", "manifests/samples/text-to-image.yaml"):
                 kubectl(self.layout, "apply", "--server-side", "--filename", str(self.layout.checkout / manifest))
         if not agrees(self.layout, "wait", "--for=condition=Ready", *SAMPLE, f"--timeout={PATIENCE}"):

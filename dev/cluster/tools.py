@@ -97,7 +97,7 @@ class Programs:
     def _ensure(self, tool: Tool) -> Path:
         path = binary(self._layout, tool)
         if tool in self._missing:
-            with self._progress.step(f"building {tool.name}"), exclusive(self._layout.cache / "programs.lock"):
+            with self._progress.building(tool.name), exclusive(self._layout.cache / "programs.lock"):
                 if not path.exists():
                     build(self._layout, tool, self._jobs)
         return path
