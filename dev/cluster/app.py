@@ -71,7 +71,6 @@ class App:
 
     def report(self) -> str:
         """Return what the person is left with."""
-        kubeconfig = f"export KUBECONFIG={self.layout.kubeconfig}"
         return "\n".join(
             [
                 kubectl(self.layout, "get", "t2iservices", "--all-namespaces").rstrip(),
@@ -79,8 +78,9 @@ class App:
                 f"A picture of “{PROMPT}”: {self.picture}",
                 "",
                 "Next:",
-                f"  {kubeconfig}",
-                "  kubectl port-forward svc/text-to-image-service 8080:80 -n text-to-image   # then POST /generate",
+                # The person's own kubectl if there is one, else ours.
+                f'  export KUBECONFIG="{self.layout.kubeconfig}" PATH="$PATH:{self.layout.kubectl.parent}"',
+                "  kubectl port-forward svc/text-to-image-service 8080:80 -n text-to-image   # then http://localhost:8080",
                 "  kubectl edit t2i text-to-image -n text-to-image                           # replicas: 3, say",
                 "  make test",
             ]
