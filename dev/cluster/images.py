@@ -119,12 +119,13 @@ class Builder:
         return folder
 
     def _forget_older(self, newest: Path) -> None:
-        repository = newest.name.rsplit("-", 1)[0]
-        archives = sorted(
-            newest.parent.glob(f"{repository}-*.tar"), key=lambda path: (path == newest, path.stat().st_mtime)
-        )
-        for archive in archives[:-KEPT_ARCHIVES]:
-            archive.unlink(missing_ok=True)
+        """Keep few of this image (`prometheus-operator` is another than `prometheus`), and nothing half written."""
+        repository, digest = newest.stem.rsplit("-", 1)
+        of_this = list(newest.parent.glob(f"{repository}-{'[0-9a-f]' * len(digest)}.*"))
+        unfinished = [path for path in of_this if path.suffix != ".tar"]
+        archives = sorted(set(of_this) - set(unfinished), key=lambda path: (path == newest, path.stat().st_mtime))
+        for path in (*unfinished, *archives[:-KEPT_ARCHIVES]):
+            path.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         store = self.layout.cache / "buildah"
