@@ -132,6 +132,8 @@ def build(layout: Layout, tool: Tool, jobs: Jobs) -> None:
     module = layout.tools / tool.folder
     target = binary(layout, tool)
     unfinished = target.with_suffix(f".{os.getpid()}")
+    # The folder is this binary's alone: what lies there is of a build that was killed.
+    shutil.rmtree(target.parent, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     log = layout.logs / f"build-{tool.name}.log"
     go = golang.toolchain(golang.wanted_version(module), layout.cache)
