@@ -19,7 +19,6 @@ from dev.cluster.store import Store
 from dev.cluster.tools import CTR
 from dev.cluster.waiting import until
 from dev.cluster.workshop import workshop
-from dev.stack.catalog import Published
 from dev.stack.install import restart
 from tests.conftest import KubectlError
 
@@ -215,7 +214,7 @@ def test_an_image_that_was_built_again_under_its_name_is_what_its_pods_run(
 
     def image(word: str) -> Image:
         files = {"busybox": Path("/bin/busybox"), "word": word.encode()}
-        return Published("localhost/text-to-image/word", dockerfile, files, published=name)
+        return Image("localhost/text-to-image/word", dockerfile, files, published=name)
 
     def says(word: str) -> bool:
         try:
