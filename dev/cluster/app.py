@@ -49,6 +49,10 @@ class App:
         with self.progress.step("a picture"):
             self._draw()
 
+    def installed(self) -> bool:
+        """Tell whether the sample is there already."""
+        return agrees(self.layout, "get", *SAMPLE)
+
     def remove(self) -> str:
         """Undo `up`; say what became of the CRD."""
         kubectl(self.layout, "delete", *SAMPLE, "--ignore-not-found")
@@ -67,7 +71,6 @@ class App:
 
     def report(self) -> str:
         """Return what the person is left with."""
-        kubeconfig = f"export KUBECONFIG={self.layout.kubeconfig}"
         return "\n".join(
             [
                 kubectl(self.layout, "get", "t2iservices", "--all-namespaces").rstrip(),
@@ -75,8 +78,9 @@ class App:
                 f"A picture of “{PROMPT}”: {self.picture}",
                 "",
                 "Next:",
-                f"  {kubeconfig}",
-                "  kubectl port-forward svc/text-to-image-service 8080:80 -n text-to-image   # then POST /generate",
+                # The person's own kubectl if there is one, else ours.
+                f'  export KUBECONFIG="{self.layout.kubeconfig}" PATH="$PATH:{self.layout.kubectl.parent}"',
+                "  kubectl port-forward svc/text-to-image-service 8080:80 -n text-to-image   # then http://localhost:8080",
                 "  kubectl edit t2i text-to-image -n text-to-image                           # replicas: 3, say",
                 "  make test",
             ]
@@ -117,7 +121,7 @@ class App:
 
     def _sample(self) -> None:
         """Make it where it is not: what a person has made of it since is theirs."""
-        if not agrees(self.layout, "get", *SAMPLE):
+        if not self.installed():
             for manifest in ("k8s/eks/namespace.yaml", "manifests/samples/text-to-image.yaml"):
                 kubectl(self.layout, "apply", "--server-side", "--filename", str(self.layout.checkout / manifest))
         if not agrees(self.layout, "wait", "--for=condition=Ready", *SAMPLE, f"--timeout={PATIENCE}"):

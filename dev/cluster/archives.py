@@ -62,7 +62,7 @@ class Archives:
         with exclusive(self._layout.cache / "images.lock"):
             if self.base.reference in image.arguments.values() and not self._builder.built(self.base.reference):
                 self._progress.expect(1)
-                with self._progress.step("making the base image"):
+                with self._progress.building("the base image"):
                     self.base.ensure()
-            with self._progress.step(f"building the image {image.name}"):
+            with self._progress.building(f"the image {image.name}"):
                 return self._builder.archive(image)

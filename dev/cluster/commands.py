@@ -13,6 +13,7 @@ from dev.cluster.kubectl import agrees, kubectl
 from dev.cluster.locks import exclusive
 from dev.cluster.mounts import unmount_below
 from dev.cluster.paths import MACHINE
+from dev.cluster.stopwatch import Stopwatch
 from dev.cluster.store import Store
 from dev.cluster.tools import CTR
 from dev.cluster.workshop import workshop
@@ -29,7 +30,8 @@ def up(layout: Layout, *, app: bool, stack: bool) -> str:
     """Bring the cluster up, or mend what died of it; safe to repeat and to interrupt."""
     preflight.check_person()
     with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop, ExitStack() as unfinished:
-        if _take(layout, shop):
+        watch = Stopwatch(layout, shop.progress)
+        if fresh := _take(layout, shop):
             unfinished.callback(_give_back, layout)
         ground.begin(layout, ground.EMBEDDED)
         archives, images = shop.archives(catalog.PROGRAMS if app else ())
@@ -42,13 +44,16 @@ def up(layout: Layout, *, app: bool, stack: bool) -> str:
         for image in images:
             cluster.load(image)
         this = App(layout, shop.progress, *(image.reference for image in images))
+        watch.find(cluster=not fresh, sample=this.installed())
         this.up()
+        watch.lap("the picture")
         if not stack:
-            return this.report()
+            return f"{this.report()}\n\n{watch.report()}"
         shop.progress.say(f"The service is ready.\n{this.report()}\n\nThe monitoring stack follows.")
         monitoring = Stack(layout, shop)
         monitoring.up()
-        return monitoring.report()
+        watch.lap("the monitoring stack")
+        return f"{monitoring.report()}\n\n{watch.report()}"
 
 
 def down(layout: Layout) -> str:

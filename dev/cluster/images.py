@@ -31,7 +31,8 @@ CERTIFICATES = "/etc/ssl/certs"
 class Image:
     """What goes into an image: its Dockerfile, its arguments, and the files it copies by their place in the context.
 
-    A file is a path, or its bytes where somebody may be editing it while the image is built.
+    A file is a path, or its bytes where somebody may be editing it while the image is built. A published name is one
+    that manifests for any cluster have: here it is given to our content, which it does not follow.
     """
 
     repository: str
@@ -39,6 +40,7 @@ class Image:
     files: Mapping[str, Path | bytes]
     arguments: dict[str, str] = field(default_factory=dict)
     tag_prefix: str = ""
+    published: str = ""
 
     @property
     def name(self) -> str:
@@ -47,16 +49,20 @@ class Image:
 
     @cached_property
     def digest(self) -> str:
-        """Return what changes with any byte that goes in, so that an unchanged image is never built again."""
-        digest = hashlib.sha256(self.dockerfile.read_bytes() + repr(sorted(self.arguments.items())).encode())
+        """Return what changes with any byte that goes in, so that an unchanged image is never built again.
+
+        A published name goes in too: the archive holds it.
+        """
+        arguments = repr(sorted(self.arguments.items())) + self.published
+        digest = hashlib.sha256(self.dockerfile.read_bytes() + arguments.encode())
         for place, file in sorted(self.files.items()):
             digest.update(f"{place}\0".encode() + (file if isinstance(file, bytes) else file.read_bytes()))
         return digest.hexdigest()[:12]
 
     @property
     def reference(self) -> str:
-        """Return a name that follows the content: a Deployment that uses it rolls exactly when the image changed."""
-        return f"{self.repository}:{self.tag_prefix}{self.digest}"
+        """Return a name that follows the content, so that a Deployment rolls when it changed; or the published one."""
+        return self.published or f"{self.repository}:{self.tag_prefix}{self.digest}"
 
     def stage(self, context: Path) -> None:
         """Lay its files out as a build context, all of one time: a copy's time would count as a change of content."""
@@ -119,12 +125,13 @@ class Builder:
         return folder
 
     def _forget_older(self, newest: Path) -> None:
-        repository = newest.name.rsplit("-", 1)[0]
-        archives = sorted(
-            newest.parent.glob(f"{repository}-*.tar"), key=lambda path: (path == newest, path.stat().st_mtime)
-        )
-        for archive in archives[:-KEPT_ARCHIVES]:
-            archive.unlink(missing_ok=True)
+        """Keep few of this image (`prometheus-operator` is another than `prometheus`), and nothing half written."""
+        repository, digest = newest.stem.rsplit("-", 1)
+        of_this = list(newest.parent.glob(f"{repository}-{'[0-9a-f]' * len(digest)}.*"))
+        unfinished = [path for path in of_this if path.suffix != ".tar"]
+        archives = sorted(set(of_this) - set(unfinished), key=lambda path: (path == newest, path.stat().st_mtime))
+        for path in (*unfinished, *archives[:-KEPT_ARCHIVES]):
+            path.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         store = self.layout.cache / "buildah"

@@ -23,6 +23,9 @@ class Progress:
         self._total = 0
         self._done = 0
         self._running: dict[str, float] = {}
+        # What no cache had, and how many seconds each step took.
+        self.built: list[str] = []
+        self.took: dict[str, float] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
@@ -46,8 +49,16 @@ class Progress:
             with self._lock:
                 del self._running[what]
                 self._done += 1
-                self._print(f"[{self._done}/{self._total}] {what} {clock(time.monotonic() - started)}")
+                self.took[what] = time.monotonic() - started
+                self._print(f"[{self._done}/{self._total}] {what} {clock(self.took[what])}")
                 self._redraw()
+
+    @contextmanager
+    def building(self, what: str) -> Iterator[None]:
+        """Show a step that is done once and then kept in a cache."""
+        self.built.append(what)
+        with self.step(f"building {what}"):
+            yield
 
     def say(self, sentence: str) -> None:
         """Print something that stays."""

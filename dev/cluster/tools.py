@@ -97,7 +97,7 @@ class Programs:
     def _ensure(self, tool: Tool) -> Path:
         path = binary(self._layout, tool)
         if tool in self._missing:
-            with self._progress.step(f"building {tool.name}"), exclusive(self._layout.cache / "programs.lock"):
+            with self._progress.building(tool.name), exclusive(self._layout.cache / "programs.lock"):
                 if not path.exists():
                     build(self._layout, tool, self._jobs)
         return path
@@ -132,6 +132,8 @@ def build(layout: Layout, tool: Tool, jobs: Jobs) -> None:
     module = layout.tools / tool.folder
     target = binary(layout, tool)
     unfinished = target.with_suffix(f".{os.getpid()}")
+    # The folder is this binary's alone: what lies there is of a build that was killed.
+    shutil.rmtree(target.parent, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     log = layout.logs / f"build-{tool.name}.log"
     go = golang.toolchain(golang.wanted_version(module), layout.cache)

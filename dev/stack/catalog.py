@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,26 +37,12 @@ PUBLISHED = {
 }
 
 
-@dataclass(frozen=True)
-class Published(Image):
-    """An image that a manifest for any cluster names: here it has that name, and our content."""
-
-    published: str = ""
-
-    @property
-    def reference(self) -> str:
-        """Return the published name, which does not follow the content: what it is pinned to does."""
-        return self.published
-
-
 def go_image(tool: Tool, program: Path) -> Image:
     """Return the image of one of our Go programs."""
     if tool is RELOADER:
         return _local(tool.name, "reloader.Dockerfile", {tool.name: program})
     if tool is JAEGER:
-        return Published(
-            "jaeger", DOCKERFILES / "program.Dockerfile", {"program": program}, published=PUBLISHED["jaeger"]
-        )
+        return Image("jaeger", DOCKERFILES / "program.Dockerfile", {"program": program}, published=PUBLISHED["jaeger"])
     return _local(tool.name, "program.Dockerfile", {"program": program})
 
 
@@ -65,7 +50,7 @@ def debian_images(base: str) -> list[Image]:
     """Return Prometheus and Alertmanager on the base that the cluster's own images stand on."""
     packages = {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
     return [
-        Published(
+        Image(
             name, DOCKERFILES / "debian.Dockerfile", {}, {"BASE": base, "PACKAGE": package}, published=PUBLISHED[name]
         )
         for name, package in packages.items()

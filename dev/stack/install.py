@@ -56,17 +56,21 @@ class Stack:
         with self.shop.progress.step("custom resources of the Prometheus Operator"):
             custom_resources(self.layout)
         with self.shop.progress.step("images of the stack"):
-            images = self._load(programs, archives, servers)
+            images, rebuilt = self._load(programs, archives, servers)
         with self.shop.progress.step("Prometheus, Alertmanager, metrics-server, Jaeger"):
             self._apply(images)
+            if rebuilt:
+                restart(self.layout, rebuilt)
             self._wait()
 
-    def _load(self, programs: Programs, archives: Archives, servers: list[Image]) -> dict[str, str]:
+    def _load(self, programs: Programs, archives: Archives, servers: list[Image]) -> tuple[dict[str, str], set[str]]:
+        """Return the names of the programs' images, and which of all names meant another image until now."""
         store = Store(programs["ctr"])
         built = {tool.name: catalog.go_image(tool, programs[tool.name]) for tool in catalog.TOOLS}
-        for image in (*built.values(), *servers):
-            store.load(image.reference, archives[image])
-        return {name: image.reference for name, image in built.items()}
+        names = [
+            image.reference for image in (*built.values(), *servers) if store.load(image.reference, archives[image])
+        ]
+        return {name: image.reference for name, image in built.items()}, set(names)
 
     def _apply(self, images: dict[str, str]) -> None:
         values = {name.upper().replace("-", "_"): reference for name, reference in images.items()}
@@ -110,6 +114,14 @@ class Stack:
                 " --output jsonpath='{.data.*}' > overview.json   # then in Grafana: Dashboards, New, Import",
             ]
         )
+
+
+def restart(layout: Layout, images: set[str]) -> None:
+    """End the pods that run what these names meant before: nothing else tells their owners that it changed."""
+    for pod in json.loads(kubectl(layout, "get", "pods", "--all-namespaces", "--output=json"))["items"]:
+        if images & {container["image"] for container in pod["spec"]["containers"]}:
+            named = (f"pod/{pod['metadata']['name']}", f"--namespace={pod['metadata']['namespace']}")
+            kubectl(layout, "delete", *named, "--ignore-not-found", PATIENCE)
 
 
 def custom_resources(layout: Layout) -> None:

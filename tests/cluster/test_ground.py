@@ -7,13 +7,19 @@ import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dev.cluster import network
+from dev.cluster.images import Image
 from dev.cluster.paths import Layout
+from dev.cluster.store import Store
+from dev.cluster.tools import CTR
 from dev.cluster.waiting import until
+from dev.cluster.workshop import workshop
+from dev.stack.install import restart
 from tests.conftest import KubectlError
 
 Kubectl = Callable[..., str]
@@ -190,6 +196,47 @@ def test_a_changed_config_map_reaches_its_pods_within_seconds(here: Kubectl, too
     here("wait", "--for=condition=Ready", "pod/reader", "--timeout=60s")
     here("patch", "configmap", "settings", "--patch", '{"data": {"word": "after"}}')
     here("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/reader", "--timeout=40s")
+
+
+SAYS_ITS_WORD = """
+FROM scratch
+COPY busybox word /
+ENTRYPOINT ["/busybox", "sh", "-c", "/busybox cat /word; exec /busybox sleep 3600"]
+"""
+
+
+def test_an_image_that_was_built_again_under_its_name_is_what_its_pods_run(
+    cluster: Layout, here: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    """As when the pin of Jaeger is moved and the cluster is up: the name that manifests have stays the same."""
+    (dockerfile := tmp_path / "Dockerfile").write_text(SAYS_ITS_WORD)
+    name = f"localhost/text-to-image/word:{namespace}"
+
+    def image(word: str) -> Image:
+        files = {"busybox": Path("/bin/busybox"), "word": word.encode()}
+        return Image("localhost/text-to-image/word", dockerfile, files, published=name)
+
+    def says(word: str) -> bool:
+        try:
+            return here("logs", "deployment/word") == word
+        except KubectlError:  # its container is being created
+            return False
+
+    with workshop(cluster) as shop:
+        store, (archives, _) = Store(shop.programs((CTR,))["ctr"]), shop.archives()
+        assert store.load(name, archives[image("before")]) is False
+        assert store.load(name, archives[image("before")]) is False
+        body = pod("word", name, "")
+        del body["spec"]["containers"][0]["command"]
+        template = {"metadata": body["metadata"], "spec": {**body["spec"], "restartPolicy": "Always"}}
+        spec = {"selector": {"matchLabels": body["metadata"]["labels"]}, "template": template}
+        deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "word"}, "spec": spec}
+        here("create", "--filename=-", input=json.dumps(deployment))
+        assert until(lambda: says("before"), seconds=60)
+        assert store.load(name, archives[image("after")]) is True
+
+    restart(cluster, {name})
+    assert until(lambda: says("after"), seconds=60)
 
 
 def test_the_audit_log_says_who_wrote_and_with_what(cluster: Layout, here: Kubectl, namespace: str) -> None:

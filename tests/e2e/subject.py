@@ -12,6 +12,7 @@ from tests.conftest import KubectlError
 
 T = TypeVar("T")
 SANDBOX = {"models": [{"name": "sdxl", "provider": "Sandbox"}]}
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def until(ask: Callable[[], T], what: str, seconds: float = 90.0) -> T:
@@ -27,6 +28,11 @@ def until(ask: Callable[[], T], what: str, seconds: float = 90.0) -> T:
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:.0f} s for {what}; last: {last!r}")
         time.sleep(0.2)
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    assert png.startswith(PNG)
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
 @dataclass

@@ -5,14 +5,7 @@ import json
 
 import pytest
 
-from tests.e2e.subject import SANDBOX, Subject, until
-
-PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def size_of(png: bytes) -> tuple[int, int]:
-    assert png.startswith(PNG)
-    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+from tests.e2e.subject import SANDBOX, Subject, size_of, until
 
 
 def test_one_resource_becomes_a_service_that_draws(subject: Subject) -> None:

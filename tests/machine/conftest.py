@@ -39,9 +39,11 @@ def up(cluster: Layout, command: Command) -> Callable[[], None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def _leave_it_as_it_was(cluster: Layout, kubectl: Callable[..., str]) -> Iterator[None]:
-    installed = kubectl("get", "namespace", "text-to-image-system", "--ignore-not-found")
+    there = kubectl("get", "namespaces", "--output=name").split()
+    parts = {"--no-app": "namespace/text-to-image-system", "--no-stack": "namespace/monitoring"}
+    left_out = [option for option, namespace in parts.items() if namespace not in there]
     yield
-    command = [sys.executable, "-m", "dev.cluster", "up", *([] if installed else ["--no-app"])]
+    command = [sys.executable, "-m", "dev.cluster", "up", *left_out]
     subprocess.run(command, cwd=cluster.checkout, check=True)  # noqa: S603
 
 

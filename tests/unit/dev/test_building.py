@@ -114,17 +114,25 @@ def test_an_images_tag_follows_its_content(tmp_path: Path, change: dict[str, obj
     assert image(tmp_path, **change).reference != before
 
 
+def test_a_published_name_stays_while_the_archive_follows_name_and_content(tmp_path: Path) -> None:
+    published: dict[str, object] = {"published": "example.org/thing:1"}
+    changes: list[dict[str, object]] = [{}, {"code": "pass"}, {"published": "example.org/thing:2"}]
+    assert image(tmp_path, **published).reference == published["published"]
+    assert len({image(tmp_path, **{**published, **each}).digest for each in changes}) == len(changes)
+
+
 def test_old_archives_make_room(tmp_path: Path) -> None:
     builder = images.Builder(Layout(tmp_path, tmp_path), jobs.Jobs())
     archives = [tmp_path / f"service-{number:012x}.tar" for number in range(4)]
-    kept = tmp_path / "operator-000000000000.tar"
-    for path in (*archives, kept):
+    half_written = archives[0].with_suffix(".4711")
+    others = {tmp_path / f"{name}-000000000000.tar" for name in ("operator", "service-monitor", "a-service")}
+    for path in (*archives, half_written, *others):
         path.touch()
     builder._forget_older(archives[-1])
-    left = {path.name for path in tmp_path.glob("*.tar")}
-    assert kept.name in left
-    assert len(left) == 1 + images.KEPT_ARCHIVES
-    assert archives[-1].name in left
+    left = set(tmp_path.iterdir())
+    assert others < left
+    assert len(left - others) == images.KEPT_ARCHIVES
+    assert archives[-1] in left
 
 
 @pytest.mark.parametrize(
