@@ -82,6 +82,22 @@ def way(api: Api, crd: str, make_account: Callable[[], OperatorAccount], kubectl
     spoiled.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def deaf(crd: str, make_account: Callable[[], OperatorAccount]) -> Iterator[OperatorProcess]:
+    """Run an operator with a stream that cannot be restored; the minutes until that shows pass in the other tests."""
+    account = make_account()
+    spoiled = Spoiler(account.kubeconfig)
+    operator = account._replace(kubeconfig=spoiled.kubeconfig).process(
+        "deaf", namespaces=account.class_name, leader_election=False
+    )
+    operator.start()
+    eventually(lambda: operator.get("/readyz").status_code == 200, "every stream to be there")
+    spoiled.spoil(spoiler.only("/poddisruptionbudgets", spoiler.BROKEN))
+    yield operator
+    operator.stop()
+    spoiled.close()
+
+
 def _spoil(fault: spoiler.Fault) -> Callable[[Way], None]:
     return lambda way: way.spoiler.spoil(fault)
 
@@ -150,6 +166,17 @@ def test_a_leader_whose_connection_hangs_gives_up(make_account: Callable[[], Ope
     finally:
         operator.stop()
         spoiled.close()
+
+
+def test_a_stream_that_cannot_be_restored_turns_liveness_red_by_name(deaf: OperatorProcess) -> None:
+    def silent() -> list[str]:
+        health = deaf.get("/healthz")
+        assert health.status_code == (503 if health.json()["silent"] else 200)
+        found: list[str] = health.json()["silent"]
+        return found
+
+    [name] = eventually(silent, "liveness to turn red", seconds=240)
+    assert name.startswith("poddisruptionbudgets@")
 
 
 def _marked(mark: str) -> Object:
