@@ -4,7 +4,7 @@ import base64
 import json
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ _ROOTS = {
     "ingresses": "/apis/networking.k8s.io/v1",
     "httproutes": "/apis/gateway.networking.k8s.io/v1",
     "gateways": "/apis/gateway.networking.k8s.io/v1",
+    "grafanadashboards": "/apis/grafana.integreatly.org/v1beta1",
+    "opentelemetrycollectors": "/apis/opentelemetry.io/v1beta1",
 }
 
 
@@ -83,6 +85,21 @@ class Api:
     def list(self, plural: str, namespace: str) -> list[Object]:
         found: list[Object] = self.request("GET", self.path(plural, namespace))["items"]
         return found
+
+    def now(self, plural: str, namespace: str) -> str:
+        """Return the resourceVersion that a collection has; those of all kinds are of one count."""
+        version: str = self.request("GET", self.path(plural, namespace))["metadata"]["resourceVersion"]
+        return version
+
+    def events_since(self, version: str, plural: str, namespace: str) -> Sequence[Object]:
+        """Return what a watch tells of a collection since then, in its order."""
+        params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
+        response = self._client.get(self.path(plural, namespace), params=params)
+        if response.status_code >= 400:
+            raise Refused(response)
+        events = [json.loads(line) for line in response.text.splitlines()]
+        assert all(event["type"] != "ERROR" for event in events), events
+        return events
 
     def create(self, plural: str, namespace: str, body: Object) -> Object:
         return self.request("POST", self.path(plural, namespace), body, fieldManager="test")

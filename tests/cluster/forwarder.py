@@ -1,6 +1,10 @@
 """Between one operator and the API server, request by request, on loopback and without TLS: to look at, or to spoil."""
 
+import asyncio
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import yaml
@@ -53,14 +57,39 @@ class Forwarder:
             request.method, url, data=body or None, headers=headers, timeout=patience
         ) as answer:
             response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
+            self.answered(request, answer.status)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
                 await self.chunk_passes()
                 await response.write(chunk)
             return response
 
+    def answered(self, request: web.Request, status: int) -> None:
+        """Take note of how the API server begins its answer."""
+
     async def chunk_passes(self) -> None:
         """Return when the next piece of an answer may pass."""
+
+
+class ThreadedForwarder(Forwarder):
+    """In a thread of its own, for tests that have no event loop; `kubeconfig` leads through it."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        super().__init__(kubeconfig)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.kubeconfig: Path = self._call(self.start())
+
+    def close(self) -> None:
+        """Break what still streams, and end."""
+        self._call(self.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
 
 def is_watch(request: web.Request) -> bool:

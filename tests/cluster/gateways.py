@@ -9,25 +9,18 @@ from typing import Any
 from dev.cluster.golang import toolchain, wanted_version
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, eventually
+from tests.cluster.products import Product
 
 MODULE = "sigs.k8s.io/gateway-api"
 KINDS = ("gatewayclasses", "gateways", "httproutes")
 
 
-class GatewayApi:
-    """Installs and removes the pinned CRDs, and says what a controller would say."""
+class GatewayApi(Product):
+    """The pinned CRDs."""
 
     def __init__(self, kubectl: Callable[..., str], layout: Layout) -> None:
         folder = _downloaded(layout) / "config/crd/standard"
-        self._files = [f"--filename={folder}/gateway.networking.k8s.io_{kind}.yaml" for kind in KINDS]
-        self._kubectl = kubectl
-
-    def install(self) -> None:
-        self._kubectl("apply", "--server-side", *self._files)
-        self._kubectl("wait", "--for=condition=Established", "--timeout=60s", *self._files)
-
-    def remove(self) -> None:
-        self._kubectl("delete", "--ignore-not-found", *self._files)
+        super().__init__(kubectl, *(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in KINDS))
 
 
 def gateway(api: Api, namespace: str) -> Object:

@@ -2,79 +2,88 @@
 
 import asyncio
 import json
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from tests.cluster.forwarder import Forwarder, is_watch
+from tests.cluster.forwarder import ThreadedForwarder, is_watch
 
-# Returns what to answer instead, or nothing to let a request pass.
-Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
+CUT, FROZEN = "streams cut", "a hung connection"
 
 
-async def gone(request: web.Request) -> web.StreamResponse | None:
-    """Answer each watch as the API server does once it has compacted what the watch wants to start from."""
-    if not is_watch(request):
-        return None
+class Fault(NamedTuple):
+    """Which requests it concerns, and what they are answered instead; nothing lets a request pass."""
+
+    name: str
+    concerns: Callable[[web.Request], bool]
+    answer: Callable[[], Awaitable[web.StreamResponse | None]]
+
+
+async def _gone() -> web.StreamResponse:
     error = {"type": "ERROR", "object": _status(410, "Expired", "too old resource version: 1 (2)")}
     return web.Response(text=json.dumps(error) + "\n", content_type="application/json")
 
 
-async def overloaded(request: web.Request) -> web.StreamResponse | None:
-    """Answer as priority and fairness does when its queues are full."""
+async def _overloaded() -> web.StreamResponse:
     refusal = _refusal(429, "TooManyRequests", "too many requests, please try again later")
     refusal.headers["Retry-After"] = "1"
     return refusal
 
 
-async def broken(request: web.Request) -> web.StreamResponse | None:
-    """Answer as an API server does whose etcd has no leader."""
+async def _broken() -> web.StreamResponse:
     return _refusal(500, "InternalError", "etcdserver: leader changed")
 
 
-async def conflicting(request: web.Request) -> web.StreamResponse | None:
-    """Refuse every write as if somebody else had been faster."""
-    if request.method == "GET":
-        return None
+async def _conflicting() -> web.StreamResponse:
     return _refusal(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
 
 
-async def slow(request: web.Request) -> web.StreamResponse | None:
-    """Let everything pass, late."""
+async def _late() -> None:
     await asyncio.sleep(2)
-    return None
+
+
+def _every(request: web.Request) -> bool:
+    return True
+
+
+def _writes(request: web.Request) -> bool:
+    return request.method != "GET"
+
+
+# A watch is answered so once the API server has compacted what it wants to start from.
+GONE = Fault("410 Gone", is_watch, _gone)
+# As priority and fairness answers when its queues are full.
+OVERLOADED = Fault("429 Too Many Requests", _every, _overloaded)
+# As an API server does whose etcd has no leader.
+BROKEN = Fault("500 Internal Server Error", _every, _broken)
+# As if somebody else had been faster, each time.
+CONFLICTING = Fault("409 Conflict", _writes, _conflicting)
+SLOW = Fault("slow answers", _every, _late)
 
 
 def only(path: str, fault: Fault) -> Fault:
-    """Confine a fault to the requests about one kind."""
-
-    async def confined(request: web.Request) -> web.StreamResponse | None:
-        return await fault(request) if path in request.path else None
-
-    return confined
+    """Confine a fault to the requests with this in their path."""
+    return fault._replace(concerns=lambda request: path in request.path and fault.concerns(request))
 
 
-class Spoiler(Forwarder):
-    """A way to the API server in a thread of its own; `kubeconfig` leads through it."""
+class Spoiler(ThreadedForwarder):
+    """A way to the API server that can be spoiled; `felt` counts the requests that each fault met, by its name."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        super().__init__(kubeconfig)
+        self.felt: Counter[str] = Counter()
         self._fault: Fault | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self.kubeconfig: Path = self._call(self.start())
+        super().__init__(kubeconfig)
 
     def spoil(self, fault: Fault) -> None:
         """Break all that streams, and answer thus from now on."""
         self._fault = fault
-        self.cut()
+        self._call(self._cut())
 
     def heal(self) -> None:
         """Let everything pass from now on."""
@@ -83,12 +92,7 @@ class Spoiler(Forwarder):
 
     def cut(self) -> None:
         """Break every connection that is in use."""
-
-        async def cut() -> None:
-            for task in self._running:
-                task.cancel()
-
-        self._call(cut())
+        self.felt[CUT] += self._call(self._cut())
 
     def freeze(self) -> None:
         """Let no byte through, and keep every connection open."""
@@ -97,29 +101,39 @@ class Spoiler(Forwarder):
     def close(self) -> None:
         """End all of it."""
         self.heal()
-        self._call(self.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        super().close()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the fault, if there is one."""
+        """Answer with the fault, if it concerns the request."""
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
         try:
-            await self._flowing.wait()
-            instead = await self._fault(request) if self._fault else None
-            return instead or await self.pass_on(request)
+            await self._thaw()
+            return await self._spoiled(request) or await self.pass_on(request)
         finally:
             self._running.discard(task)
 
     async def chunk_passes(self) -> None:
         """Hold answers back while frozen."""
-        await self._flowing.wait()
+        await self._thaw()
 
-    def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+    async def _spoiled(self, request: web.Request) -> web.StreamResponse | None:
+        fault = self._fault
+        if fault is None or not fault.concerns(request):
+            return None
+        self.felt[fault.name] += 1
+        return await fault.answer()
+
+    async def _thaw(self) -> None:
+        if not self._flowing.is_set():
+            self.felt[FROZEN] += 1
+            await self._flowing.wait()
+
+    async def _cut(self) -> int:
+        for task in self._running:
+            task.cancel()
+        return len(self._running)
 
 
 def _refusal(code: int, reason: str, message: str) -> web.Response:

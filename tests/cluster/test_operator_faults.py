@@ -10,7 +10,7 @@ import pytest
 from tests.cluster import spoiler
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
-from tests.cluster.spoiler import Spoiler
+from tests.cluster.spoiler import CUT, FROZEN, Spoiler
 
 SERVICES = 100
 # Long enough that what is retried is refused several times over.
@@ -82,27 +82,46 @@ def way(api: Api, crd: str, make_account: Callable[[], OperatorAccount], kubectl
     spoiled.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def deaf(crd: str, make_account: Callable[[], OperatorAccount]) -> Iterator[OperatorProcess]:
+    """Run an operator with a stream that cannot be restored; the minutes until that shows pass in the other tests."""
+    account = make_account()
+    spoiled = Spoiler(account.kubeconfig)
+    operator = account._replace(kubeconfig=spoiled.kubeconfig).process(
+        "deaf", namespaces=account.class_name, leader_election=False
+    )
+    operator.start()
+    eventually(lambda: operator.get("/readyz").status_code == 200, "every stream to be there")
+    spoiled.spoil(spoiler.only("/poddisruptionbudgets", spoiler.BROKEN))
+    yield operator
+    operator.stop()
+    spoiled.close()
+
+
+def _spoil(fault: spoiler.Fault) -> Callable[[Way], None]:
+    return lambda way: way.spoiler.spoil(fault)
+
+
 FAULTS: dict[str, Callable[[Way], None]] = {
     "restart": lambda way: way.restart(),
-    "streams cut": lambda way: way.spoiler.cut(),
-    "410 Gone": lambda way: way.spoiler.spoil(spoiler.gone),
-    "429 Too Many Requests": lambda way: way.spoiler.spoil(spoiler.overloaded),
-    "500 Internal Server Error": lambda way: way.spoiler.spoil(spoiler.broken),
-    "409 Conflict": lambda way: way.spoiler.spoil(spoiler.conflicting),
-    "a hung connection": lambda way: way.spoiler.freeze(),
-    "slow answers": lambda way: way.spoiler.spoil(spoiler.slow),
+    CUT: lambda way: way.spoiler.cut(),
+    **{fault.name: _spoil(fault) for fault in (spoiler.GONE, spoiler.OVERLOADED, spoiler.BROKEN, spoiler.CONFLICTING)},
+    FROZEN: lambda way: way.spoiler.freeze(),
+    spoiler.SLOW.name: _spoil(spoiler.SLOW),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_hundred_edits_during_a_fault_are_followed_within_a_minute_of_its_end(way: Way, fault: str) -> None:
+    felt = way.spoiler.felt[fault]
     FAULTS[fault](way)
     began = time.monotonic()
     way.edit(fault)
-    FAULTS["streams cut"](way)  # in the middle of what the edits made it do
+    eventually(lambda: fault == "restart" or way.spoiler.felt[fault] > felt, "the operator to meet the fault")
+    way.spoiler.cut()  # in the middle of what the edits made it do
     time.sleep(max(0.0, FAULT_SECONDS - (time.monotonic() - began)))
     assert way.operator.running()
-    assert way.operator.get("/healthz").status_code == 200
+    eventually(lambda: way.operator.get("/healthz").status_code == 200, "liveness to be green")
     way.spoiler.heal()
 
     eventually(lambda: way.caught_up(fault), "a hundred resources to catch up", seconds=60)
@@ -113,10 +132,17 @@ def test_a_hundred_edits_during_a_fault_are_followed_within_a_minute_of_its_end(
 def test_a_fault_that_passes_lowers_no_condition(way: Way) -> None:
     """What the API server cannot answer for a while says nothing about pods that run."""
     before = {name: _since(service, "Ready") for name, service in way.services().items()}
-    way.spoiler.spoil(spoiler.only("/configmaps", spoiler.broken))  # and everything else is answered, statuses too
+    broken = spoiler.only(
+        "/configmaps/", spoiler.BROKEN
+    )  # each by its name: the stream tells, and all else is answered
+    felt = way.spoiler.felt[broken.name]
+    way.spoiler.spoil(broken)
     for name in before:
         way.api.delete("configmaps", way.namespace, f"{name}-config")
-    time.sleep(FAULT_SECONDS)
+    eventually(
+        lambda: way.spoiler.felt[broken.name] - felt >= 2 * SERVICES,
+        "a hundred refusals, and those of the next attempts",
+    )
     way.spoiler.heal()
 
     configs = f"{way.namespace}'s ConfigMaps"
@@ -134,11 +160,23 @@ def test_a_leader_whose_connection_hangs_gives_up(make_account: Callable[[], Ope
         spoiled.freeze()
         eventually(lambda: not operator.running(), "the process to end")
 
+        assert spoiled.felt[FROZEN]
         assert operator.stop() == 1
         assert "was not renewed in time" in operator.log.read_text()
     finally:
         operator.stop()
         spoiled.close()
+
+
+def test_a_stream_that_cannot_be_restored_turns_liveness_red_by_name(deaf: OperatorProcess) -> None:
+    def silent() -> list[str]:
+        health = deaf.get("/healthz")
+        assert health.status_code == (503 if health.json()["silent"] else 200)
+        found: list[str] = health.json()["silent"]
+        return found
+
+    [name] = eventually(silent, "liveness to turn red", seconds=240)
+    assert name.startswith("poddisruptionbudgets@")
 
 
 def _marked(mark: str) -> Object:

@@ -1,0 +1,41 @@
+"""Other products' kinds, which a test brings to the cluster and takes away again while the operator runs.
+
+Those in `products/` are in no cluster that this suite runs on; the Prometheus Operator's are, and are in use there.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent / "products"
+MANAGER = "text-to-image-tests"
+
+
+class Product:
+    """Installs and removes CustomResourceDefinitions; with them go all objects of their kinds, so nobody else's go."""
+
+    def __init__(self, kubectl: Callable[..., str], *files: Path) -> None:
+        self._kubectl = kubectl
+        self._files = [f"--filename={file}" for file in files]
+
+    def install(self) -> None:
+        self._see_whose_it_is()
+        self._kubectl("apply", "--server-side", f"--field-manager={MANAGER}", *self._files)
+        self._kubectl("wait", "--for=condition=Established", "--timeout=60s", *self._files)
+
+    def remove(self) -> None:
+        self._see_whose_it_is()
+        self._kubectl("delete", "--ignore-not-found", *self._files)
+
+    def _see_whose_it_is(self) -> None:
+        managers = "--output=jsonpath={.metadata.managedFields[*].manager}"
+        for file in self._files:
+            found = self._kubectl("get", "--ignore-not-found", managers, file).split()
+            assert not found or MANAGER in found, f"{file} is on the cluster by {found}: use one where nobody has it"
+
+
+def grafana_operator(kubectl: Callable[..., str]) -> Product:
+    return Product(kubectl, HERE / "grafanadashboards.yaml")
+
+
+def opentelemetry_operator(kubectl: Callable[..., str]) -> Product:
+    return Product(kubectl, HERE / "opentelemetrycollectors.yaml")

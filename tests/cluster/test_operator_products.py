@@ -1,0 +1,142 @@
+"""What is made of other products' kinds, which may come and go while the operator runs."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.cluster.api import Object, eventually
+from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
+from tests.cluster.products import Product, grafana_operator, opentelemetry_operator
+
+Kubectl = Callable[..., str]
+CONFIG_MAPS: Object = {"mode": "Managed", "format": "ConfigMap", "labels": {"team": "images"}}
+GRAFANA_DASHBOARDS: Object = {
+    **CONFIG_MAPS,
+    "format": "GrafanaDashboard",
+    "instanceSelector": {"matchLabels": {"dashboards": "grafana"}},
+}
+
+
+class Asked(NamedTuple):
+    """What a spec asks of a product, and what is said of it; the Gateway API has its test beside the other ways in."""
+
+    product: Callable[[Kubectl], Product]
+    plural: str
+    monitoring: Object
+    condition: str
+    missing: str
+
+
+ASKED = [
+    Asked(
+        grafana_operator,
+        "grafanadashboards",
+        {"dashboards": GRAFANA_DASHBOARDS},
+        "DashboardsReady",
+        "GrafanaOperatorMissing",
+    ),
+    Asked(
+        opentelemetry_operator,
+        "opentelemetrycollectors",
+        {"tracing": {"mode": "Managed", "jaeger": {"format": "OpenTelemetryCollector"}}},
+        "TracingReady",
+        "OpenTelemetryOperatorMissing",
+    ),
+]
+
+
+@pytest.fixture
+def product(asked: Asked, kubectl: Kubectl) -> Iterator[Product]:
+    product = asked.product(kubectl)
+    product.remove()
+    yield product
+    product.remove()
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.plural)
+def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
+    asked: Asked, product: Product, service: Service, operator: OperatorProcess
+) -> None:
+    process = operator.pid
+    service.create(monitoring={**UNOBSERVED, **asked.monitoring})
+    assert "install" in service.wait(asked.condition, "False", asked.missing)["message"]
+    service.ready()
+
+    product.install()
+    service.wait(asked.condition, "True", "InPlace")
+    assert service.api.list(asked.plural, service.namespace)
+
+    product.remove()
+    service.wait(asked.condition, "False", asked.missing)
+    service.ready()
+
+    product.install()
+    service.wait(asked.condition, "True", "InPlace")
+    assert service.api.list(asked.plural, service.namespace)
+    assert operator.running()
+    assert operator.pid == process
+
+
+@pytest.fixture
+def grafana(kubectl: Kubectl) -> Iterator[None]:
+    product = grafana_operator(kubectl)
+    product.install()
+    yield
+    product.remove()
+
+
+@pytest.mark.usefixtures("grafana")
+def test_dashboards_change_their_form_without_a_moment_with_neither(service: Service) -> None:
+    eventually(lambda: not _dashboards(service, "grafanadashboards"), "the kind to be served")
+    service.create(monitoring={**UNOBSERVED, "dashboards": CONFIG_MAPS})
+    service.wait("DashboardsReady", "True", "InPlace")
+    before = _dashboards(service, "configmaps")
+    assert before
+
+    _switch(service, "configmaps", "grafanadashboards", GRAFANA_DASHBOARDS)
+    shown = _dashboards(service, "grafanadashboards")
+    assert {name: each["spec"]["json"] for name, each in shown.items()} == _json(before)
+    _switch(service, "grafanadashboards", "configmaps", CONFIG_MAPS)
+    assert _json(_dashboards(service, "configmaps")) == _json(before)
+
+
+def _switch(service: Service, old: str, new: str, dashboards: Object) -> None:
+    """Ask for the other form, and see by the order of the API server's own record that none was missing meanwhile."""
+    names = _dashboards(service, old).keys()
+    since = {plural: service.api.now(plural, service.namespace) for plural in (old, new)}
+    service.edit(monitoring={"dashboards": dashboards})
+    eventually(lambda: not _dashboards(service, old), f"the {old} to be pruned")
+    service.wait("DashboardsReady", "True", "InPlace")
+
+    found = _dashboards(service, new)
+    assert found.keys() == names
+    made = _versions(service, new, since[new], "ADDED")
+    gone = _versions(service, old, since[old], "DELETED")
+    assert made.keys() == gone.keys() == names
+    assert max(made.values()) < min(gone.values())
+    for metadata in (each["metadata"] for each in found.values()):
+        [owner] = metadata["ownerReferences"]
+        assert (owner["uid"], owner["controller"]) == (service.live()["metadata"]["uid"], True)
+        labels = {"team": "images", "app.kubernetes.io/instance": service.name}
+        assert metadata["labels"].items() >= labels.items()
+
+
+def _dashboards(service: Service, plural: str) -> dict[str, Object]:
+    found = {each["metadata"]["name"]: each for each in service.api.list(plural, service.namespace)}
+    return {name: each for name, each in found.items() if name.startswith(f"{service.name}-dashboard-")}
+
+
+def _json(config_maps: dict[str, Object]) -> dict[str, str]:
+    return {name: next(iter(each["data"].values())) for name, each in config_maps.items()}
+
+
+def _versions(service: Service, plural: str, since: str, event_type: str) -> dict[str, int]:
+    """Return when each dashboard was made or went, by the one count that the API server keeps of all writes."""
+    events = service.api.events_since(since, plural, service.namespace)
+    metadata = [event["object"]["metadata"] for event in events if event["type"] == event_type]
+    return {
+        each["name"]: int(each["resourceVersion"])
+        for each in metadata
+        if each["name"].startswith(f"{service.name}-dashboard-")
+    }
