@@ -131,6 +131,16 @@ def test_a_collector_that_is_not_there_is_named(start: Callable[..., RunningServ
     assert "Connection refused" in dropped(service)
 
 
+def test_a_collector_that_never_answers_is_given_up(start: Callable[..., RunningService]) -> None:
+    with collecting(HTTP) as collector:
+        collector.hold = True
+        try:
+            service = start(SANDBOX, **{PROTOCOL: HTTP, "OTLP_ENDPOINT": collector.url}, **BRIEF)
+            assert "timed out" in dropped(service)
+        finally:
+            collector.released.set()
+
+
 def test_the_port_of_a_url_without_one_is_the_scheme_s(start: Callable[..., RunningService]) -> None:
     assert "127.0.0.1:80," in dropped(start(SANDBOX, OTLP_ENDPOINT="http://127.0.0.1", **BRIEF))
 
