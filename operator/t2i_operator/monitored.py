@@ -14,7 +14,6 @@ from t2i_operator.kinds import (
     Kind,
 )
 from t2i_operator.outcome import Outcome, Verdict
-from t2i_operator.spec.tracing import Tracing
 
 _PRODUCTS = {
     SERVICE_MONITOR: ("PrometheusOperatorMissing", "the Prometheus Operator"),
@@ -75,7 +74,7 @@ def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if wanted.mode == "Disabled":
         return _disabled("tracing")
     if wanted.mode == "External":
-        return _external(wanted)
+        return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
     name = naming.jaeger(resource.metadata.name)
     if wanted.jaeger.format == "OpenTelemetryCollector":
         return _kept(outcome, resource, OPENTELEMETRY_COLLECTOR, name)
@@ -83,19 +82,6 @@ def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
         return Verdict("False", "JaegerNotReady", f"Deployment {name} has no ready pod; its pods' events say why")
     return found
-
-
-def _external(wanted: Tracing) -> Verdict:
-    """Say what the service cannot do yet, rather than leave it out in silence."""
-    where = "spec.monitoring.tracing"
-    if wanted.protocol != "grpc":
-        return Verdict(
-            "False", "NotSupportedYet", f"{where}.protocol {wanted.protocol} is ignored, grpc is sent; give grpc"
-        )
-    if wanted.tls is not None:
-        sentence = f"{where}.tls is ignored: the public authorities are trusted and no certificate is shown; remove it"
-        return Verdict("False", "NotSupportedYet", sentence)
-    return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
 
 
 def _disabled(block: str) -> Verdict:

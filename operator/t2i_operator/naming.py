@@ -23,6 +23,7 @@ OWNER_UID_ANNOTATION = f"{GROUP}/owner-uid"
 CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"
 CREDENTIALS_CHECKSUM_ANNOTATION = f"{GROUP}/credentials-checksum"
 KEYS_CHECKSUM_ANNOTATION = f"{GROUP}/keys-checksum"
+CERTIFICATES_CHECKSUM_ANNOTATION = f"{GROUP}/certificates-checksum"
 
 CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={OPERATOR}"
 RELOAD_SELECTOR = RELOAD_LABEL
@@ -115,9 +116,9 @@ def jaeger_collector(name: str) -> str:
     return f"{name}-jaeger-collector"
 
 
-def jaeger_endpoint(key: Key) -> str:
-    """Return where the service sends its spans."""
-    return f"http://{jaeger_collector(key.name)}.{key.namespace}.svc:4317"
+def jaeger_endpoint(key: Key, port: int) -> str:
+    """Return where the service sends its spans; the port says by which protocol."""
+    return f"http://{jaeger_collector(key.name)}.{key.namespace}.svc:{port}"
 
 
 def jaeger_query(name: str) -> str:

@@ -44,6 +44,9 @@ class Observer:
             keys_checksum=signing.checksum(keys),
             credentials=composed,
             credentials_checksum=credentials.checksum(resource, secrets, signing_key, running),
+            certificates_checksum=credentials.digest(
+                references.certificate_values(resource, secrets) or {}, signing_key
+            ),
             storage_checksum=await self._storage_checksum(resource, secrets, signing_key),
             header_names=credentials.header_names(resource, secrets),
             replicas=rollout.wanted if rollout else 0,

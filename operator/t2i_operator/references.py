@@ -1,6 +1,7 @@
 """The Secrets, ConfigMaps and volumes of the user's that a spec names: they are watched over, and never deleted."""
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from t2i_operator import credentials, spec
@@ -25,13 +26,17 @@ _NAMES = {"secretName": SECRET, "claimName": VOLUME_CLAIM}
 
 
 class Reference(NamedTuple):
-    """Which object, which field names it, the keys it needs, and the condition that says what lacks ("": none does)."""
+    """Which object, which field names it, the keys it needs, and the condition that says what lacks ("": none does).
+
+    `pem`: programs that read the keys would not start with anything else in them.
+    """
 
     kind: Kind
     name: str
     field: str
     keys: tuple[str, ...] = ()
     condition: str = ""
+    pem: bool = False
 
     @property
     def source(self) -> str:
@@ -70,8 +75,17 @@ def lacks(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, Prob
 
 def storage_values(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, str] | None:
     """Return what Jaeger's pod reads of the user's, empty when nothing; None while some of it is missing."""
+    return _values_of(_storage(resource), secrets)
+
+
+def certificate_values(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, str] | None:
+    """Return the certificates that spans are sent with, empty when there are none; None while one is missing."""
+    return _values_of((each for each in _tracing(resource) if each.condition and each.pem), secrets)
+
+
+def _values_of(needed: Iterable[Reference], secrets: Secrets) -> dict[str, str] | None:
     values: dict[str, str] = {}
-    for each in _storage(resource):
+    for each in needed:
         if _problem(each, secrets) is not None:
             return None
         values |= {f"{each.source}/{key}": (secrets[each.source] or {})[key] for key in each.keys}
@@ -90,7 +104,15 @@ def _problem(reference: Reference, secrets: Secrets) -> Problem | None:
     missing = [key for key in reference.keys if key not in data]
     if missing:
         return Problem("KeyMissing", f"{what} has no key {missing[0]}; {reference.field} needs it")
+    unreadable = [key for key in reference.keys if reference.pem and not _is_pem(reference.kind, data[key])]
+    if unreadable:
+        return Problem("KeyInvalid", f"key {unreadable[0]} of {what} is not PEM; {reference.field} needs it so")
     return None
+
+
+def _is_pem(kind: Kind, value: str) -> bool:
+    text = base64.b64decode(value) if kind == SECRET else value.encode()
+    return b"-----BEGIN " in text
 
 
 def _receivers(resource: spec.TextToImageService) -> Iterator[Reference]:
@@ -114,14 +136,13 @@ def _values(receiver: Receiver) -> Iterator[tuple[str, SecretValue]]:
 
 
 def _tracing(resource: spec.TextToImageService) -> Iterator[Reference]:
-    """Name no condition for certificates: the service does not use them yet, which TracingReady says."""
     tracing = resource.spec.monitoring.tracing
+    condition = "TracingReady" if tracing.mode == "External" else ""
     if tracing.headers_secret_ref:
-        condition = "TracingReady" if tracing.mode == "External" else ""
         where = "spec.monitoring.tracing.headersSecretRef"
         yield Reference(SECRET, tracing.headers_secret_ref.name, where, condition=condition)
     if tracing.tls:
-        yield from _certificates(tracing.tls, "spec.monitoring.tracing.tls", "")
+        yield from _certificates(tracing.tls, "spec.monitoring.tracing.tls", condition)
 
 
 def _storage(resource: spec.TextToImageService) -> Iterator[Reference]:
@@ -142,14 +163,13 @@ def _storage(resource: spec.TextToImageService) -> Iterator[Reference]:
 def _certificates(tls: ClientTLS, where: str, condition: str) -> Iterator[Reference]:
     if tls.ca and tls.ca.secret_key_ref:
         ref = tls.ca.secret_key_ref
-        yield Reference(SECRET, ref.name, f"{where}.ca", (ref.key,), condition)
+        yield Reference(SECRET, ref.name, f"{where}.ca", (ref.key,), condition, pem=True)
     if tls.ca and tls.ca.config_map_key_ref:
         ref = tls.ca.config_map_key_ref
-        yield Reference(CONFIG_MAP, ref.name, f"{where}.ca", (ref.key,), condition)
+        yield Reference(CONFIG_MAP, ref.name, f"{where}.ca", (ref.key,), condition, pem=True)
     if tls.client_secret_ref:
-        yield Reference(
-            SECRET, tls.client_secret_ref.name, f"{where}.clientSecretRef", ("tls.crt", "tls.key"), condition
-        )
+        name, keys = tls.client_secret_ref.name, ("tls.crt", "tls.key")
+        yield Reference(SECRET, name, f"{where}.clientSecretRef", keys, condition, pem=True)
 
 
 def _ingress(resource: spec.TextToImageService) -> Iterator[Reference]:

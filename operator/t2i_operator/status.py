@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from t2i_operator import naming
-from t2i_operator.builders.environment import traces_endpoint
+from t2i_operator.builders.tracing import traces_endpoint
 from t2i_operator.conditions import Condition
 from t2i_operator.kinds import Object
 from t2i_operator.naming import Key

@@ -15,14 +15,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from t2i_service import logs
-from t2i_service import telemetry as names
 from t2i_service.span_export import Exporter, SpanExport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
 
     from t2i_service.keyring import Reference
     from t2i_service.metrics import Metrics
@@ -37,7 +33,6 @@ EVALUATION_SECONDS = 10.0
 SCORES = {"up": 1, "down": -1}
 # The exporter would send these, another vendor's secret, along to LangTrace.
 FOREIGN_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
-_COMMON = {names.LANGTRACE_SERVICE_TYPE: "llm", names.LANGTRACE_SDK_NAME: "langtrace-python-sdk"}
 
 log = logs.get("app.langtrace")
 
@@ -86,11 +81,11 @@ class LangTrace:
         from langtrace_python_sdk.extensions.langtrace_exporter import (  # type: ignore[import-untyped]  # noqa: PLC0415
             LangTraceExporter,
         )
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415
 
-        # Made once: without one, each span describes the process anew, in threads of its own, for some 190 µs.
-        resource = Resource.create()
+        from t2i_service.langtrace_span import Process, sdk_span  # noqa: PLC0415
+
+        process = Process()
         sdk = LangTraceExporter(api_host=f"{self._base}{TRACE_PATH}", api_key=self._key, disable_logging=True)
 
         class Quiet(Exporter):
@@ -98,36 +93,13 @@ class LangTrace:
 
             def export(self, spans: Sequence[Any]) -> bool:
                 """Send a batch in the SDK's own shape."""
-                readable = [sdk_span(span, service, prompt, resource) for span, service, prompt in spans]
+                readable = [sdk_span(span, service, prompt, process) for span, service, prompt in spans]
                 return sdk.export(readable) is SpanExportResult.SUCCESS
 
             def shutdown(self) -> None:
                 """Say nothing."""
 
         return Quiet()
-
-
-def sdk_span(span: Span, service: str, prompt: str, resource: Resource) -> ReadableSpan:
-    """Return a span as the SDK's exporter takes it."""
-    # Imported here, like the exporter: without LangTrace the SDK's spans are not needed.
-    from opentelemetry.sdk.trace import Event, ReadableSpan  # noqa: PLC0415
-    from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags  # noqa: PLC0415
-
-    def context(span_id: int) -> SpanContext:
-        return SpanContext(span.trace_id, span_id, is_remote=False, trace_flags=TraceFlags(int(span.sampled)))
-
-    return ReadableSpan(
-        name=span.name,
-        context=context(span.span_id),
-        parent=context(span.parent_id),
-        resource=resource,
-        attributes={**span.attributes, **_COMMON, names.LANGTRACE_SERVICE_NAME: service},
-        events=[Event(names.EVENT_PROMPT, {names.EVENT_PROMPT_TEXT: prompt}, span.start_ns)],
-        kind=SpanKind.CLIENT,
-        status=Status(StatusCode.ERROR, span.message) if span.failed else Status(StatusCode.OK),
-        start_time=span.start_ns,
-        end_time=span.end_ns,
-    )
 
 
 def langtrace_of(settings: Settings, metrics: Metrics) -> LangTrace | None:

@@ -13,16 +13,20 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from t2i_service.access import read_api_keys
+from t2i_service.certificates import check_authorities, check_pair
 from t2i_service.keyring import KeysError, read_signing_keys
 from t2i_service.models_config import ModelsError
 from t2i_service.models_config import read as read_models
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PREFIX = "T2I_"
+CLIENT_CERTIFICATE = "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE"
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())]
 
@@ -59,6 +63,14 @@ class Settings(BaseSettings):
         default=HttpUrl("https://app.langtrace.ai"), validation_alias="LANGTRACE_API_HOST"
     )
     otlp_endpoint: HttpUrl | None = Field(default=None, validation_alias="OTLP_ENDPOINT")
+    otlp_protocol: Literal["grpc", "http/protobuf"] = Field(
+        default="grpc", validation_alias="OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+    )
+    otlp_authorities: Annotated[Path, AfterValidator(check_authorities)] | None = Field(
+        default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"
+    )
+    otlp_certificate: Path | None = Field(default=None, validation_alias=CLIENT_CERTIFICATE)
+    otlp_key: Path | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY")
     otlp_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
     otlp_traces_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
@@ -86,6 +98,24 @@ class Settings(BaseSettings):
     drain_seconds: NonNegativeFloat = 10.0
     grace_seconds: NonNegativeFloat = 130.0
 
+    @field_validator("otlp_authorities", "otlp_certificate")
+    @classmethod
+    def _sent_encrypted(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        endpoint = info.data.get("otlp_endpoint")
+        if file and endpoint and endpoint.scheme != "https":
+            raise ValueError("certificates need an OTLP_ENDPOINT that begins with https://")
+        return file
+
+    @field_validator("otlp_key")
+    @classmethod
+    def _fits(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = info.data.get("otlp_certificate", key)
+        if (key is None) != (certificate is None):
+            raise ValueError(f"it and {CLIENT_CERTIFICATE} need each other: set both or none")
+        if key and "otlp_certificate" in info.data:
+            check_pair(info.data["otlp_certificate"], key)
+        return key
+
 
 def load() -> Settings:
     """Raise `SettingsError` naming every wrong variable."""
@@ -96,10 +126,15 @@ def load() -> Settings:
 
 
 def _sentence(item: Any) -> str:
-    field = str(item["loc"][0])
-    name = field if field.isupper() else f"{PREFIX}{field.upper()}"
-    if field == "LOG_LEVEL":
+    name = _variable(str(item["loc"][0]))
+    if name == "LOG_LEVEL":
         return f"LOG_LEVEL is {item['input']!r}: it must be one of {', '.join(LOG_LEVELS)}."
     if item["type"] == "value_error":
         return f"{name}: {item['ctx']['error']}"
     return f"{name} is {item['input']!r}: {item['msg']}."
+
+
+def _variable(name: str) -> str:
+    """Return the variable's name; what has an alias goes by that when it is set, and by its field when it is not."""
+    field = Settings.model_fields.get(name)
+    return str(field.validation_alias or f"{PREFIX}{name.upper()}") if field else name

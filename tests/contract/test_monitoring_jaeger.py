@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.fakes.processes import RunningService
+
 # A cold build of Jaeger takes seven minutes on two cores.
 pytestmark = pytest.mark.timeout(1500)
 
@@ -72,6 +74,21 @@ def test_jaeger_would_refuse_what_it_does_not_know(jaeger: Path, tmp_path: Path)
     file = _written(tmp_path, {})
     file.write_text(file.read_text().replace("max_traces", "most_traces"))
     assert "most_traces" in _validate(jaeger, file).stderr
+
+
+@pytest.mark.parametrize(("protocol", "port"), [("grpc", ports.OTLP_GRPC), ("http/protobuf", ports.OTLP_HTTP)])
+def test_the_service_reaches_it_by_either_protocol(
+    jaeger: Path, tmp_path: Path, start: Callable[..., RunningService], protocol: str, port: int
+) -> None:
+    with _running(jaeger, tmp_path / "config.json", _resource({})) as free:
+        collector = f"http://127.0.0.1:{free(port)}"
+        service = start(OTLP_ENDPOINT=collector, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=protocol)
+        body = {"prompt": "a lighthouse", "width": 64, "height": 64}
+        trace = httpx.post(f"{service.url}/generate", json=body).json()["trace_id"]
+        _until(lambda: _kept(free, trace), "the trace")
+        found = httpx.get(f"http://localhost:{free(ports.QUERY)}/api/traces/{trace}").json()["data"][0]["spans"]
+        assert "generate_image" in {span["operationName"] for span in found}
+        assert service.metric("t2i_spans_dropped_total", exporter="otlp", reason="export_failed") == 0
 
 
 def test_tail_sampling_keeps_failures_and_metrics_count_everything(jaeger: Path, tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ def build(source: Path) -> list[dict[str, Any]]:
     (body,) = (document for document in documents if document["kind"] == "TextToImageService")
     body["metadata"] = {"uid": "00000000-0000-4000-8000-000000000000", "generation": 1, **body["metadata"]}
     secrets = {each["metadata"]["name"]: each["data"] for each in documents if each["kind"] == "Secret"}
+    secrets |= {
+        f"configmaps/{each['metadata']['name']}": each["data"] for each in documents if each["kind"] == "ConfigMap"
+    }
     resource = spec.parse(body)
     return builders.desired(
         resource,
@@ -39,6 +42,9 @@ def build(source: Path) -> list[dict[str, Any]]:
             keys_checksum=signing.checksum(KEYS),
             credentials=credentials.composed(resource, secrets),
             credentials_checksum=credentials.checksum(resource, secrets, signing.primary_key(KEYS) or b""),
+            certificates_checksum=credentials.digest(
+                references.certificate_values(resource, secrets) or {}, signing.primary_key(KEYS) or b""
+            ),
             storage_checksum=credentials.digest(
                 references.storage_values(resource, secrets) or {}, signing.primary_key(KEYS) or b""
             ),

@@ -1,8 +1,8 @@
 """The environment of the service's container: its settings, by the names that the service's settings module reads."""
 
-from collections.abc import Iterable
-
 from t2i_operator import naming, spec
+from t2i_operator.builders import tracing
+from t2i_operator.builders.observed import Observed
 from t2i_operator.kinds import Object
 
 CONFIG_DIR = "/etc/text-to-image/config"
@@ -23,12 +23,12 @@ def grace_seconds(resource: spec.TextToImageService) -> int:
     return longest + resource.spec.admission.max_queue_seconds
 
 
-def environment(resource: spec.TextToImageService, image: str, header_names: Iterable[str] = ()) -> list[Object]:
+def environment(resource: spec.TextToImageService, image: str, observed: Observed) -> list[Object]:
     """Return `env` of the container; what the spec leaves out is left to the service's own default."""
     wanted = resource.spec
     values: dict[str, object | None] = {
         "LOG_LEVEL": wanted.logging.level,
-        "OTLP_ENDPOINT": traces_endpoint(resource),
+        **tracing.variables(resource, observed),
         "LANGTRACE_API_HOST": wanted.monitoring.langtrace.host,
         "OTEL_SERVICE_NAME": resource.metadata.name,
         "T2I_MODELS_FILE": f"{CONFIG_DIR}/models.json",
@@ -47,15 +47,7 @@ def environment(resource: spec.TextToImageService, image: str, header_names: Ite
         "T2I_GRACE_SECONDS": grace_seconds(resource),
     }
     plain = [{"name": name, "value": str(value)} for name, value in values.items() if value is not None]
-    return [*_secrets(resource), *_headers(resource, header_names), *plain, *_identity(image)]
-
-
-def traces_endpoint(resource: spec.TextToImageService) -> str | None:
-    """Return where spans are sent; None: nowhere, though an endpoint be named."""
-    wanted, owner = resource.spec.monitoring.tracing, resource.metadata
-    if wanted.mode == "Managed":
-        return naming.jaeger_endpoint(naming.Key(owner.namespace, owner.name))
-    return wanted.endpoint if wanted.mode == "External" else None
+    return [*_secrets(resource), *tracing.headers(resource, observed.header_names), *plain, *_identity(image)]
 
 
 def _secrets(resource: spec.TextToImageService) -> list[Object]:
@@ -70,23 +62,6 @@ def _secrets(resource: spec.TextToImageService) -> list[Object]:
     return [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": True}}} for name in names
     ]
-
-
-def _headers(resource: spec.TextToImageService, names: Iterable[str]) -> list[Object]:
-    """Put the headers together from variables, so that their values stay in the user's Secret.
-
-    Not optional: a variable that is not there would be sent as its name.
-    """
-    ref = resource.spec.monitoring.tracing.headers_secret_ref
-    parts = {name: f"OTLP_HEADER_{number}" for number, name in enumerate(names)}
-    if ref is None or not parts:
-        return []
-    values = [
-        {"name": variable, "valueFrom": {"secretKeyRef": {"name": ref.name, "key": name}}}
-        for name, variable in parts.items()
-    ]
-    text = ",".join(f"{name}=$({variable})" for name, variable in parts.items())
-    return [*values, {"name": "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "value": text}]
 
 
 def _identity(image: str) -> list[Object]:

@@ -10,8 +10,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     `keys` and `credentials` are Secret data, base64 as on the wire; `credentials` is None unless `<name>-secrets` is
     ours to compose. The checksums change when the pods must be rolled, `storage_checksum` Jaeger's, and say nothing
-    about the values. `replicas` is the live Deployment's number, 0 where there is none; `header_names` are the headers
-    that spans are sent with.
+    about the values; `certificates_checksum` is empty while a certificate that spans are sent with is missing.
+    `replicas` is the live Deployment's number, 0 where there is none; `header_names` are the headers that spans are
+    sent with.
     """
 
     image: str
@@ -20,6 +21,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     keys_checksum: str = ""
     credentials: Mapping[str, str] | None = None
     credentials_checksum: str = ""
+    certificates_checksum: str = ""
     storage_checksum: str = ""
     header_names: tuple[str, ...] = ()
     replicas: int = 0

@@ -1,6 +1,8 @@
 """The pods: one container under restricted Pod Security, with a root file system that nobody can write."""
 
 from t2i_operator import naming, spec, strategic
+from t2i_operator.builders import tracing
+from t2i_operator.builders.certificates import Mount
 from t2i_operator.builders.config_map import checksum as config_checksum
 from t2i_operator.builders.environment import (
     API_KEYS_DIR,
@@ -25,6 +27,8 @@ def pod_template(resource: spec.TextToImageService, observed: Observed) -> Objec
         annotations[naming.KEYS_CHECKSUM_ANNOTATION] = observed.keys_checksum
     if observed.credentials_checksum:
         annotations[naming.CREDENTIALS_CHECKSUM_ANNOTATION] = observed.credentials_checksum
+    if observed.certificates_checksum:
+        annotations[naming.CERTIFICATES_CHECKSUM_ANNOTATION] = observed.certificates_checksum
     built: Object = {
         "metadata": {"labels": naming.labels(name), "annotations": annotations},
         "spec": _pod_spec(resource, observed),
@@ -53,7 +57,7 @@ def _pod_spec(resource: spec.TextToImageService, observed: Observed) -> Object:
             _spread(name, "topology.kubernetes.io/zone"),
         ],
         "containers": [_container(resource, observed)],
-        "volumes": _volumes(resource),
+        "volumes": [mount.volume for mount in _mounts(resource, observed)],
     }
 
 
@@ -63,7 +67,7 @@ def _container(resource: spec.TextToImageService, observed: Observed) -> Object:
         "name": naming.CONTAINER,
         "image": image,
         "imagePullPolicy": resource.spec.image_pull_policy,
-        "env": environment(resource, image, observed.header_names),
+        "env": environment(resource, image, observed),
         "ports": [{"name": naming.PORT_NAME, "containerPort": naming.CONTAINER_PORT, "protocol": "TCP"}],
         "startupProbe": _probe("/health", period=1, failures=60),
         "livenessProbe": _probe("/health", period=10, failures=3),
@@ -77,8 +81,8 @@ def _container(resource: spec.TextToImageService, observed: Observed) -> Object:
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
-            {"name": volume["name"], "mountPath": path, **({"readOnly": True} if volume["name"] != "tmp" else {})}
-            for volume, path in zip(_volumes(resource), _mount_paths(resource), strict=True)
+            {"name": mount.volume["name"], "mountPath": mount.path, **({"readOnly": True} if mount.read_only else {})}
+            for mount in _mounts(resource, observed)
         ],
     }
 
@@ -92,23 +96,20 @@ def _probe(path: str, *, period: int, failures: int) -> Object:
     }
 
 
-def _volumes(resource: spec.TextToImageService) -> list[Object]:
+def _mounts(resource: spec.TextToImageService, observed: Observed) -> list[Mount]:
     """Not optional: a pod without its API keys must not start, or it would let anybody in."""
-    name = resource.metadata.name
-    volumes: list[Object] = [
-        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-        {"name": "config", "configMap": {"name": naming.config(name)}},
-        {"name": "keys", "secret": {"secretName": naming.keys(name), "defaultMode": 0o440}},
+    name, api_keys = resource.metadata.name, resource.spec.access.api_keys_secret_ref
+    scratch: Object = {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}
+    signing_keys = {"secretName": naming.keys(name), "defaultMode": 0o440}
+    found = [
+        Mount(scratch, "/tmp", read_only=False),  # noqa: S108 - the container's own emptyDir
+        Mount({"name": "config", "configMap": {"name": naming.config(name)}}, CONFIG_DIR),
+        Mount({"name": "keys", "secret": signing_keys}, SIGNING_KEYS_DIR),
     ]
-    api_keys = resource.spec.access.api_keys_secret_ref
     if api_keys:
-        volumes.append({"name": "api-keys", "secret": {"secretName": api_keys.name, "defaultMode": 0o440}})
-    return volumes
-
-
-def _mount_paths(resource: spec.TextToImageService) -> list[str]:
-    paths = ["/tmp", CONFIG_DIR, SIGNING_KEYS_DIR]  # noqa: S108 - the container's own emptyDir
-    return [*paths, API_KEYS_DIR] if resource.spec.access.api_keys_secret_ref else paths
+        secret = {"secretName": api_keys.name, "defaultMode": 0o440}
+        found.append(Mount({"name": "api-keys", "secret": secret}, API_KEYS_DIR))
+    return [*found, *tracing.mounts(resource, observed)]
 
 
 def _spread(name: str, topology_key: str) -> Object:

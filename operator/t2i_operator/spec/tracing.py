@@ -166,10 +166,6 @@ class Tracing(Block, frozen=True, kw_only=True):
             "tracing.headersSecretRef and tracing.tls need tracing.mode: External",
         ),
         Rule(
-            "self.mode != 'Managed' || self.protocol == 'grpc'",
-            "tracing.protocol http/protobuf needs tracing.mode: External; the operator's own Jaeger is sent grpc",
-        ),
-        Rule(
             "self.mode != 'External' || !has(self.jaeger)",
             "tracing.jaeger needs tracing.mode: Managed; remove the block, or change the mode",
         ),
@@ -190,7 +186,10 @@ class Tracing(Block, frozen=True, kw_only=True):
             "Managed: the operator runs a Jaeger. External: spans go to endpoint. Disabled: no spans are exported."
         ),
     ] = "Managed"
-    endpoint: Annotated[URL | None, described("OTLP endpoint of External, as https://otlp.example.com:4317.")] = None
+    endpoint: Annotated[
+        URL | None,
+        described("OTLP endpoint of External, as https://otlp.example.com:4317; http/protobuf appends /v1/traces."),
+    ] = None
     protocol: Annotated[
         Literal["grpc", "http/protobuf"], described("OTLP transport, spelled as OpenTelemetry does.")
     ] = "grpc"

@@ -1,5 +1,6 @@
 """Which condition speaks of which object: the rows that no cluster can be brought to one by one."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -40,6 +41,8 @@ MONITORING = [
     (CONFIG_MAP, "-jaeger-config", "TracingReady"),
     (SERVICE, "-jaeger-collector", "TracingReady"),
 ]
+TLS = {"clientSecretRef": {"name": "c"}}
+PEM = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
 REASONS = (CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED)
 
 
@@ -129,11 +132,15 @@ def test_what_serves_is_told_by_its_own_conditions(reason: str, condition: str, 
         ({}, {}, ("True", "External")),
         ({"headersSecretRef": {"name": "h"}}, {"h": {}}, ("True", "External")),
         ({"headersSecretRef": {"name": "h"}}, {"h": None}, ("False", "SecretMissing")),
-        ({"protocol": "http/protobuf"}, {}, ("False", "NotSupportedYet")),
-        ({"tls": {}}, {}, ("False", "NotSupportedYet")),
+        ({"protocol": "http/protobuf"}, {}, ("True", "External")),
+        ({"tls": {}}, {}, ("True", "External")),
+        ({"tls": TLS}, {"c": {"tls.crt": PEM, "tls.key": PEM}}, ("True", "External")),
+        ({"tls": TLS}, {"c": None}, ("False", "SecretMissing")),
+        ({"tls": TLS}, {"c": {"tls.crt": PEM}}, ("False", "KeyMissing")),
+        ({"tls": TLS}, {"c": {"tls.crt": PEM, "tls.key": "eA=="}}, ("False", "KeyInvalid")),
     ],
 )
-def test_tracing_says_what_is_ignored(fields: dict[str, Any], secrets: Secrets, said: tuple[str, str]) -> None:
+def test_tracing_says_what_is_missing(fields: dict[str, Any], secrets: Secrets, said: tuple[str, str]) -> None:
     tracing = {"mode": "External", "endpoint": "https://o:4317", **fields}
     sent = service(monitoring={"tracing": tracing})
     outcome = Outcome(generation=1, resource=sent, lacks=references.lacks(sent, secrets))

@@ -24,6 +24,7 @@ RECEIVERS: list[dict[str, Any]] = [
     {"name": "c", "email": {"to": "a@example.com", "authPassword": key("mail")}},
     {"name": "d", "webhook": {"url": key("hook")}},
 ]
+PEM = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
 TLS = {"ca": key("ca"), "clientSecretRef": {"name": "client"}}
 SEARCH = {"serverURLs": ["https://s:9200"], "credentialsSecretRef": {"name": "search"}, "tls": TLS}
 JAEGER = {"mode": "Managed", "jaeger": {"storage": {"type": "Elasticsearch", "elasticsearch": SEARCH}}}
@@ -65,6 +66,12 @@ WATCHED = [
     pytest.param(
         {"tracing": {key: SENT[key] for key in SENT if key != "tls"}}, {"headers"}, "TracingReady", id="headers"
     ),
+    pytest.param(
+        {"tracing": {key: SENT[key] for key in SENT if key != "headersSecretRef"}},
+        {"ca", "client"},
+        "TracingReady",
+        id="certificates",
+    ),
 ]
 
 
@@ -75,7 +82,7 @@ def test_what_is_missing_is_named_by_the_condition_it_counts_for(
     wanted = observed(**monitoring)
     assert set(references.sources(wanted)) == names
     for name in names:
-        secrets = {each: dict.fromkeys(("k", "username", "password", "tls.crt", "tls.key"), "eA==") for each in names}
+        secrets = {each: dict.fromkeys(("k", "username", "password", "tls.crt", "tls.key"), PEM) for each in names}
         assert references.lacks(wanted, secrets) == {}
         lacks = references.lacks(wanted, {**secrets, name: None})
         outcome = Outcome(generation=1, resource=wanted, lacks=lacks)
@@ -84,7 +91,7 @@ def test_what_is_missing_is_named_by_the_condition_it_counts_for(
         assert f"Secret {name}" in said[condition].message
         assert "spec.monitoring." in said[condition].message
         assert said["CredentialsReady"].status == "True"
-        if monitoring.get("tracing", {}).get("mode") != "External":  # of headers any key will do
+        if name != "headers":  # of which any key will do
             (problem,) = references.lacks(wanted, {**secrets, name: {}}).values()
             assert problem.reason == "KeyMissing"
 
@@ -126,13 +133,14 @@ def test_jaeger_s_values_are_told_only_when_all_are_there() -> None:
     encoded = base64.b64encode(b"x").decode()
     secrets: dict[str, dict[str, str] | None] = {
         "search": {"username": encoded, "password": encoded, "unused": encoded},
-        "ca": {"k": encoded},
-        "client": {"tls.crt": encoded, "tls.key": encoded},
+        "ca": {"k": PEM},
+        "client": {"tls.crt": PEM, "tls.key": PEM},
     }
     values = references.storage_values(observed(tracing=JAEGER), secrets)
     assert values is not None
     assert set(values) == {"search/username", "search/password", "ca/k", "client/tls.crt", "client/tls.key"}
-    assert references.storage_values(observed(tracing=JAEGER), {**secrets, "ca": {}}) is None
+    for broken in ({}, {"k": encoded}, {"k": ""}):
+        assert references.storage_values(observed(tracing=JAEGER), {**secrets, "ca": broken}) is None
     assert references.storage_values(observed(), {}) == {}
 
 
@@ -160,4 +168,7 @@ def test_authorities_in_a_config_map_are_followed_too() -> None:
     assert (
         "there is no ConfigMap authorities; spec.monitoring.tracing.jaeger.storage.openSearch.tls.ca" in problem.message
     )
-    assert references.storage_values(wanted, {source: {"k": "pem"}}) == {f"{source}/k": "pem"}
+    pem = "-----BEGIN CERTIFICATE-----"
+    assert references.storage_values(wanted, {source: {"k": pem}}) == {f"{source}/k": pem}
+    problem = references.lacks(wanted, {source: {"k": base64.b64encode(pem.encode()).decode()}})["TracingReady"]
+    assert (problem.reason, "key k of ConfigMap authorities is not PEM" in problem.message) == ("KeyInvalid", True)

@@ -8,7 +8,7 @@ from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
 from t2i_operator.status import status
 
-from tests.unit.operator.resources import resource
+from tests.unit.operator.resources import OBSERVED, resource
 
 ELSEWHERE = "https://otlp.example.com:4317"
 
@@ -17,7 +17,9 @@ ELSEWHERE = "https://otlp.example.com:4317"
     ("tracing", "endpoint"),
     [
         ({}, "http://pictures-jaeger-collector.studio.svc:4317"),
+        ({"protocol": "http/protobuf"}, "http://pictures-jaeger-collector.studio.svc:4318"),
         ({"mode": "External", "endpoint": ELSEWHERE}, ELSEWHERE),
+        ({"mode": "External", "endpoint": ELSEWHERE, "tls": {}}, ELSEWHERE),
         ({"mode": "Disabled"}, None),
         ({"mode": "Disabled", "endpoint": ELSEWHERE}, None),
     ],
@@ -26,5 +28,5 @@ def test_where_spans_go_is_what_the_pods_are_told(tracing: dict[str, Any], endpo
     wanted = resource(monitoring={"tracing": tracing})
     outcome = Outcome(generation=1, resource=wanted)
     assert status(Key("studio", "pictures"), outcome, [], {}, "now").get("tracesEndpoint") == endpoint
-    told = {each["name"]: each.get("value") for each in environment(wanted, "i")}
+    told = {each["name"]: each.get("value") for each in environment(wanted, "i", OBSERVED)}
     assert told.get("OTLP_ENDPOINT") == endpoint

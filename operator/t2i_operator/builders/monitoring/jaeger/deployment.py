@@ -5,6 +5,7 @@ import hashlib
 import msgspec
 
 from t2i_operator import naming, spec
+from t2i_operator.builders.certificates import Mount
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger import storage
 from t2i_operator.builders.monitoring.jaeger.configuration import (
@@ -74,12 +75,12 @@ def _text(resource: spec.TextToImageService) -> str:
     return msgspec.json.format(msgspec.json.encode(configuration(resource)), indent=2).decode()
 
 
-def _mounts(resource: spec.TextToImageService) -> list[storage.Mount]:
+def _mounts(resource: spec.TextToImageService) -> list[Mount]:
     config = {"name": "config", "configMap": {"name": naming.jaeger_config(resource.metadata.name)}}
     scratch: Object = {"name": "tmp", "emptyDir": {}}
     return [
-        storage.Mount(config, _FOLDER),
-        storage.Mount(scratch, "/tmp", read_only=False),  # noqa: S108 - the container's own emptyDir
+        Mount(config, _FOLDER),
+        Mount(scratch, "/tmp", read_only=False),  # noqa: S108 - the container's own emptyDir
         *storage.mounts(resource),
     ]
 

@@ -1,24 +1,16 @@
 """Where Jaeger keeps traces: its part of the configuration, and the volumes and variables that go with it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from t2i_operator import naming, spec
+from t2i_operator.builders.certificates import CA_FILE, CERTIFICATE_FILE, KEY_FILE, Mount, certificates
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.kinds import VOLUME_CLAIM, Object
-from t2i_operator.spec.tracing import BadgerStorage, ClientTLS, MemoryStorage, SearchStorage
+from t2i_operator.spec.tracing import BadgerStorage, MemoryStorage, SearchStorage
 
 BADGER_FOLDER = "/var/lib/jaeger"
 _TLS_FOLDER = "/etc/jaeger/tls"
 _DEFAULT_BADGER, _DEFAULT_MEMORY = BadgerStorage(), MemoryStorage()
-
-
-class Mount(NamedTuple):
-    """A volume of the pod and where it is mounted."""
-
-    volume: Object
-    path: str
-    read_only: bool = True
 
 
 def configuration(resource: spec.TextToImageService) -> Object:
@@ -61,7 +53,7 @@ def mounts(resource: spec.TextToImageService) -> Iterator[Mount]:
         yield Mount({"name": "traces", "persistentVolumeClaim": claim}, BADGER_FOLDER, read_only=False)
     search = _search(resource)
     if search and search.tls:
-        yield from _certificates(search.tls)
+        yield from certificates(search.tls, "storage", _TLS_FOLDER)
 
 
 def environment(resource: spec.TextToImageService) -> list[Object]:
@@ -89,22 +81,8 @@ def _search_configuration(search: SearchStorage) -> Object:
         basic = {"username": "${env:STORAGE_USERNAME}", "password": "${env:STORAGE_PASSWORD}"}
         body["auth"] = {"basic": basic}
     if search.tls and search.tls.ca:
-        body["tls"] = {"ca_file": f"{_TLS_FOLDER}/ca/ca.crt"}
+        body["tls"] = {"ca_file": f"{_TLS_FOLDER}/{CA_FILE}"}
     if search.tls and search.tls.client_secret_ref:
-        own = {"cert_file": f"{_TLS_FOLDER}/client/tls.crt", "key_file": f"{_TLS_FOLDER}/client/tls.key"}
+        own = {"cert_file": f"{_TLS_FOLDER}/{CERTIFICATE_FILE}", "key_file": f"{_TLS_FOLDER}/{KEY_FILE}"}
         body["tls"] = {**body.get("tls", {}), **own}
     return body
-
-
-def _certificates(tls: ClientTLS) -> Iterator[Mount]:
-    if tls.ca and tls.ca.secret_key_ref:
-        ref = tls.ca.secret_key_ref
-        source: Object = {"secret": {"secretName": ref.name, "items": [{"key": ref.key, "path": "ca.crt"}]}}
-        yield Mount({"name": "storage-ca", **source}, f"{_TLS_FOLDER}/ca")
-    elif tls.ca and tls.ca.config_map_key_ref:
-        ref = tls.ca.config_map_key_ref
-        source = {"configMap": {"name": ref.name, "items": [{"key": ref.key, "path": "ca.crt"}]}}
-        yield Mount({"name": "storage-ca", **source}, f"{_TLS_FOLDER}/ca")
-    if tls.client_secret_ref:
-        source = {"secret": {"secretName": tls.client_secret_ref.name}}
-        yield Mount({"name": "storage-client", **source}, f"{_TLS_FOLDER}/client")

@@ -1,0 +1,185 @@
+"""Spans reach a collector by either protocol, over TLS too; what is wrong with that costs counted spans alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dev.cluster import pki
+from tests.contract.conftest import SANDBOX
+from tests.fakes.collector import Certificates, FakeCollector, collecting
+from tests.fakes.processes import RunningService
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+GRPC, HTTP = "grpc", "http/protobuf"
+PROTOCOL = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+AUTHORITIES = "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"
+CERTIFICATE = "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE"
+KEY = "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"
+HEADERS = {"OTEL_EXPORTER_OTLP_TRACES_HEADERS": "api-key=a%20secret,x-tenant=studio=1"}
+SPANS = 3
+# For how long a batch that cannot be sent is tried again.
+BRIEF = {"OTEL_EXPORTER_OTLP_TIMEOUT": "2"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return certificates of two authorities; `kube-apiserver` serves 127.0.0.1, `admin` is a client's."""
+    folder = tmp_path_factory.mktemp("pki")
+    pki.ensure(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=[GRPC, HTTP])
+def guarded(request: pytest.FixtureRequest, files: Path) -> Iterator[tuple[FakeCollector, dict[str, str]]]:
+    """Yield a collector that speaks TLS and wants a certificate, and the environment that satisfies it."""
+    certificates = Certificates(files / "ca.crt", files / "kube-apiserver.crt", files / "kube-apiserver.key")
+    with collecting(request.param, certificates) as collector:
+        environment = {
+            PROTOCOL: request.param,
+            "OTLP_ENDPOINT": collector.url,
+            AUTHORITIES: str(files / "ca.crt"),
+            CERTIFICATE: str(files / "admin.crt"),
+            KEY: str(files / "admin.key"),
+        }
+        yield collector, environment
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[FakeCollector]:
+    with collecting(HTTP) as collector:
+        yield collector
+
+
+def generate(service: RunningService) -> dict[str, Any]:
+    with service.client() as client:
+        answer = client.post("/generate", json={"prompt": "a lighthouse", "width": 64, "height": 64})
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def arrived(collector: FakeCollector, service: RunningService) -> dict[str, Any]:
+    trace_id = generate(service)["trace_id"]
+    return wait_for(lambda: len(trace := collector.trace(trace_id)) == SPANS and trace)
+
+
+def dropped(service: RunningService) -> str:
+    """Return why, as the log says it once."""
+    generate(service)
+    wait_for(lambda: service.metric("t2i_spans_dropped_total", exporter="otlp", reason="export_failed") == SPANS, 20)
+    assert service.metric("t2i_spans_exported_total", exporter="otlp") == 0
+    (line,) = service.logged("Spans cannot be exported and are dropped")
+    return str(line["error"])
+
+
+@pytest.mark.parametrize("path", ["", "/v1/traces", "/v1/traces/"], ids=["base", "whole", "slash"])
+def test_spans_go_over_http(start: Callable[..., RunningService], collector: FakeCollector, path: str) -> None:
+    service = start(SANDBOX, **{PROTOCOL: HTTP, "OTLP_ENDPOINT": f"{collector.url}{path}"}, **HEADERS)
+    trace = arrived(collector, service)
+    root = trace["generate_image"]
+    assert {span.parent for name, span in trace.items() if name != "generate_image"} == {root.id}
+    assert root.resource["service.name"] == "text-to-image"
+    assert collector.headers[-1].items() >= {"api-key": "a secret", "x-tenant": "studio=1"}.items()
+    wait_for(lambda: service.metric("t2i_spans_exported_total", exporter="otlp") == SPANS)
+    assert "a secret" not in "\n".join(service.lines)
+
+
+def test_both_sides_show_a_certificate(
+    start: Callable[..., RunningService], guarded: tuple[FakeCollector, dict[str, str]], files: Path
+) -> None:
+    collector, environment = guarded
+    others = {"REQUESTS_CA_BUNDLE": str(files / "front-proxy-ca.crt")}
+    service = start(SANDBOX, **environment, **HEADERS, **others)
+    assert arrived(collector, service)["generate_image"].resource["service.name"] == "text-to-image"
+    assert collector.headers[-1]["x-tenant"] == "studio=1"
+
+
+@pytest.mark.parametrize("trouble", ["another authority", "the public authorities", "no certificate"])
+def test_who_is_not_trusted_gets_no_span(
+    start: Callable[..., RunningService],
+    guarded: tuple[FakeCollector, dict[str, str]],
+    files: Path,
+    trouble: str,
+) -> None:
+    collector, environment = guarded
+    without = {"the public authorities": {AUTHORITIES}, "no certificate": {CERTIFICATE, KEY}}.get(trouble, set())
+    environment = {name: value for name, value in environment.items() if name not in without}
+    if trouble == "another authority":
+        environment[AUTHORITIES] = str(files / "front-proxy-ca.crt")
+    known = len(collector.spans)
+    why = dropped(start(SANDBOX, **environment, **BRIEF))
+    # Who misses the client's certificate hangs up without a word.
+    assert "CERTIFICATE_VERIFY_FAILED" in why or trouble == "no certificate"
+    assert len(collector.spans) == known
+
+
+@pytest.mark.parametrize("path", ["/moved", "/nowhere"])
+def test_what_is_no_receiver_gets_counted_spans(
+    start: Callable[..., RunningService], collector: FakeCollector, path: str
+) -> None:
+    service = start(SANDBOX, **{PROTOCOL: HTTP, "OTLP_ENDPOINT": f"{collector.url}{path}"})
+    assert dropped(service) == {"/moved": "301 Moved Permanently", "/nowhere": "404 Not Found"}[path]
+
+
+def test_a_collector_that_is_not_there_is_named(start: Callable[..., RunningService]) -> None:
+    service = start(SANDBOX, **{PROTOCOL: HTTP, "OTLP_ENDPOINT": "http://127.0.0.1:9"}, **BRIEF)
+    assert "Connection refused" in dropped(service)
+
+
+def test_a_collector_that_never_answers_is_given_up(start: Callable[..., RunningService]) -> None:
+    with collecting(HTTP) as collector:
+        collector.hold = True
+        try:
+            service = start(SANDBOX, **{PROTOCOL: HTTP, "OTLP_ENDPOINT": collector.url}, **BRIEF)
+            assert "timed out" in dropped(service)
+        finally:
+            collector.released.set()
+
+
+def test_the_port_of_a_url_without_one_is_the_scheme_s(start: Callable[..., RunningService]) -> None:
+    assert "127.0.0.1:80," in dropped(start(SANDBOX, OTLP_ENDPOINT="http://127.0.0.1", **BRIEF))
+
+
+def test_spans_go_again_to_a_collector_that_is_mended(start: Callable[..., RunningService]) -> None:
+    with collecting(HTTP) as collector:
+        collector.refuse.set()
+        service = start(SANDBOX, **{PROTOCOL: HTTP, "OTLP_ENDPOINT": collector.url})
+        assert dropped(service) == "400 Bad Request"
+        collector.refuse.clear()
+        arrived(collector, service)
+        wait_for(lambda: service.logged("Spans are exported again"))
+
+
+def refusal(**environment: str) -> list[str]:
+    service = RunningService(environment)
+    assert service.wait() == 2
+    return service.lines
+
+
+def test_a_start_names_every_mistake_about_the_collector(files: Path, tmp_path: Path) -> None:
+    broken, certificate = tmp_path / "broken.crt", files / "admin.crt"
+    broken.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
+    wrong = {AUTHORITIES: str(broken), CERTIFICATE: str(certificate), KEY: str(files / "ca.key")}
+    protocol, authorities, key = refusal(**{PROTOCOL: "http/json", **wrong})
+    assert protocol == f"{PROTOCOL} is 'http/json': Input should be 'grpc' or 'http/protobuf'."
+    assert authorities.startswith(f"{AUTHORITIES}: the authorities in {broken} cannot be used: ")
+    assert key == f"{KEY}: {certificate} and {files / 'ca.key'} cannot be used together: key values mismatch"
+
+
+def test_certificates_need_each_other_and_an_endpoint_that_uses_them(files: Path) -> None:
+    plain = {"OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    authorities, certificate = refusal(
+        **plain, **{AUTHORITIES: str(files / "ca.crt"), CERTIFICATE: str(files / "admin.crt")}
+    )
+    assert authorities == f"{AUTHORITIES}: certificates need an OTLP_ENDPOINT that begins with https://"
+    assert certificate == f"{CERTIFICATE}: certificates need an OTLP_ENDPOINT that begins with https://"
+    for alone in ({CERTIFICATE: str(files / "admin.crt")}, {KEY: str(files / "admin.key")}):
+        assert refusal(**alone) == [f"{KEY}: it and {CERTIFICATE} need each other: set both or none"]
+    assert refusal(**{AUTHORITIES: "/nowhere/ca.crt"}) == [
+        f"{AUTHORITIES}: the authorities in /nowhere/ca.crt cannot be used: No such file or directory"
+    ]
