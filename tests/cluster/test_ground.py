@@ -213,12 +213,12 @@ def test_an_image_that_was_built_again_under_its_name_is_what_its_pods_run(
     name = f"localhost/text-to-image/word:{namespace}"
 
     def image(word: str) -> Image:
-        files = {"busybox": Path("/bin/busybox"), "word": word.encode()}
+        files = {"busybox": Path("/bin/busybox"), "word": f"{word}\n".encode()}
         return Image("localhost/text-to-image/word", dockerfile, files, published=name)
 
     def says(word: str) -> bool:
         try:
-            return here("logs", "deployment/word") == word
+            return here("logs", "deployment/word") == f"{word}\n"
         except KubectlError:  # its container is being created
             return False
 
