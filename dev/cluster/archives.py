@@ -25,7 +25,7 @@ class Archives:
         self._builder = Builder(layout, jobs)
         self._progress = progress
         self._pool = ThreadPoolExecutor(1, "images")
-        self._built: dict[str, Future[Path]] = {}
+        self._built: dict[Path, Future[Path]] = {}
 
     @property
     def base(self) -> Base:
@@ -46,16 +46,16 @@ class Archives:
         self._pool.shutdown(cancel_futures=True)
 
     def _submit(self, image: Image) -> Future[Path]:
-        if image.reference not in self._built:
-            path = self._builder.archive_path(image)
+        path = self._builder.archive_path(image)
+        if path not in self._built:
             if path.exists():
                 future: Future[Path] = Future()
                 future.set_result(path)
             else:
                 self._progress.expect(1)
                 future = self._pool.submit(self._build, image)
-            self._built[image.reference] = future
-        return self._built[image.reference]
+            self._built[path] = future
+        return self._built[path]
 
     def _build(self, image: Image) -> Path:
         # Two checkouts share the store: the second waits for the first one's image instead of making it again.
