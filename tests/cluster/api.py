@@ -26,6 +26,7 @@ _ROOTS = {
     "ingresses": "/apis/networking.k8s.io/v1",
     "httproutes": "/apis/gateway.networking.k8s.io/v1",
     "gateways": "/apis/gateway.networking.k8s.io/v1",
+    "opentelemetrycollectors": "/apis/opentelemetry.io/v1beta1",
 }
 
 
