@@ -146,7 +146,7 @@ def _budget() -> list[Builder[Panel]]:
     return [
         graph(
             "Error budget left",
-            "What is left of the budgets of availability and latency; below 0 an objective is missed.",
+            "What is left of the budgets of availability and latency, up to an hour behind; below 0 one is missed.",
             "percentunit",
             Query(f"max by (slo) ({left})", "{{slo}}"),
             look=Look(limit=Limit(0, below=True)),

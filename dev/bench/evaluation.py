@@ -116,16 +116,16 @@ def _recorded(rule: dict[str, Any], begin: int, end: int, step: int) -> Iterator
     aligned = range(begin - begin % step + step, end, step)
     for each in label_sets(rule):
         series = f"{rule['record']}{{{spelled(each)}}}"
-        window, a_minute = _growth(rule["record"], each.get("signal", ""))
+        window, a_minute = _growth(rule["record"], each)
         yield "".join(
             f"{series} {a_minute * (minutes_at(time) - minutes_at(time - window)):.12g} {time}\n" for time in aligned
         )
 
 
-def _growth(record: str, signal: str) -> tuple[int, float]:
+def _growth(record: str, labels: dict[str, str]) -> tuple[int, float]:
     """Return over how many seconds a sample is taken, and what came in each minute; a thousandth of requests failed."""
-    if signal:
+    if signal := labels.get("signal"):
         return 1800, {"requests": REQUESTS, "cost": 0.01 * REQUESTS, "latency": 0.002, "errors": 0.00003}[signal]
     _, _, window = record.rpartition("increase")
     a_minute = 0.01 * REQUESTS if "cost" in record else REQUESTS
-    return int(spec.seconds(window)), a_minute / 1000 if "errors" in record else a_minute
+    return int(spec.seconds(window)), a_minute / 1000 if labels.get("count") == "errors" else a_minute

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from t2i_operator import spec
-from t2i_operator.builders.monitoring.rules import anomaly
+from t2i_operator.builders.monitoring.rules import anomaly, slo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OBJECTIVES = ("availability", "latency")
-REFERENCES = ("1d", "1w", "2w")
+COUNTS = [{"count": "events"}, {"count": "errors"}]
+WINDOWS = [
+    {"window": each}
+    for each in sorted({"30d", *(w for pair in slo.DEFAULT_BURN_RATES for w in (pair.long_window, pair.short_window))})
+]
 
 
 def resource(number: int) -> spec.TextToImageService:
@@ -32,14 +36,19 @@ def label_sets(rule: dict[str, Any], currencies: tuple[str, ...] = ("USD",)) -> 
     own, record = rule["labels"], rule["record"]
     costs = [{"signal": "cost", "currency": currency} for currency in currencies]
     signals = [*({"signal": name} for name in ("requests", "latency", "errors")), *costs]
-    if record.startswith("t2i:slo_"):
-        added = [{"slo": objective} for objective in OBJECTIVES]
+    if record.startswith("t2i:slo"):
+        added = [{"slo": objective} | each for objective in OBJECTIVES for each in _of_objective(rule)]
     elif record == anomaly.SIGNAL:
-        added = [{}] if "signal" in own else signals[1:]
-    elif record == anomaly.USUAL:
-        added = [{**signal, "reference": reference} for signal in signals for reference in REFERENCES]
-    elif record in {anomaly.HOUR, anomaly.HIGH, anomaly.DEVIATION, anomaly.UPPER}:
+        added = costs if own["signal"] == "cost" else [{}]
+    elif record in {anomaly.HOUR, anomaly.USUAL, anomaly.VARIED, anomaly.HIGH, anomaly.DEVIATION, anomaly.UPPER}:
         added = signals
     else:
         added = [signals[0]] if record == anomaly.LOWER else [{}]
     yield from (own | each for each in added)
+
+
+def _of_objective(rule: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the labels beside the objective's: those that the rule does not add, but gets from what it reads."""
+    counts = [{}] if "count" in rule["labels"] or not rule["record"].startswith("t2i:slo:") else COUNTS
+    windows = WINDOWS if rule["record"] == slo.BURN else [{}]
+    return [count | window for count in counts for window in windows]

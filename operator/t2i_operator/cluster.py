@@ -129,8 +129,13 @@ class Cluster:
                 return
             params["continue"] = following
 
-    async def watch(self, kind: Kind, namespace: str | None, selector: str, since: str) -> AsyncIterator[Event]:
-        """Stream events until the server ends the watch; raise `ApiError` on silence, 410 and a broken connection."""
+    async def watch(
+        self, kind: Kind, namespace: str | None, selector: str, since: str, resumed: Callable[[], None]
+    ) -> AsyncIterator[Event]:
+        """Stream events until the server ends the watch; raise `ApiError` on silence, 410 and a broken connection.
+
+        `resumed` is called once the server has agreed to go on, which on a quiet stream is a minute before its first word.
+        """
         params = {"watch": "true", "labelSelector": selector, "resourceVersion": since, "allowWatchBookmarks": "true"}
         limit = aiohttp.ClientTimeout(total=None, sock_connect=READ_SECONDS, sock_read=SILENCE_SECONDS)
         try:
@@ -138,6 +143,7 @@ class Cluster:
                 self._observe("watch", str(response.status))
                 if response.status >= 400:
                     raise refused(response.status, await response.read(), response.headers)
+                resumed()
                 async for line in response.content:
                     event = msgspec.json.decode(line, type=Event)
                     if event.type == "ERROR":

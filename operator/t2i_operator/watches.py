@@ -123,7 +123,7 @@ class Stream:
         self.synced.set()
 
     async def _watch(self) -> None:
-        async for event in self._cluster.watch(*self._selection, since=self._version):
+        async for event in self._cluster.watch(*self._selection, since=self._version, resumed=self._resumed):
             self._heard()
             self._version = event.object["metadata"]["resourceVersion"]
             if event.type == "DELETED":
@@ -131,6 +131,10 @@ class Stream:
             elif event.type != "BOOKMARK":
                 self._sink.seen(event.object)
         self._heard()
+
+    def _resumed(self) -> None:
+        """Live on a way that breaks more often than a quiet stream has a word; how long to wait between tries is left."""
+        self._heard_at = self._clock()
 
     def _heard(self) -> None:
         self._heard_at = self._clock()

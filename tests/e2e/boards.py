@@ -20,6 +20,11 @@ class Query(NamedTuple):
 def queries(subject: Subject, topic: str, *, window: str = "1m", shown: str = "30m") -> list[Query]:
     """Return them as for a dashboard that shows so much time; `window` stands for Grafana's `$__rate_interval`."""
     (text,) = subject.get("configmap", f"{subject.name}-dashboard-{topic}")["data"].values()
+    return filled_queries(topic, text, window=window, shown=shown)
+
+
+def filled_queries(topic: str, text: str, *, window: str, shown: str) -> list[Query]:
+    """Return those of any dashboard's JSON."""
     dashboard = json.loads(text)
     variables = {
         each["name"]: each["current"]["value"] for each in dashboard["templating"]["list"] if "current" in each

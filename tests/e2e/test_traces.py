@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 
 from dev.cluster.network import NODE_IP
+from tests.e2e.jaeger import jaeger, traces_of
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.subject import Subject, until
 from tests.fakes.langtrace import KEY, FakeLangTrace
@@ -67,19 +68,11 @@ def traced(
         yield subject
 
 
-def jaeger(subject: Subject, path: str, **query: Any) -> Any:
-    address = subject.get("service", f"{subject.name}-jaeger-query")["spec"]["clusterIP"]
-    answer = httpx.get(f"http://{address}:16686/api/{path}", params=query, timeout=10)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["data"]
-
-
 def spans_of(subject: Subject, request_id: str) -> Spans:
     """Return the spans of a request by name, each with its tags as a mapping, once all have arrived."""
-    tags = f'{{"request_id":"{request_id}"}}'
 
     def found() -> Spans:
-        traces = jaeger(subject, "traces", service=subject.name, tags=tags)
+        traces = traces_of(subject, request_id)
         assert len(traces) == 1, traces
         spans: Spans = {each["operationName"]: each for each in traces[0]["spans"]}
         assert {"generate_image", "replicate_sdxl"} <= spans.keys(), spans.keys()

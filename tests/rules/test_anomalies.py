@@ -80,7 +80,7 @@ def firing(promtool: Callable[..., None]) -> Callable[..., None]:
         step = f"{STEP_MINUTES}m"
         test = {"interval": step, "input_series": series, "promql_expr_test": queries}
         promtool(
-            {"rule_files": ["anomalies.yaml", "anomalies-hours.yaml"], "evaluation_interval": step, "tests": [test]},
+            {"rule_files": ["trends.yaml", "hours.yaml"], "evaluation_interval": step, "tests": [test]},
             **alerts,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,6 +116,37 @@ def test_objectives_and_bands_can_be_left_out() -> None:
         "TextToImageAbsent",
         "TextToImageBreakerOpen",
     }
+
+
+def test_what_looks_back_for_long_is_all_that_its_rule_selects() -> None:
+    """Prometheus would look up the rest over as long a time, in every block of it."""
+    budget = {"amount": "50", "period": "Month"}
+    groups = prometheus_rule(observed(alerts={"budget": budget}))["spec"]["groups"]
+    expressions = [rule["expr"] for group in groups for rule in group["rules"]]
+    far = [expr for expr in expressions if re.search(r"\[\d+[dw]\]|\[(6|24|72)h\]|offset", expr)]
+    assert {expr.count("{") for expr in far} == {1}
+    assert len(far) == 3 + 1 + 2 * 3 + 1 + 1  # windows, the month, references, the week's mean, the month's cost
+
+
+def test_windows_are_counted_anew_where_minutes_matter() -> None:
+    """Those of a pair of an hour at most, and short ones: no recorded five minutes might lie in them."""
+    pairs = [
+        {
+            "name": "quick",
+            "severity": "Critical",
+            "factor": "14",
+            "longWindow": "1h",
+            "shortWindow": "45m",
+            "for": "1m",
+        },
+        {"name": "calm", "severity": "Warning", "factor": "2", "longWindow": "12h", "shortWindow": "2m", "for": "1h"},
+        {"name": "slow", "severity": "Warning", "factor": "1", "longWindow": "24h", "shortWindow": "40m", "for": "1h"},
+    ]
+    groups = prometheus_rule(observed(alerts={"burnRates": pairs}))["spec"]["groups"]
+    sums = [rule for group in groups for rule in group["rules"] if rule.get("record") == "t2i:slo:increase"]
+    counted = {rule["labels"]["window"] for rule in sums if "http_requests_total" in rule["expr"]}
+    assert counted == {"2m", "45m", "1h"}
+    assert {rule["labels"]["window"] for rule in sums} - counted == {"40m", "12h", "24h", "30d"}
 
 
 def test_routing_labels_are_the_user_s_but_not_the_service_s_own() -> None:

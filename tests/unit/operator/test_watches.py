@@ -69,3 +69,33 @@ async def test_lists_that_work_do_not_hide_a_watch_that_cannot_be_restored() -> 
         running.cancel()
         assert stream.age_seconds >= 300.0
     assert time.monotonic() - began >= 1.0, "the lists are asked for in a loop"
+
+
+async def test_a_watch_that_is_resumed_each_time_it_breaks_is_alive() -> None:
+    """As behind a balancer that breaks connections before a quiet stream has its bookmark of the minute."""
+    now, watches = 0.0, 0
+    enough = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal watches, now
+        if "watch" not in request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        now += 100.0
+        watches += 1
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if watches == 3:
+            enough.set()
+            await asyncio.sleep(30)
+        assert request.transport
+        request.transport.abort()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
+        running = asyncio.create_task(stream.run())
+        await asyncio.wait_for(enough.wait(), timeout=30)
+        assert stream.age_seconds <= 100.0
+        running.cancel()

@@ -7,7 +7,7 @@ from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring import links
 from t2i_operator.builders.monitoring.promql import scope
 from t2i_operator.builders.monitoring.rules import anomaly, availability, cost, guide, slo
-from t2i_operator.builders.monitoring.rules.rule import Alert, Group, Recording
+from t2i_operator.builders.monitoring.rules.rule import PACES, Alert, Pace, Recording
 from t2i_operator.kinds import PROMETHEUS_RULE, Object
 
 
@@ -19,30 +19,30 @@ def prometheus_rule(resource: spec.TextToImageService) -> Object:
         "apiVersion": PROMETHEUS_RULE.api_version,
         "kind": PROMETHEUS_RULE.name,
         "metadata": body,
-        "spec": {"groups": [_group(resource, group) for group in groups(resource)]},
+        "spec": {"groups": [*_groups(resource)]},
     }
 
 
-def groups(resource: spec.TextToImageService) -> Iterator[Group]:
-    """Yield the groups that the spec asks for."""
-    candidates = (
-        guide.group(resource),
-        availability.group(resource),
-        availability.provider_group(resource),
-        *slo.groups(resource),
-        *cost.groups(resource),
-        *anomaly.groups(resource),
-    )
-    return (group for group in candidates if group)
+def _groups(resource: spec.TextToImageService) -> Iterator[Object]:
+    """Put what the spec asks for into one group a pace."""
+    parts = [
+        *guide.parts(resource),
+        *availability.parts(resource),
+        *slo.parts(resource),
+        *cost.parts(resource),
+        *anomaly.parts(resource),
+    ]
+    for pace in PACES:
+        rules = [_rule(resource, rule) for part in parts if part.pace is pace for rule in part.rules]
+        if rules:
+            yield {**_head(resource, pace), "rules": rules}
 
 
-def _group(resource: spec.TextToImageService, group: Group) -> Object:
+def _head(resource: spec.TextToImageService, pace: Pace) -> Object:
     """Name the group for its service: names are unique in a file only, but tools list those of all files together."""
     owner = resource.metadata
-    body: Object = {"name": f"{owner.namespace}.{owner.name}.{group.name}"}
-    if group.interval:
-        body["interval"] = group.interval
-    return {**body, "rules": [_rule(resource, rule) for rule in group.rules]}
+    name = f"{owner.namespace}.{owner.name}.{pace.name}"
+    return {"name": name, "interval": pace.interval} if pace.interval else {"name": name}
 
 
 def _rule(resource: spec.TextToImageService, rule: Recording | Alert) -> Object:

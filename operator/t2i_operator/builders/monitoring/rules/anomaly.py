@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, either, scope
-from t2i_operator.builders.monitoring.rules.rule import Alert, Group, Recording, Topic
+from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, SYNCHRONOUS, Scope, either, scope
+from t2i_operator.builders.monitoring.rules.rule import HOURS, TRENDS, Alert, Part, Recording, Topic
 
 SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual", "t2i:signal:high"
-DEVIATION, UPPER, LOWER = "t2i:signal:deviation", "t2i:signal:upper", "t2i:signal:lower"
+VARIED, DEVIATION, UPPER, LOWER = (f"t2i:signal:{name}" for name in ("varied", "deviation", "upper", "lower"))
 _WINDOW = "30m"
 # Each names the hour that ends half an hour after the moment it looks back to.
 _REFERENCES = {"1d": "23h30m", "1w": "6d23h30m", "2w": "13d23h30m"}
@@ -32,35 +32,29 @@ class Signal(NamedTuple):
     noun: str
 
 
-def groups(resource: spec.TextToImageService) -> Iterator[Group]:
+def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     """Yield the recording rules that learn, and the alerts that compare."""
     alerts = resource.spec.monitoring.alerts
     if alerts.anomalies.mode == "Disabled":
         return
     series, minimum = scope(resource), alerts.minimum_requests
-    requests, *others = _signals(series, minimum)
+    *far, cost = _signals(series, minimum)
     # Rules of a group are evaluated in turn, so the others need not count requests again.
-    first = Recording(record=SIGNAL, expr=requests.expr, labels={"signal": requests.name})
-    rest = Recording(record=SIGNAL, expr=either("signal", {each.name: each.expr for each in others}))
-    *_, cost = others
+    learnt = (Recording(record=SIGNAL, expr=each.expr, labels={"signal": each.name}) for each in (*far, cost))
     dearer = _exceeds(series, _COST, minimum)
     above = (
-        _far_above(series, (requests, *others[:-1]), minimum),
+        _far_above(series, far, minimum),
         _above(series, (cost,), dearer, "business"),
     )
     hour = Recording(record=HOUR, expr=f"avg_over_time({series.select(SIGNAL)}[1h])")
-    yield Group(name="anomalies-hours", interval="1h", rules=(hour,))
-    yield Group(
-        name="anomalies",
-        interval="2m",
-        rules=(first, rest, *_bands(series, alerts.anomalies.deviations), *above, _below(series)),
-    )
+    yield Part(HOURS, (hour,))
+    yield Part(TRENDS, (*learnt, *_bands(series, alerts.anomalies.deviations), *above, _below(series)))
 
 
 def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
     requests = series.increase(metrics.REQUESTS, SYNCHRONOUS, _WINDOW)
     cost = f"sum by (currency) (increase({series.select(metrics.COST)}[{_WINDOW}]))"
-    buckets = f"sum by (le) (rate({series.select(f'{metrics.REQUEST_SECONDS}_bucket', SYNCHRONOUS)}[{_WINDOW}]))"
+    buckets = f"sum by (le) (rate({series.select(f'{metrics.REQUEST_SECONDS}_bucket', GENERATION)}[{_WINDOW}]))"
     busy = _busy(series, minimum)
     failing = f"{series.increase_or_zero(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} / on () ({busy})"
     slowest = f"histogram_quantile(0.95, {buckets}) and on () {busy}"
@@ -78,37 +72,43 @@ def _busy(series: Scope, minimum: int) -> str:
 
 def _bands(series: Scope, deviations: str) -> Iterator[Recording]:
     """Learn means once, then make the band's ends of them; only of requests can there be too few."""
-    signal = series.select(SIGNAL)
-    means = {name: f"avg_over_time({signal}[1h] offset {offset})" for name, offset in _REFERENCES.items()}
     last_week = series.select(USUAL, 'reference="1w"')
     week_ago = f"and ignoring (reference) {last_week}"
     high = f"max without (reference) ({series.select(USUAL)}) {week_ago}"
     low = f"min without (reference) ({series.select(USUAL, _REQUESTS)}) {week_ago}"
     margin = f"{deviations} * {series.select(DEVIATION)}"
-    yield Recording(record=USUAL, expr=either("reference", means))
+    yield from _history(series)
     yield Recording(record=HIGH, expr=high)
     yield Recording(record=DEVIATION, expr=_deviation(series))
     yield Recording(record=UPPER, expr=f"{series.select(HIGH)} + {margin}")
     yield Recording(record=LOWER, expr=f"clamp_min(({low}) - {margin}, 0)")
 
 
+def _history(series: Scope) -> Iterator[Recording]:
+    """Look far back by rules of their own: what else were in a rule would be looked up over all the weeks too."""
+    for name, offset in _REFERENCES.items():
+        hour, labels = f"{series.select(SIGNAL)}[1h] offset {offset}", {"reference": name}
+        yield Recording(record=USUAL, expr=f"avg_over_time({hour})", labels=labels)
+        yield Recording(record=VARIED, expr=f"stddev_over_time({hour})", labels=labels)
+    share = f"{_SHARE_OF_MEAN} * avg_over_time({series.select(HOUR)}[1w])"
+    yield Recording(record=VARIED, expr=share, labels={"reference": "mean"})
+
+
 def _deviation(series: Scope) -> str:
     """Take the widest: how those hours varied, a share of the week's mean, what chance does to so few requests."""
-    signal, high, errors = series.select(SIGNAL), series.select(HIGH), series.select(HIGH, _ERRORS)
-    candidates = [f"stddev_over_time({signal}[1h] offset {offset})" for offset in _REFERENCES.values()]
-    candidates += [
-        f"{_SHARE_OF_MEAN} * avg_over_time({series.select(HOUR)}[1w])",
-        f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)",
-        f"{errors} * 0 + {_LEAST_ERROR_DEVIATION}",
-    ]
-    widest = either("of", {str(number): expr for number, expr in enumerate(candidates)})
-    return f"max without (of) ({widest}) and {high}"
+    high, errors = series.select(HIGH), series.select(HIGH, _ERRORS)
+    others = {
+        "chance": f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)",
+        "least": f"{errors} * 0 + {_LEAST_ERROR_DEVIATION}",
+    }
+    widest = f"{series.select(VARIED)} or {either('reference', others)}"
+    return f"max without (reference) ({widest}) and {high}"
 
 
 def _far_above(series: Scope, signals: Sequence[Signal], minimum: int) -> Alert:
     """Let one rule watch several signals; errors count from the fifth error on, not from the fifth request."""
-    failed = f"{series.increase(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} >= {minimum}"
-    few = f"{series.select(SIGNAL, _ERRORS)} unless on () {failed}"
+    rate, requests = series.select(SIGNAL, _ERRORS), series.select(SIGNAL, _REQUESTS)
+    few = f"{rate} unless on () round({rate} * on () {requests}) >= {minimum}"
     return _above(series, signals, f"{_exceeds(series, _NO_COST, minimum)}\nunless\n({few})")
 
 

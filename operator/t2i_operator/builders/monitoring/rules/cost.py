@@ -5,28 +5,28 @@ from collections.abc import Iterator
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
 from t2i_operator.builders.monitoring.promql import Scope, scope
-from t2i_operator.builders.monitoring.rules.rule import Alert, Group, Recording
+from t2i_operator.builders.monitoring.rules.rule import HISTORY, HOURS, TRENDS, Alert, Part, Recording
 from t2i_operator.spec.alerts import Budget
 
-# A period, and in what steps it is recorded: some three hundred of them.
-PERIODS = {"Day": ("1d", "5m"), "Week": ("1w", "30m"), "Month": ("30d", "2h")}
+# A period, and in what steps it is recorded.
+PERIODS = {"Day": ("1d", HISTORY), "Week": ("1w", HOURS), "Month": ("30d", HOURS)}
 
 
-def groups(resource: spec.TextToImageService) -> Iterator[Group]:
+def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     """Yield what records, at the pace of a step, and what alerts, often enough for Alertmanager to keep it."""
     budget = resource.spec.monitoring.alerts.budget
     if budget is None:
         return
     recording, alert = _rules(scope(resource), budget)
-    _, step = PERIODS[budget.period]
-    yield Group(name="cost-history", interval=step, rules=(recording,))
-    yield Group(name="cost", interval="2m", rules=(alert,))
+    yield Part(PERIODS[budget.period][1], (recording,))
+    yield Part(TRENDS, (alert,))
 
 
 def _rules(series: Scope, budget: Budget) -> tuple[Recording, Alert]:
     """Sum disjoint steps: a month of them is read in a moment, and restarted pods keep their share."""
     currency = f'currency="{budget.currency}"'
-    period, step = PERIODS[budget.period]
+    period, pace = PERIODS[budget.period]
+    step = pace.interval or ""
     record = f"t2i:cost:increase{step}"
     recorded = series.select(record, currency)
     return (

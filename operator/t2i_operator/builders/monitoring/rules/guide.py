@@ -1,25 +1,21 @@
 """The three alerts of the observability guide, under its names and with its thresholds."""
 
+from collections.abc import Iterator
+
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, percent, scope
-from t2i_operator.builders.monitoring.rules.rule import Alert, Group
+from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, SYNCHRONOUS, Scope, percent, scope
+from t2i_operator.builders.monitoring.rules.rule import ALERTS, Alert, Part
 from t2i_operator.spec.alerts import Alerts
 
 ENDED = 'status=~"success|error"'  # what was canceled or refused says nothing about the model
 
 
-def group(resource: spec.TextToImageService) -> Group:
-    """Return the three alerts."""
+def parts(resource: spec.TextToImageService) -> Iterator[Part]:
+    """Yield the three alerts."""
     series, alerts = scope(resource), resource.spec.monitoring.alerts
-    return Group(
-        name="guide",
-        rules=(
-            _high_error_rate(series, alerts),
-            _high_latency(series, alerts),
-            _image_generation_failure(series, alerts),
-        ),
-    )
+    three = (_high_error_rate, _high_latency, _image_generation_failure)
+    yield Part(ALERTS, tuple(alert(series, alerts) for alert in three))
 
 
 def _ratio_above(above: str, all_: str, threshold: str, minimum: int) -> str:
@@ -47,8 +43,8 @@ def _high_error_rate(series: Scope, alerts: Alerts) -> Alert:
 
 def _high_latency(series: Scope, alerts: Alerts) -> Alert:
     limits = alerts.thresholds
-    buckets = series.select(f"{metrics.REQUEST_SECONDS}_bucket", SYNCHRONOUS)
-    answered = series.increase(f"{metrics.REQUEST_SECONDS}_count", SYNCHRONOUS, limits.window)
+    buckets = series.select(f"{metrics.REQUEST_SECONDS}_bucket", GENERATION)
+    answered = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, limits.window)
     return Alert(
         alert="HighLatency",
         expr=f"histogram_quantile(0.95, sum by (le) (rate({buckets}[{limits.window}])))"

@@ -1,7 +1,7 @@
 """The shape of a rule before labels and links are added, which happens in one place for all of them."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -44,9 +44,20 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return body
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules evaluated together; without an interval, as often as Prometheus evaluates by default."""
+class Pace(NamedTuple):
+    """How often rules are evaluated; without an interval, as often as Prometheus does by default."""
 
     name: str
-    rules: tuple[Recording | Alert, ...]
     interval: str | None = None
+
+
+# One group for each: a group's first rule costs several times what the others do. In this order they read each other.
+HISTORY, HOURS, TRENDS, ALERTS = Pace("history", "5m"), Pace("hours", "1h"), Pace("trends", "2m"), Pace("alerts")
+PACES = (HISTORY, HOURS, TRENDS, ALERTS)
+
+
+class Part(NamedTuple):
+    """What a topic has evaluated at a pace."""
+
+    pace: Pace
+    rules: tuple[Recording | Alert, ...]

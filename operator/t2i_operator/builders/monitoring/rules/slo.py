@@ -1,12 +1,12 @@
 """How fast the error budgets of availability and latency go, over pairs of windows (SRE workbook, chapter 5)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
 from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, bound, either, percent, scope
-from t2i_operator.builders.monitoring.rules.rule import Alert, Group, Recording
+from t2i_operator.builders.monitoring.rules.rule import ALERTS, HISTORY, HOURS, TRENDS, Alert, Part, Recording
 from t2i_operator.spec.alerts import BurnRate
 
 # kubernetes-mixin's pairs: they spend 2 %, 5 %, 10 % and 10 % of a month's budget.
@@ -17,10 +17,11 @@ DEFAULT_BURN_RATES = (
     BurnRate(name="creeping", severity="Warning", factor="1", long_window="72h", short_window="6h", for_="3h"),
 )
 # Longer windows are summed from recorded five minutes: raw counters of days would cost seconds at every evaluation.
-_LONGEST_RAW_WINDOW = 3600
-_EVENTS, _ERRORS = "t2i:slo_events:increase5m", "t2i:slo_errors:increase5m"
-_EVENTS_OF_HOURS, _ERRORS_OF_HOURS = "t2i:slo_events:increase1h", "t2i:slo_errors:increase1h"
-_OBJECTIVE, _BURN = "t2i:slo_objective:ratio", "t2i:slo_burn:rate"
+_LONGEST_RAW_WINDOW, _HALF_AN_HOUR = 3600, 1800
+_FIVE_MINUTES, _HOURS, SUM = "t2i:slo:increase5m", "t2i:slo:increase1h", "t2i:slo:increase"
+BURN, _BUDGET = "t2i:slo_burn:rate", "t2i:slo_budget:remaining_ratio"
+# Both are in one series' name, so that a long window of both is looked up once.
+_EVENTS, _ERRORS = {"count": "events"}, {"count": "errors"}
 
 
 class Objective(NamedTuple):
@@ -55,38 +56,41 @@ def objectives(resource: spec.TextToImageService) -> tuple[Objective, Objective]
     )
 
 
-def groups(resource: spec.TextToImageService) -> Iterator[Group]:
+def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     """Yield them; a history's samples must neither overlap nor leave gaps, so its interval is what each one holds."""
     alerts = resource.spec.monitoring.alerts
     if alerts.slo.mode == "Disabled":
         return
     series, burn_rates, wanted = scope(resource), alerts.burn_rates or DEFAULT_BURN_RATES, objectives(resource)
-    windows = sorted({w for pair in burn_rates for w in (pair.long_window, pair.short_window)}, key=spec.seconds)
-    events, errors = _events(series, wanted, "5m"), _errors(series, wanted, "5m")
-    history = (Recording(record=_EVENTS, expr=events), Recording(record=_ERRORS, expr=errors))
-    hours = (
-        Recording(record=_EVENTS_OF_HOURS, expr=f"sum_over_time({series.select(_EVENTS)}[1h])"),
-        Recording(record=_ERRORS_OF_HOURS, expr=f"sum_over_time({series.select(_ERRORS)}[1h])"),
-    )
-    targets = either("slo", {each.name: f"vector({each.target})" for each in wanted})
-    burns = tuple(_burn(series, wanted, window) for window in windows)
-    too_fast = tuple(_burns_too_fast(series, wanted, pair, alerts.minimum_requests) for pair in burn_rates)
-    yield Group(name="slo-history", interval="5m", rules=history)
-    yield Group(name="slo-hours", interval="1h", rules=hours)
-    yield Group(name="slo", rules=(Recording(record=_OBJECTIVE, expr=targets), *burns, *too_fast))
-    yield Group(name="slo-budget", interval="2m", rules=(_budget(series, alerts.slo.window_days),))
+    raw, month = _raw_windows(burn_rates), f"{alerts.slo.window_days}d"
+    longer = [window for window in _windows(burn_rates) if window not in raw]
+    yield Part(HISTORY, (*_counted(series, wanted, "5m", _FIVE_MINUTES),))
+    hour = f"sum_over_time({series.select(_FIVE_MINUTES)}[1h])"
+    yield Part(HOURS, (Recording(record=_HOURS, expr=hour),))
+    yield Part(TRENDS, (*_summed(series, longer, month),))
+    now = (rule for window in raw for rule in _counted(series, wanted, window, SUM, {"window": window}))
+    too_fast = (_burns_too_fast(series, wanted, pair, alerts.minimum_requests) for pair in burn_rates)
+    yield Part(ALERTS, (*now, _burn(series, wanted), _budget(series, month, _windows(burn_rates)[-1]), *too_fast))
 
 
-def _is_raw(window: str) -> bool:
-    return spec.seconds(window) <= _LONGEST_RAW_WINDOW
+def _windows(burn_rates: Sequence[BurnRate]) -> list[str]:
+    return sorted({w for pair in burn_rates for w in (pair.long_window, pair.short_window)}, key=spec.seconds)
 
 
-def _events(series: Scope, wanted: Iterable[Objective], window: str) -> str:
-    return either("slo", {each.name: series.increase(*each.events, window) for each in wanted})
+def _raw_windows(burn_rates: Sequence[BurnRate]) -> list[str]:
+    """Count anew at each evaluation what alerts within minutes depend on; pairs of hours can wait for the history."""
+    urgent = _windows([pair for pair in burn_rates if spec.seconds(pair.long_window) <= _LONGEST_RAW_WINDOW])
+    return [w for w in _windows(burn_rates) if w in urgent or spec.seconds(w) < _HALF_AN_HOUR]
 
 
-def _errors(series: Scope, wanted: Iterable[Objective], window: str) -> str:
-    return either("slo", {each.name: _errors_of(series, each, window) for each in wanted})
+def _counted(
+    series: Scope, wanted: Iterable[Objective], window: str, record: str, labels: Mapping[str, str] = {}
+) -> Iterator[Recording]:
+    """Count events and errors of a window, each for both objectives in one vector."""
+    events = either("slo", {each.name: series.increase(*each.events, window) for each in wanted})
+    errors = either("slo", {each.name: _errors_of(series, each, window) for each in wanted})
+    yield Recording(record=record, expr=events, labels={**labels, **_EVENTS})
+    yield Recording(record=record, expr=errors, labels={**labels, **_ERRORS})
 
 
 def _errors_of(series: Scope, objective: Objective, window: str) -> str:
@@ -96,42 +100,41 @@ def _errors_of(series: Scope, objective: Objective, window: str) -> str:
     return f"{series.increase(*objective.events, window)} - {fast}"
 
 
-def _burn(series: Scope, wanted: Iterable[Objective], window: str) -> Recording:
-    """Record how many times faster than allowed the error budgets go."""
-    if _is_raw(window):
-        rates = {each.name: _burn_of(series, each, window) for each in wanted}
-        return Recording(record=_BURN, expr=either("slo", rates), labels={"window": window})
-    errors, events = (f"sum_over_time({series.select(each)}[{window}])" for each in (_ERRORS, _EVENTS))
-    rate = f"{errors} / {events} / (1 - {series.select(_OBJECTIVE)})"
-    return Recording(record=_BURN, expr=rate, labels={"window": window})
+def _summed(series: Scope, windows: Iterable[str], month: str) -> Iterator[Recording]:
+    """Sum the long windows, each by a rule of its own: Prometheus looks up all of a rule's over the longest."""
+    for window, history in {**dict.fromkeys(windows, _FIVE_MINUTES), month: _HOURS}.items():
+        yield Recording(
+            record=SUM, expr=f"sum_over_time({series.select(history)}[{window}])", labels={"window": window}
+        )
 
 
-def _burn_of(series: Scope, objective: Objective, window: str) -> str:
-    events, allowed = series.increase(*objective.events, window), f"(1 - {objective.target})"
-    if objective.fast:
-        return f"(1 - {series.increase(*objective.fast, window)} / {events}) / {allowed}"
-    return f"{_errors_of(series, objective, window)} / {events} / {allowed}"
+def _burn(series: Scope, wanted: Iterable[Objective]) -> Recording:
+    """Record how many times faster than allowed the error budgets go, over all windows."""
+    rates = (f"{_share_of_errors(series, each)} / (1 - {each.target})" for each in wanted)
+    return Recording(record=BURN, expr=" or ".join(rates))
 
 
-def _budget(series: Scope, days: int) -> Recording:
+def _share_of_errors(series: Scope, objective: Objective) -> str:
+    errors, events = (
+        series.select(SUM, f'slo="{objective.name}",count="{each["count"]}"') for each in (_ERRORS, _EVENTS)
+    )
+    return f"{errors} / ignoring (count) {events}"
+
+
+def _budget(series: Scope, month: str, longest: str) -> Recording:
     """Record what is left of the error budgets: 1 is all of it, below 0 the objective is missed.
 
-    In a service's first hour the five minutes that there are stand for the hours.
+    In a service's first hour, when there is none to sum, the longest pair's window stands for the month.
     """
-    errors, events = (f"sum_over_time({series.select(each)}[{days}d])" for each in (_ERRORS_OF_HOURS, _EVENTS_OF_HOURS))
-    first_errors, first_events = (f"sum_over_time({series.select(each)}[1h])" for each in (_ERRORS, _EVENTS))
-    share = f"({errors} / {events} or {first_errors} / {first_events})"
-    left = f"1 - {share} / (1 - {series.select(_OBJECTIVE)})"
-    return Recording(record="t2i:slo_budget:remaining_ratio", expr=left)
+    burns = (series.select(BURN, f'window="{window}"') for window in (month, longest))
+    known = " or ".join(f"max by (slo) ({burn})" for burn in burns)
+    return Recording(record=_BUDGET, expr=f"1 - ({known})")
 
 
 def _burns_too_fast(series: Scope, wanted: Sequence[Objective], pair: BurnRate, minimum: int) -> Alert:
     """Guard the long window only: the short one may hold few requests, and whether it matters the long one says."""
-    long, short = (series.select(_BURN, f'window="{window}"') for window in (pair.long_window, pair.short_window))
-    if _is_raw(pair.long_window):
-        events = f"({_events(series, wanted, pair.long_window)})"
-    else:
-        events = f"sum_over_time({series.select(_EVENTS)}[{pair.long_window}])"
+    long, short = (series.select(BURN, f'window="{window}"') for window in (pair.long_window, pair.short_window))
+    events = series.select(SUM, f'window="{pair.long_window}",count="{_EVENTS["count"]}"')
     return Alert(
         alert="TextToImageErrorBudgetBurn",
         expr=f"{long} > {pair.factor}\nand on (slo)\n{short} > {pair.factor}\nand on (slo)\n{events} >= {minimum}",

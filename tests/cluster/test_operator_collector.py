@@ -1,0 +1,65 @@
+"""Jaeger left to the OpenTelemetry operator: its custom resource is taken, owned, repaired and pruned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cluster.api import Object, eventually
+from tests.cluster.operators import UNOBSERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.cluster.operators import Service
+
+CRD = f"--filename={Path(__file__).with_name('collector_crd.yaml')}"
+COLLECTORS = "opentelemetrycollectors"
+FORMAT = {"format": "OpenTelemetryCollector", "storage": {"type": "Badger"}, "tailSampling": {"mode": "Enabled"}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collectors(kubectl: Callable[..., str]) -> Iterator[None]:
+    kubectl("apply", "--server-side", CRD)
+    kubectl("wait", "--for=condition=Established", CRD, "--timeout=60s")
+    yield
+    kubectl("delete", CRD)
+
+
+@pytest.fixture
+def collected(service: Service) -> Service:
+    service.create(monitoring={**UNOBSERVED, "tracing": {"mode": "Managed", "jaeger": FORMAT}})
+    eventually(lambda: collector(service), "the OpenTelemetryCollector")
+    return service
+
+
+def collector(service: Service) -> Object | None:
+    return service.api.find(COLLECTORS, service.namespace, f"{service.name}-jaeger")
+
+
+def test_it_is_taken_whole_and_owned(collected: Service) -> None:
+    found = collected.child(COLLECTORS, "-jaeger")
+    (owner,) = found["metadata"]["ownerReferences"]
+    assert (owner["uid"], owner["controller"]) == (collected.live()["metadata"]["uid"], True)
+    assert found["spec"]["mode"] == "deployment"
+    assert found["spec"]["config"]["service"]["pipelines"].keys() == {"traces", "traces/sampled", "metrics"}
+    assert "traces" in {volume["name"] for volume in found["spec"]["volumes"]}
+    collected.wait("TracingReady", "True")
+    assert collected.api.find("deployments", collected.namespace, f"{collected.name}-jaeger") is None
+
+
+def test_it_is_repaired_and_made_again(collected: Service) -> None:
+    name = f"{collected.name}-jaeger"
+    collected.api.patch(COLLECTORS, collected.namespace, name, {"spec": {"config": {"connectors": None}}})
+    eventually(lambda: collected.child(COLLECTORS, "-jaeger")["spec"]["config"]["connectors"], "it to be put back")
+    before = collected.child(COLLECTORS, "-jaeger")["metadata"]["uid"]
+    collected.api.delete(COLLECTORS, collected.namespace, name)
+    eventually(lambda: (collector(collected) or {})["metadata"]["uid"] != before, "another one")
+
+
+def test_it_goes_with_the_format(collected: Service) -> None:
+    collected.edit(monitoring={"tracing": {"jaeger": {"format": "Deployment"}}})
+    eventually(lambda: collector(collected) is None, "it to be pruned")
+    assert collected.child("deployments", "-jaeger")
