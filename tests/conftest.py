@@ -85,7 +85,12 @@ def _suite(item: pytest.Item) -> str:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Bring the cluster up before the first test: a cold start takes longer than any test is allowed to."""
+    """Bring the cluster up before the first test: a cold start takes longer than any test is allowed to.
+
+    One of several workers begins before the others have collected, so `make test` brings it up before there are any.
+    """
+    if hasattr(session.config, "workerinput"):
+        return
     needed = [item for item in session.items if "cluster" in getattr(item, "fixturenames", ())]
     if not needed or session.config.option.collectonly:
         return

@@ -21,7 +21,7 @@ def program(name: str) -> Path:
     if found := shutil.which(name):
         return Path(found)
     unpacked = UNPACKED / "usr" / "bin" / name
-    with exclusive(UNPACKED / "lock"):
+    with exclusive(UNPACKED.parent / "packages.lock"):
         if not unpacked.exists():
             _unpack(PACKAGES[name])
     return unpacked

@@ -58,9 +58,11 @@ class Stack:
         with self.shop.progress.step("images of the stack"):
             images, rebuilt = self._load(programs, archives, servers)
         with self.shop.progress.step("Prometheus, Alertmanager, metrics-server, Jaeger"):
-            self._apply(images)
-            if rebuilt:
-                restart(self.layout, rebuilt)
+            try:
+                self._apply(images)
+            finally:  # the store has them already: another `up` would find nothing to do
+                if rebuilt:
+                    restart(self.layout, rebuilt)
             self._wait()
 
     def _load(self, programs: Programs, archives: Archives, servers: list[Image]) -> tuple[dict[str, str], set[str]]:

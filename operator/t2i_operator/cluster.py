@@ -134,7 +134,7 @@ class Cluster:
     ) -> AsyncIterator[Event]:
         """Stream events until the server ends the watch; raise `ApiError` on silence, 410 and a broken connection.
 
-        `resumed` is called once the server has agreed to go on, which on a quiet stream is a minute before its first word.
+        `resumed` is called once the server agrees to go on: a quiet stream has its first word a minute later.
         """
         params = {"watch": "true", "labelSelector": selector, "resourceVersion": since, "allowWatchBookmarks": "true"}
         limit = aiohttp.ClientTimeout(total=None, sock_connect=READ_SECONDS, sock_read=SILENCE_SECONDS)

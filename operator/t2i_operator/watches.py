@@ -133,7 +133,7 @@ class Stream:
         self._heard()
 
     def _resumed(self) -> None:
-        """Live on a way that breaks more often than a quiet stream has a word; how long to wait between tries is left."""
+        """Live on a way that breaks more often than a quiet stream has a word; go on to wait longer each time."""
         self._heard_at = self._clock()
 
     def _heard(self) -> None:

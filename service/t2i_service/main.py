@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import uvicorn
 from typing_extensions import override
@@ -64,7 +65,7 @@ def main() -> None:
     """Serve; exit with 2 and one sentence per mistake when the settings are wrong."""
     try:
         settings = load()
-        privacy = Privacy(settings.prompt_characters, _secrets(settings))
+        privacy = Privacy(settings.prompt_characters, secrets_of(settings))
         logs.configure(settings.log_level, privacy)
         state = create_state(settings, privacy)
     except (SettingsError, ModelsError, KeysError, OSError) as error:
@@ -92,7 +93,11 @@ def config(settings: Settings, state: State) -> uvicorn.Config:
     )
 
 
-def _secrets(settings: Settings) -> list[str]:
+def secrets_of(settings: Settings) -> list[str]:
+    """Return what no log line may show."""
     headers = f"{settings.otlp_headers.get_secret_value()},{settings.otlp_traces_headers.get_secret_value()}"
-    values = [header.partition("=")[2].strip() for header in headers.split(",")]
+    # A library may complain about a part of a value that has a comma in it, or about what it stands for.
+    parts = [header.rpartition("=")[2].strip() for header in headers.split(",")]
+    whole = [header.partition("=")[2].strip() for header in headers.split(",")]
+    values = [spelled for value in (*whole, *parts) for spelled in (value, unquote(value))]
     return [settings.replicate_api_token.get_secret_value(), settings.langtrace_api_key.get_secret_value(), *values]

@@ -93,7 +93,7 @@ class Api:
 
     def events_since(self, version: str, plural: str, namespace: str) -> Sequence[Object]:
         """Return what a watch tells of a collection since then, in its order."""
-        params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
+        params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "3"}
         response = self._client.get(self.path(plural, namespace), params=params)
         if response.status_code >= 400:
             raise Refused(response)

