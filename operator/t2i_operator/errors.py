@@ -1,6 +1,6 @@
 """What the API server refused, and whether it is worth asking again."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
@@ -16,11 +16,18 @@ _MOST_PATIENCE_SECONDS = 30.0
 
 
 class ApiError(Exception):
-    """What the API server refused, in its own words; `status` 0: it did not answer."""
+    """What the API server refused, in its own words; `status` 0: it did not answer; `fields`: those it complains of."""
 
-    def __init__(self, status: int, reason: str, message: str, *, retry_after: float = 0.0) -> None:
+    def __init__(
+        self, status: int, reason: str, message: str, *, retry_after: float = 0.0, fields: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.status, self.reason, self.message, self.retry_after = status, reason, message, retry_after
+        self.fields = sorted(set(fields))
+
+    def refuses_only(self, fields: Container[str]) -> bool:
+        """Tell whether the API server complains of some of these fields and of nothing else."""
+        return bool(self.fields) and all(field in fields for field in self.fields)
 
     @property
     def refuses_content(self) -> bool:
@@ -50,9 +57,11 @@ def refused(status: int, content: bytes, headers: Mapping[str, str] = _NO_HEADER
     try:
         body = msgspec.json.decode(content)
         reason, message = body.get("reason") or "Unknown", body.get("message") or f"HTTP {status}"
-    except (msgspec.DecodeError, AttributeError):
+        fields = [cause.get("field") or "" for cause in (body.get("details") or {}).get("causes") or ()]
+    except (msgspec.DecodeError, AttributeError, TypeError):
         reason, message = "Unknown", content[:200].decode(errors="replace") or f"HTTP {status}"
-    return ApiError(status, reason, message, retry_after=patience)
+        fields = []
+    return ApiError(status, reason, message, retry_after=patience, fields=fields)
 
 
 def unreachable(method: str, path: str, error: BaseException) -> ApiError:

@@ -14,6 +14,7 @@ from t2i_operator.kinds import (
 )
 
 CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED = "Conflict", "Contested", "ApplyFailed", "DeleteFailed"
+REPLACING = "Replacing"
 READY = "Ready"
 _MONITORING = {
     SERVICE_MONITOR: "MetricsReady",

@@ -68,3 +68,5 @@ CHILDREN = (
 OPTIONAL = frozenset(
     {HTTP_ROUTE, SERVICE_MONITOR, PROMETHEUS_RULE, ALERTMANAGER_CONFIG, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR}
 )
+# Fields that can never be changed, of kinds that hold no data: such objects are made anew (see `replacement`).
+FIXED = {GRAFANA_DASHBOARD: frozenset({"spec.instanceSelector", "spec.uid"})}

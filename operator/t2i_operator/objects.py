@@ -1,11 +1,11 @@
 """Brings one object into place: made, updated, repaired, adopted, or left alone because it is somebody else's."""
 
-from t2i_operator import drift, handover, naming, reclaim, spec
+from t2i_operator import drift, handover, naming, reclaim, replacement, spec
 from t2i_operator.children import Child, Children, Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.contest import EXISTENCE, Contest
 from t2i_operator.differences import Difference, differences, without
-from t2i_operator.faults import CONFLICT, CONTESTED
+from t2i_operator.faults import CONFLICT, CONTESTED, REPLACING
 from t2i_operator.kinds import CHILDREN, DEPLOYMENT, Object
 from t2i_operator.outcome import Outcome
 from t2i_operator.ownership import Whose, foreign, selector, selector_differs, whose
@@ -25,6 +25,7 @@ class Objects:
 
     def __init__(self, cluster: Cluster, children: Children) -> None:
         self._cluster, self._children, self._contest = cluster, children, Contest()
+        self._leaving: set[Id] = set()
 
     def missing(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
         """Tell whether an object may have to be made, which a resource that is gone must not cause."""
@@ -72,7 +73,12 @@ class Objects:
         if live is None:
             await self._make(desired, expected, outcome, again=again)
         elif self._may_write(live, desired, resource, outcome):
-            await self._bring_back(live, desired, expected, outcome)
+            try:
+                await self._bring_back(live, desired, expected, outcome)
+            except ApiError as error:
+                if whose(live, resource) is not Whose.OURS or not replacement.due(identity, error):
+                    raise
+                await self._replace(live, desired, expected, outcome, error)
 
     async def _update(self, desired: Object, expected: bytes, uid: str) -> bool:
         """Write without a look at the object; False when only a look tells why that was refused."""
@@ -104,7 +110,11 @@ class Objects:
 
     async def _make(self, desired: Object, expected: bytes, outcome: Outcome, *, again: bool) -> None:
         identity = identify(desired)
-        if not again:
+        if identity in self._leaving:
+            await self._apply(desired, expected)
+            self._leaving.remove(identity)
+            outcome.updated.append(identity)
+        elif not again:
             await self._apply(desired, expected)
             outcome.created.append(identity)
         elif EXISTENCE in self._contest.given_up(identity):
@@ -142,6 +152,19 @@ class Objects:
             outcome.repaired.append(f"{identity}: {_named(changed)}")
         else:
             outcome.updated.append(identity)
+
+    async def _replace(
+        self, live: Object, desired: Object, expected: bytes, outcome: Outcome, refusal: ApiError
+    ) -> None:
+        """Delete an object and make it anew, now or once it is let go; it is remembered that nobody else deleted it."""
+        identity = identify(desired)
+        await replacement.clear(self._cluster, identity, live, desired)
+        self._leaving.add(identity)
+        left = await self._cluster.get(*identity)
+        if left is None:
+            await self._make(desired, expected, outcome, again=False)
+        else:
+            outcome.fault(identity, REPLACING, replacement.holds(identity, left, refusal))
 
     async def _is_our_own_doing(self, live: Object, desired: Object, expected: bytes) -> bool:
         """Ask by a dry run whether an apply would give what is there: a new process knows no webhook's rewriting."""

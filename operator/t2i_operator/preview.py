@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from t2i_operator import builders, credentials, naming, references, spec
+from t2i_operator import builders, credentials, naming, references, replacement, spec
 from t2i_operator.children import Id, controller
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.connection import connect
@@ -116,7 +116,8 @@ class Preview:
                 continue
             if identity.kind == DEPLOYMENT and live is not None:
                 body["spec"].setdefault("replicas", live["spec"]["replicas"])  # handed over, never dropped
-            status |= _show(identity, live, await self._applied(identity, body))
+            ours = live is not None and whose(live, resource) is Whose.OURS
+            status |= _show(identity, live, await self._applied(identity, body, ours=ours))
         async for identity, live in self._owned(resource):
             if identity not in desired:
                 status |= _show(identity, live, None)
@@ -139,7 +140,7 @@ class Preview:
     async def _get(self, identity: Id) -> Object | None:
         return await self._cluster.get(*identity)
 
-    async def _applied(self, identity: Id, body: Object) -> Object | None:
+    async def _applied(self, identity: Id, body: Object, *, ours: bool) -> Object | None:
         """Return what an apply would store; None where the kind is not installed."""
         try:
             return await self._cluster.apply(identity.kind, body, dry_run=True)
@@ -147,7 +148,10 @@ class Preview:
             if identity.kind in OPTIONAL and error.status == _NOT_FOUND:
                 sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
                 return None
-            raise
+            if not ours or not replacement.due(identity, error):
+                raise
+            sys.stdout.write(f"# {identity} would be deleted and made anew: {' and '.join(error.fields)} is fixed\n")
+            return await replacement.tried(self._cluster, identity, body)
 
     async def _owned(self, resource: spec.TextToImageService) -> AsyncIterator[tuple[Id, Object]]:
         selector = f"{naming.CHILD_SELECTOR},{naming.INSTANCE_LABEL}={resource.metadata.name}"

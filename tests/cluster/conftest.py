@@ -9,6 +9,7 @@ import pytest
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, rights
+from tests.cluster.products import grafana_operator
 
 
 @pytest.fixture(scope="package")
@@ -74,6 +75,15 @@ def operator(operator_account: OperatorAccount, crd: str) -> Iterator[OperatorPr
     assert process.stop() == 0
     bugs = process.events("by a bug")
     assert not bugs, bugs[0]
+
+
+@pytest.fixture
+def grafana(kubectl: Callable[..., str]) -> Iterator[None]:
+    """Have the Grafana operator's kind on the cluster."""
+    product = grafana_operator(kubectl)
+    product.install()
+    yield
+    product.remove()
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ import yaml
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import eventually
-from tests.cluster.operators import IMAGE, OperatorAccount, Service, writes
+from tests.cluster.operators import IMAGE, UNOBSERVED, OperatorAccount, Service, writes
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+_HEADS = ("---", "+++")
 
 
 @pytest.fixture
@@ -80,6 +81,26 @@ def test_a_file_shows_what_would_come_and_what_would_go(command: Command, made: 
     assert not [line for line in budget.splitlines()[3:] if not line.startswith("+")]
     assert not [line for line in policy.splitlines()[3:] if not line.startswith("-")]
     assert made.child("networkpolicies")
+
+
+@pytest.mark.usefixtures("grafana")
+def test_what_would_be_made_anew_is_shown_as_what_would_then_be_there(
+    command: Command, service: Service, cluster: Layout
+) -> None:
+    dashboards = {"format": "GrafanaDashboard", "instanceSelector": {"matchLabels": {"dashboards": "grafana"}}}
+    service.create(monitoring={**UNOBSERVED, "dashboards": dashboards})
+    service.wait("DashboardsReady", "True", "InPlace")
+    body = service.live()
+    body["metadata"] = {"name": service.name, "namespace": service.namespace}
+    body["spec"]["monitoring"]["dashboards"]["instanceSelector"]["matchLabels"]["dashboards"] = "other"
+    shown = command("diff", "-f", "-", stdin=json.dumps(body), kubeconfig=cluster.kubeconfig)
+
+    assert shown.returncode == 1, shown.stderr
+    name = f"{service.name}-dashboard-overview"
+    assert f"# GrafanaDashboard {name} would be deleted and made anew: spec.instanceSelector is fixed" in shown.stdout
+    assert f"+++ wanted/grafanadashboards/{service.namespace}/{name}" in shown.stdout
+    lines = [line for line in shown.stdout.splitlines() if line.startswith(("+", "-")) and line[:3] not in _HEADS]
+    assert {line[0] + line[1:].strip() for line in lines} == {"-dashboards: grafana", "+dashboards: other"}
 
 
 def test_render_prints_what_is_there_and_no_secret(command: Command, made: Service) -> None:

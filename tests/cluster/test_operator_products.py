@@ -1,6 +1,7 @@
 """What is made of other products' kinds, which may come and go while the operator runs."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -16,6 +17,8 @@ GRAFANA_DASHBOARDS: Object = {
     "format": "GrafanaDashboard",
     "instanceSelector": {"matchLabels": {"dashboards": "grafana"}},
 }
+# More often than what somebody else does is put up with.
+SELECTED = ("one", "two", "three", "four")
 
 
 class Asked(NamedTuple):
@@ -78,14 +81,6 @@ def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
     assert operator.pid == process
 
 
-@pytest.fixture
-def grafana(kubectl: Kubectl) -> Iterator[None]:
-    product = grafana_operator(kubectl)
-    product.install()
-    yield
-    product.remove()
-
-
 @pytest.mark.usefixtures("grafana")
 def test_dashboards_change_their_form_without_a_moment_with_neither(service: Service) -> None:
     eventually(lambda: not _dashboards(service, "grafanadashboards"), "the kind to be served")
@@ -120,6 +115,70 @@ def _switch(service: Service, old: str, new: str, dashboards: Object) -> None:
         assert (owner["uid"], owner["controller"]) == (service.live()["metadata"]["uid"], True)
         labels = {"team": "images", "app.kubernetes.io/instance": service.name}
         assert metadata["labels"].items() >= labels.items()
+
+
+@pytest.mark.usefixtures("grafana")
+def test_dashboards_get_another_selector_which_nobody_can_change_in_them(service: Service) -> None:
+    service.create(monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
+    service.wait("DashboardsReady", "True", "InPlace")
+    for label in SELECTED:
+        before = _dashboards(service, "grafanadashboards")
+        _select(service, label)
+        service.wait("DashboardsReady", "True", "InPlace")
+        after = _dashboards(service, "grafanadashboards")
+        assert after.keys() == before.keys()
+        for name, each in after.items():
+            assert each["spec"]["instanceSelector"] == {"matchLabels": {"dashboards": label}}
+            assert each["spec"]["json"] == before[name]["spec"]["json"]
+            assert each["metadata"]["uid"] != before[name]["metadata"]["uid"]
+    assert service.conditions()["Stalled"]["status"] == "False"
+
+
+@pytest.mark.usefixtures("grafana")
+def test_a_dashboard_that_somebody_holds_is_waited_for(service: Service) -> None:
+    service.create(networkPolicy={"mode": "Managed"}, monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
+    service.wait("DashboardsReady", "True", "InPlace")
+    assert service.child("networkpolicies")
+    for label in SELECTED:
+        with _held(service, f"{service.name}-dashboard-overview") as finalizer:
+            _select(service, label, networkPolicy={"mode": "Disabled"})
+            message = service.wait("DashboardsReady", "False", "Replacing")["message"]
+            assert f"GrafanaDashboard {service.name}-dashboard-overview is made anew" in message
+            assert finalizer in message
+            service.ready()
+            assert _selected(service, "models") == label, "the others are not held back"
+        service.wait("DashboardsReady", "True", "InPlace")
+        assert _selected(service, "overview") == label
+    eventually(
+        lambda: service.api.find("networkpolicies", service.namespace, service.name) is None,
+        "what is not wanted to be pruned",
+    )
+
+
+@contextmanager
+def _held(service: Service, name: str) -> Iterator[str]:
+    """Hold a dashboard as the Grafana operator does, until it is out of every Grafana."""
+    finalizer = "example.com/held"
+
+    def hold(*finalizers: str) -> None:
+        body = {"metadata": {"finalizers": [*finalizers]}}
+        service.api.patch("grafanadashboards", service.namespace, name, body)
+
+    hold(finalizer)
+    try:
+        yield finalizer
+    finally:
+        hold()
+
+
+def _select(service: Service, label: str, **spec: Object) -> None:
+    service.edit(monitoring={"dashboards": {"instanceSelector": {"matchLabels": {"dashboards": label}}}}, **spec)
+
+
+def _selected(service: Service, topic: str) -> str:
+    dashboard = service.child("grafanadashboards", f"-dashboard-{topic}")
+    label: str = dashboard["spec"]["instanceSelector"]["matchLabels"]["dashboards"]
+    return label
 
 
 def _dashboards(service: Service, plural: str) -> dict[str, Object]:

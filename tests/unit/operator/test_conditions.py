@@ -9,7 +9,7 @@ from t2i_operator.absences import Absence
 from t2i_operator.children import Id
 from t2i_operator.conditions import conditions
 from t2i_operator.credentials import Problem, Secrets
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, REPLACING
 from t2i_operator.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
@@ -43,7 +43,7 @@ MONITORING = [
 ]
 TLS = {"clientSecretRef": {"name": "c"}}
 PEM = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
-REASONS = (CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED)
+REASONS = (CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED, REPLACING)
 
 
 def service(**fields: Any) -> spec.TextToImageService:
