@@ -19,8 +19,13 @@ def due(identity: Id, error: ApiError) -> bool:
 
 async def tried(cluster: Cluster, identity: Id, desired: Object) -> Object:
     """Return what would be stored if there were no such object, by a dry run under a name that is nobody's."""
-    trial = {**desired, "metadata": {**desired["metadata"], "name": naming.trial(identity.name)}}
-    made = await cluster.apply(identity.kind, trial, dry_run=True)
+    name = naming.trial(identity.name)
+    try:
+        trial = {**desired, "metadata": {**desired["metadata"], "name": name}}
+        made = await cluster.apply(identity.kind, trial, dry_run=True)
+    except ApiError as error:
+        error.message = error.message.replace(name, identity.name)
+        raise
     return {**made, "metadata": {**made["metadata"], "name": identity.name}}
 
 

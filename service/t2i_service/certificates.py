@@ -1,4 +1,7 @@
-"""Certificate files, tried at the start: gRPC takes any bytes for them, connects to nothing, and does not say why."""
+"""Certificate files, tried before they are used: gRPC takes any bytes, connects to nothing, and does not say why.
+
+What is in them stops no start: trouble with traces must not keep a pod from serving.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_authorities(file: Path) -> Path:
+def check_authorities(file: Path) -> None:
     """Raise `ValueError` unless the file has certificates that can vouch for a server."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except OSError as error:
         raise ValueError(f"the authorities in {file} cannot be used: {_reason(error)}") from None
-    return file
 
 
 def check_pair(certificate: Path, key: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from t2i_service.certificates import check_authorities, check_pair
 from t2i_service.version import installed
 
 if TYPE_CHECKING:
@@ -30,7 +31,14 @@ class LastWords(logging.Filter):
 
 
 def otlp_exporter(settings: Settings, endpoint: HttpUrl, words: LastWords) -> Exporter:
-    """Import one protocol's module and not the other's: gRPC takes 16 MiB, HTTP 6, and each half a second."""
+    """Import one protocol's module and not the other's: gRPC takes 16 MiB, HTTP 6, and each half a second.
+
+    Raises `ValueError` for certificates that cannot be used.
+    """
+    if settings.otlp_authorities:
+        check_authorities(settings.otlp_authorities)
+    if settings.otlp_certificate and settings.otlp_key:
+        check_pair(settings.otlp_certificate, settings.otlp_key)
     if settings.otlp_protocol == "grpc":
         # Its core would write beside our lines, to standard error, what the exporter complains about anyway.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    FilePath,
     HttpUrl,
     NonNegativeFloat,
     PositiveInt,
@@ -19,7 +20,6 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from t2i_service.access import read_api_keys
-from t2i_service.certificates import check_authorities, check_pair
 from t2i_service.keyring import KeysError, read_signing_keys
 from t2i_service.models_config import ModelsError
 from t2i_service.models_config import read as read_models
@@ -66,11 +66,9 @@ class Settings(BaseSettings):
     otlp_protocol: Literal["grpc", "http/protobuf"] = Field(
         default="grpc", validation_alias="OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
     )
-    otlp_authorities: Annotated[Path, AfterValidator(check_authorities)] | None = Field(
-        default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"
-    )
-    otlp_certificate: Path | None = Field(default=None, validation_alias=CLIENT_CERTIFICATE)
-    otlp_key: Path | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY")
+    otlp_authorities: FilePath | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE")
+    otlp_certificate: FilePath | None = Field(default=None, validation_alias=CLIENT_CERTIFICATE)
+    otlp_key: FilePath | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY")
     otlp_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
     otlp_traces_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
@@ -112,8 +110,6 @@ class Settings(BaseSettings):
         certificate = info.data.get("otlp_certificate", key)
         if (key is None) != (certificate is None):
             raise ValueError(f"it and {CLIENT_CERTIFICATE} need each other: set both or none")
-        if key and "otlp_certificate" in info.data:
-            check_pair(info.data["otlp_certificate"], key)
         return key
 
 

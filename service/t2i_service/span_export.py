@@ -97,7 +97,7 @@ class SpanExport:
         try:
             exporter: Exporter = self._make_exporter()
         except Exception as error:
-            log.error("Exporter cannot be made", exporter=self._name, error=f"{type(error).__name__}: {error}")  # noqa: TRY400
+            self._tell(f"{type(error).__name__}: {error}", done=False)
             exporter = _NoExporter()
         while True:
             self._wake.wait(INTERVAL_SECONDS)
@@ -117,11 +117,14 @@ class SpanExport:
             done, reason = False, f"{type(error).__name__}: {error}"
         self._in_hand = 0
         (self._exported if done else self._failed).inc(len(batch))
-        if done is self._failing:
-            self._failing = not done
-            if done:
-                log.info("Spans are exported again", exporter=self._name)
-            else:
-                log.warning(
-                    "Spans cannot be exported and are dropped", exporter=self._name, error=reason or self._why()
-                )
+        self._tell(reason or self._why(), done=done)
+
+    def _tell(self, reason: str, *, done: bool) -> None:
+        """Log each turn for the worse and for the better, and nothing between."""
+        if done is not self._failing:
+            return
+        self._failing = not done
+        if done:
+            log.info("Spans are exported again", exporter=self._name)
+        else:
+            log.warning("Spans cannot be exported and are dropped", exporter=self._name, error=reason)

@@ -161,14 +161,24 @@ def refusal(**environment: str) -> list[str]:
     return service.lines
 
 
-def test_a_start_names_every_mistake_about_the_collector(files: Path, tmp_path: Path) -> None:
-    broken, certificate = tmp_path / "broken.crt", files / "admin.crt"
-    broken.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
-    wrong = {AUTHORITIES: str(broken), CERTIFICATE: str(certificate), KEY: str(files / "ca.key")}
-    protocol, authorities, key = refusal(**{PROTOCOL: "http/json", **wrong})
+def test_a_start_names_every_mistake_about_the_collector() -> None:
+    missing = {AUTHORITIES: "/nowhere/ca.crt", CERTIFICATE: "/nowhere/tls.crt", KEY: "/nowhere/tls.key"}
+    protocol, *absent = refusal(**{PROTOCOL: "http/json", **missing})
     assert protocol == f"{PROTOCOL} is 'http/json': Input should be 'grpc' or 'http/protobuf'."
-    assert authorities.startswith(f"{AUTHORITIES}: the authorities in {broken} cannot be used: ")
-    assert key == f"{KEY}: {certificate} and {files / 'ca.key'} cannot be used together: key values mismatch"
+    assert absent == [f"{name} is '{file}': Path does not point to a file." for name, file in missing.items()]
+
+
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_certificates_that_cannot_be_used_cost_spans_and_not_the_start(
+    start: Callable[..., RunningService], files: Path, tmp_path: Path, protocol: str
+) -> None:
+    broken, certificate, key = tmp_path / "broken.crt", files / "admin.crt", files / "ca.key"
+    broken.write_text("-----BEGIN CERTIFICATE-----\nnothing\n-----END CERTIFICATE-----\n")
+    collector = {PROTOCOL: protocol, "OTLP_ENDPOINT": "https://127.0.0.1:9"}
+    why = dropped(start(SANDBOX, **collector, **{AUTHORITIES: str(broken)}))
+    assert why.startswith(f"ValueError: the authorities in {broken} cannot be used: ")
+    why = dropped(start(SANDBOX, **collector, **{CERTIFICATE: str(certificate), KEY: str(key)}))
+    assert why == f"ValueError: {certificate} and {key} cannot be used together: key values mismatch"
 
 
 def test_certificates_need_each_other_and_an_endpoint_that_uses_them(files: Path) -> None:
@@ -180,6 +190,3 @@ def test_certificates_need_each_other_and_an_endpoint_that_uses_them(files: Path
     assert certificate == f"{CERTIFICATE}: certificates need an OTLP_ENDPOINT that begins with https://"
     for alone in ({CERTIFICATE: str(files / "admin.crt")}, {KEY: str(files / "admin.key")}):
         assert refusal(**alone) == [f"{KEY}: it and {CERTIFICATE} need each other: set both or none"]
-    assert refusal(**{AUTHORITIES: "/nowhere/ca.crt"}) == [
-        f"{AUTHORITIES}: the authorities in /nowhere/ca.crt cannot be used: No such file or directory"
-    ]

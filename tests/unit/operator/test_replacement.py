@@ -157,11 +157,13 @@ async def test_what_others_delete_is_still_counted(parts: Parts) -> None:
     assert (await parts.place()).repaired
 
 
-async def stays(parts: Parts) -> None:
+async def stays(parts: Parts) -> str:
+    """Return what is said of it."""
     parts.select(1)
-    with pytest.raises(ApiError):
+    with pytest.raises(ApiError) as refusal:
         await parts.place()
     assert (parts.cluster.deleted, parts.cluster.made) == (0, 1)
+    return refusal.value.message
 
 
 async def test_what_is_only_offered_to_us_stays(parts: Parts) -> None:
@@ -183,8 +185,10 @@ async def test_a_kind_whose_objects_may_hold_data_stays(parts: Parts) -> None:
 
 
 async def test_it_stays_while_another_would_be_refused(parts: Parts) -> None:
-    parts.cluster.refuses_new = ApiError(403, "Forbidden", "ValidatingAdmissionPolicy 'none' denied request: not here")
-    await stays(parts)
+    name = parts.desired["metadata"]["name"]
+    message = "ValidatingAdmissionPolicy 'none' denied request: not here"
+    parts.cluster.refuses_new = ApiError(403, "Forbidden", f'"{name}.trial" is forbidden: {message}')
+    assert await stays(parts) == f'"{name}" is forbidden: {message}'
 
 
 async def test_a_webhook_that_knows_no_dry_runs_does_not_hold_it_back(parts: Parts) -> None:
