@@ -22,7 +22,7 @@ def environment(**more: str) -> dict[str, str]:
     """Return a new shell's: not told where this project keeps its programs, nor that a make runs around it."""
     ours = str(Path(sys.executable).parent)
     path = os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep) if folder != ours)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTEST" and not name.startswith("MAKE")}
     return {**inherited, "PATH": path, **more}
 
 
