@@ -18,6 +18,7 @@ from t2i_operator.builders.monitoring.jaeger.configuration import configuration
 
 from dev.bench.programs import free_port
 from dev.stack.jaeger import binary, on_loopback
+from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ def test_the_service_reaches_it_by_either_protocol(
         service = start(OTLP_ENDPOINT=collector, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=protocol)
         body = {"prompt": "a lighthouse", "width": 64, "height": 64}
         trace = httpx.post(f"{service.url}/generate", json=body).json()["trace_id"]
-        _until(lambda: _kept(free, trace), "the trace")
+        wait_for(lambda: _kept(free, trace), 60)
         found = httpx.get(f"http://localhost:{free(ports.QUERY)}/api/traces/{trace}").json()["data"][0]["spans"]
         assert "generate_image" in {span["operationName"] for span in found}
         assert service.metric("t2i_spans_dropped_total", exporter="otlp", reason="export_failed") == 0
@@ -95,11 +96,11 @@ def test_tail_sampling_keeps_failures_and_metrics_count_everything(jaeger: Path,
     resource = _resource({"tailSampling": {"mode": "Enabled", "ratio": "0"}})
     with _running(jaeger, tmp_path / "config.json", resource) as port:
         failed, slow, ordinary = (_send(port, **trace) for trace in ({"failed": True}, {"seconds": 30}, {}))
-        _until(lambda: _kept(port, failed) and _kept(port, slow), "failed and slow traces")
+        wait_for(lambda: _kept(port, failed) and _kept(port, slow), 60)
         assert not _kept(port, ordinary)
         counted = 'span_name="generate_image",status_code="STATUS_CODE_UNSET"} 2'
         metrics = f"http://localhost:{port(ports.SPAN_METRICS)}/metrics"
-        _until(lambda: counted in httpx.get(metrics).text, "the metrics of both unfailed traces")
+        wait_for(lambda: counted in httpx.get(metrics).text, 60)
         openmetrics = httpx.get(metrics, headers={"Accept": "application/openmetrics-text"}).text
         assert 'le="120.0"' in openmetrics
         assert f'trace_id="{failed}"' in openmetrics
@@ -114,7 +115,7 @@ def _running(jaeger: Path, file: Path, resource: spec.TextToImageService) -> Ite
     with log.open("w") as output, subprocess.Popen([jaeger, f"--config={file}"], stderr=output, stdout=output) as run:  # noqa: S603
         try:
             health = f"http://localhost:{free[ports.HEALTH]}/status"
-            _until(lambda: run.poll() is not None or _answers(health), "Jaeger to start")
+            wait_for(lambda: run.poll() is not None or _answers(health), 60)
             assert run.poll() is None, log.read_text()
             yield free.__getitem__
         finally:
@@ -130,13 +131,6 @@ def _answers(url: str) -> bool:
 
 def _kept(port: Callable[[int], int], trace: str) -> bool:
     return httpx.get(f"http://localhost:{port(ports.QUERY)}/api/traces/{trace}").status_code == 200
-
-
-def _until(ask: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.2)
 
 
 def _send(port: Callable[[int], int], *, failed: bool = False, seconds: float = 0.1) -> str:
