@@ -185,7 +185,10 @@ class Alerts(Block, frozen=True, kw_only=True):
         tuple[Receiver, ...],
         Meta(max_length=16),
         list_map("name"),
-        described("Where alerts are sent. Empty: Alertmanager's own routing decides."),
+        described(
+            "Where alerts are sent. Empty: Alertmanager's own routing decides. Links to dashboards need"
+            " dashboards.grafanaURL."
+        ),
     ] = ()
     runbook_url: Annotated[
         URL | None, described("Folder of the runbooks that alerts link to. Left out: this project's own.")

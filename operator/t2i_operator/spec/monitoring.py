@@ -126,6 +126,13 @@ class Dashboards(Block, frozen=True, kw_only=True):
         URL | None,
         described("Where Prometheus' pages are for a person's browser; dashboards link there. Left out: no link."),
     ] = None
+    grafana_url: Annotated[
+        URL | None,
+        described(
+            "Where Grafana's pages are for a person's browser; alerts, and what receivers are sent, link there."
+            " Left out: an alert has the dashboard's path alone, which is a link inside Grafana only."
+        ),
+    ] = None
 
 
 class LangTrace(Block, frozen=True, kw_only=True):

@@ -161,15 +161,25 @@ def test_routing_labels_are_the_user_s_but_not_the_service_s_own() -> None:
                 assert rule["labels"]["severity"] in ("warning", "critical")
 
 
+def links_of(annotation: str, **monitoring: Any) -> dict[str, str]:
+    groups = prometheus_rule(observed(**monitoring))["spec"]["groups"]
+    alerts = (rule for group in groups for rule in group["rules"] if "alert" in rule)
+    return {alert["alert"]: alert["annotations"].get(annotation, "") for alert in alerts}
+
+
 def test_runbooks_can_be_the_user_s_own() -> None:
-    built = prometheus_rule(observed(alerts={"runbookURL": "https://wiki.example.com/runbooks/"}))
-    links = {
-        rule["alert"]: rule["annotations"]["runbook_url"]
-        for group in built["spec"]["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    }
+    links = links_of("runbook_url", alerts={"runbookURL": "https://wiki.example.com/runbooks/"})
     assert links["HighLatency"] == "https://wiki.example.com/runbooks/HighLatency.md"
+
+
+@pytest.mark.parametrize("grafana", ["https://grafana.example.com", "https://example.com/grafana/"])
+def test_alerts_lead_to_dashboards_where_grafana_is(grafana: str) -> None:
+    paths = links_of("dashboard_url")
+    assert all(path.startswith("/d/t2i-") for path in paths.values())
+    expected = {alert: f"{grafana.rstrip('/')}{path}" for alert, path in paths.items()}
+    assert links_of("dashboard_url", dashboards={"grafanaURL": grafana}) == expected
+    off = links_of("dashboard_url", dashboards={"grafanaURL": grafana, "mode": "Disabled"})
+    assert set(off.values()) == {""}
 
 
 def test_every_receiver_hears_what_it_asked_for() -> None:

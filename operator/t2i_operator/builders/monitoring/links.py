@@ -21,8 +21,9 @@ def runbook(resource: spec.TextToImageService, alert: str) -> str:
 
 
 def of_alert(resource: spec.TextToImageService, alert: str, topic: str) -> dict[str, str]:
-    """Return the annotations that lead a person on from an alert."""
-    annotations = {"runbook_url": runbook(resource, alert)}
-    if resource.spec.monitoring.dashboards.mode == "Managed":
-        annotations["dashboard_url"] = f"/d/{dashboard_uid(resource, topic)}"
+    """Return the annotations that lead a person on; where Grafana is not known, the dashboard's is a path in it."""
+    annotations, wanted = {"runbook_url": runbook(resource, alert)}, resource.spec.monitoring.dashboards
+    if wanted.mode == "Managed":
+        grafana = (wanted.grafana_url or "").rstrip("/")
+        annotations["dashboard_url"] = f"{grafana}/d/{dashboard_uid(resource, topic)}"
     return annotations
