@@ -9,7 +9,7 @@ from pathlib import Path
 from dev.cluster.locks import exclusive
 
 UNPACKED = Path(__file__).parents[2] / ".local" / "debian"
-PACKAGES = {"promtool": "prometheus", "prometheus": "prometheus", "amtool": "prometheus-alertmanager"}
+PACKAGES = {name: name for name in ("prometheus", "prometheus-alertmanager")} | {"promtool": "prometheus"}
 
 
 class ProgramMissing(Exception):  # noqa: N818 - the sentence is for a person
@@ -25,6 +25,20 @@ def program(name: str) -> Path:
         if not unpacked.exists():
             _unpack(PACKAGES[name])
     return unpacked
+
+
+def alertmanager() -> list[str | Path]:
+    """Return the command of Alertmanager.
+
+    Debian's looks for its templates where the package would have installed them; one that is only unpacked gets to see
+    them there by a mount of its own, which needs no root.
+    """
+    found = program("prometheus-alertmanager")
+    if not found.is_relative_to(UNPACKED):
+        return [found]
+    templates = UNPACKED / "usr" / "share"
+    seen = f'mount --bind \'{templates}\' /usr/share && exec "$0" "$@"'
+    return ["unshare", "--mount", "--map-root-user", "sh", "-c", seen, found]
 
 
 def _unpack(package: str) -> None:

@@ -2,17 +2,15 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
+from t2i_operator.builders.monitoring import notifications
 from t2i_operator.kinds import ALERTMANAGER_CONFIG, Object
 from t2i_operator.spec.receivers import Email, PagerDuty, Receiver, Slack, Webhook
 from t2i_operator.spec.scalars import SecretValue
 
 _NOBODY = "nobody"
-_TITLE = "{{ .Status | title }}: {{ .CommonLabels.alertname }} ({{ .CommonLabels.severity }})"
-_TEXT = """{{ range .Alerts }}{{ .Annotations.summary }}
-{{ .Annotations.description }}
-Runbook: {{ .Annotations.runbook_url }}{{ with .Annotations.dashboard_url }}
-Dashboard: {{ . }}{{ end }}
-{{ end }}"""
+# What is one trouble to a person is one notification, and one incident of a pager: a warning's open incident must not
+# take in the critical alert that comes later, nor one objective's the other's.
+_ONE_TROUBLE = ["alertname", "namespace", "service", "severity", "slo", "signal"]
 
 
 def alertmanager_config(resource: spec.TextToImageService) -> Object:
@@ -26,7 +24,7 @@ def alertmanager_config(resource: spec.TextToImageService) -> Object:
             "route": {
                 "receiver": _NOBODY,
                 "matchers": [_equal("service", naming.service(resource.metadata.name))],
-                "groupBy": ["alertname", "namespace", "service"],
+                "groupBy": [*_ONE_TROUBLE],
                 "routes": [_route(receiver) for receiver in receivers],
             },
             "receivers": [{"name": _NOBODY}, *(_receiver(receiver) for receiver in receivers)],
@@ -74,20 +72,16 @@ def _secret(value: SecretValue) -> Object:
 
 
 def _slack(slack: Slack) -> Object:
-    body: Object = {"apiURL": _secret(slack.api_url), "title": _TITLE, "text": _TEXT}
+    body: Object = {"apiURL": _secret(slack.api_url), "title": notifications.TITLE, "text": notifications.TEXT}
     return {**body, "channel": slack.channel} if slack.channel else body
 
 
 def _pagerduty(pagerduty: PagerDuty) -> Object:
     return {
         "routingKey": _secret(pagerduty.routing_key),
-        "severity": "{{ .CommonLabels.severity }}",
-        "description": "{{ .CommonAnnotations.summary }}",
-        "details": [
-            {"key": "description", "value": "{{ .CommonAnnotations.description }}"},
-            {"key": "runbook", "value": "{{ .CommonAnnotations.runbook_url }}"},
-            {"key": "dashboard", "value": "{{ .CommonAnnotations.dashboard_url }}"},
-        ],
+        "severity": notifications.PAGERDUTY_SEVERITY,
+        "description": notifications.SUMMARY,
+        "details": [{"key": key, "value": value} for key, value in notifications.DETAILS.items()],
     }
 
 
@@ -98,7 +92,7 @@ def _email(email: Email) -> Object:
         "smarthost": email.smarthost,
         "authUsername": email.auth_username,
         "authPassword": _secret(email.auth_password) if email.auth_password else None,
-        "headers": [{"key": "Subject", "value": _TITLE}],
+        "headers": [{"key": "Subject", "value": notifications.TITLE}],
     }
     return {name: value for name, value in given.items() if value is not None}
 
