@@ -111,11 +111,11 @@ class Recorder:
         else:
             self.failed(run, context.span, error)
         line = {"prompt": run.shown, "duration": round(run.total_seconds, 4), "model": model.name}
-        if outcome is Outcome.SUCCESS:
+        if error is None:
             log.info("Image generation completed", **line, status=outcome.value)
             return
-        say = log.error if outcome is Outcome.ERROR else log.warning
-        say(f"Image generation {_WORDS[outcome]}", **line, status=outcome.value, error=self._text(run, error))
+        say, why = log.error if outcome is Outcome.ERROR else log.warning, self._text(run, error)
+        say(f"Image generation {_WORDS[outcome]}", **line, status=outcome.value, code=type_of(error), error=why)
 
     def abandoned(self, run: Generation) -> None:
         """Say that a stopping pod waits no more; what is followed runs on, and any replica can be asked for it."""

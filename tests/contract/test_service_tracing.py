@@ -129,7 +129,7 @@ def test_a_failure_shows_in_the_trace(
     trace = collector.trace(logged["trace_id"])
     assert trace["generate_image"].span.status.code == 2
     assert trace["generate_image"].attributes["status"] == "error"
-    assert trace["replicate_sdxl"].attributes["error.type"] == "generation_failed"
+    assert trace["replicate_sdxl"].attributes["error.type"] == logged["code"] == "generation_failed"
     assert trace["replicate_sdxl"].attributes["error"] == "cannot draw 'a lig...'"
 
 
@@ -169,9 +169,9 @@ def test_what_never_reached_the_provider_shows_in_the_trace(
     assert {generate(service).status_code for _ in range(10)} == {502}
     assert generate(service).json()["code"] == "provider_unavailable"
     for kind, logged in (("overloaded", 0), ("provider_unavailable", -1)):
-        trace_id = wait_for(lambda: service.logged("Image generation failed"))[logged]["trace_id"]
-        root = wait_for(lambda trace_id=trace_id: collector.trace(trace_id).get("generate_image"))
-        assert (root.span.status.code, root.attributes["error.type"]) == (2, kind)
+        line = wait_for(lambda: service.logged("Image generation failed"))[logged]
+        root = wait_for(lambda line=line: collector.trace(line["trace_id"]).get("generate_image"))
+        assert (root.span.status.code, root.attributes["error.type"], line["code"]) == (2, kind, kind)
         assert root.attributes["error"] == root.span.status.message
 
 
