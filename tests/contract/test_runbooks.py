@@ -1,0 +1,150 @@
+"""What runbooks and troubleshooting name is there: codes, reasons, panels, metrics, fields of the spec, links."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from t2i_operator import spec
+from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
+from t2i_service import errors, telemetry, upstream_errors
+
+from dashboards.catalog import rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+RUNBOOKS = ROOT / "docs" / "runbooks"
+PAGES = {path.stem: path.read_text() for path in [*RUNBOOKS.glob("*.md"), ROOT / "docs" / "troubleshooting.md"]}
+CRD = yaml.safe_load((ROOT / "crds" / "texttoimage.dev_texttoimageservices.yaml").read_text())
+OPERATOR = "\n".join(path.read_text() for path in (ROOT / "operator" / "t2i_operator").rglob("*.py"))
+
+# What is neither ours nor made by us: a page of Prometheus, fields of its operator's kinds, reasons of the kubelet.
+ITALICS = {"Status > Targets", "Reason"}
+FIELDS = {"serviceMonitorSelector", "alertmanagerConfigSelector", "alertmanagerConfigNamespaceSelector"}
+REASONS = {"ImagePullBackOff", "CrashLoopBackOff", "OOMKilled", "Unschedulable"}
+KINDS = {"TextToImageService"}
+LABELS = {"exported_endpoint"}  # Prometheus' own, when a target's label has the same name
+
+CODE = re.compile(r"`([^`\n]+)`")
+ITALIC = re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+SNAKE, CAMEL, PASCAL = (
+    re.compile(r"[a-z]+(_[a-z]+)+"),
+    re.compile(r"[a-z]+([A-Z]\w*)+"),
+    re.compile(r"([A-Z][a-z]\w*){2,}"),
+)
+DOTTED = re.compile(r"[a-z]\w*(\[\])?(\.[a-z]\w*(\[\])?)+")
+METRIC = re.compile(r"\b(?:t2i[_:][a-z0-9_:]+|(?:http|image_generation)_[a-z_]+)")
+
+
+def _all(kind: type[errors.ServiceError]) -> Iterator[type[errors.ServiceError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _all(each)
+
+
+def _table(page: str, *header: str) -> list[list[str]]:
+    """Return the cells of the table with that header's beginning, row by row."""
+    lines = [line.strip() for line in PAGES[page].splitlines()]
+    begin = next(number for number, line in enumerate(lines) if line.startswith(f"| {' | '.join(header)} |"))
+    rows = []
+    for line in lines[begin + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.replace(r"\|", " ").strip("|").split("|")])
+    return rows
+
+
+def _fields(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    for name, below in schema.get("properties", {}).items():
+        yield f"{path}{name}"
+        yield from _fields(below, f"{path}{name}.")
+        yield from _fields(below.get("items", {}), f"{path}{name}[].")
+
+
+def _metrics() -> set[str]:
+    budget = {"budget": {"amount": "1", "period": "Day"}}
+    body = {"models": [{"name": "sdxl", "provider": "Sandbox"}], "monitoring": {"alerts": budget}}
+    built = prometheus_rule(spec.parse({"metadata": {"name": "a", "namespace": "b"}, "spec": body}))
+    recorded = {rule["record"] for group in built["spec"]["groups"] for rule in group["rules"] if "record" in rule}
+    return {metric.name for metric in telemetry.METRICS} | recorded | set(METRIC.findall(rendered()["operator"]))
+
+
+ERRORS = set(_all(errors.ServiceError))
+UPSTREAM = {error for error in ERRORS if issubclass(error, upstream_errors.UpstreamError)}
+BOARDS = [json.loads(text) for text in rendered().values()]
+TITLES = {topic.capitalize() for topic in rendered()} | {
+    panel["title"] for board in BOARDS for panel in board["panels"]
+}
+SPEC = set(_fields(CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+
+
+def test_every_5xx_of_ours_is_told_by_its_code() -> None:
+    told = {
+        (int(status), code)
+        for status, codes, *_ in _table("HighErrorRate", "status", "code")
+        for code in CODE.findall(codes)
+    }
+    assert told == {(error.status, error.code) for error in ERRORS if error.status >= 500}
+
+
+def test_every_reason_of_an_upstream_error_is_told() -> None:
+    told = {word for reason, _ in _table("ImageGenerationFailure", "reason") for word in CODE.findall(reason)}
+    assert told == {error.reason for error in UPSTREAM}
+
+
+def test_every_error_without_a_reason_is_told_by_its_code() -> None:
+    """What fails on the way to the provider, or there, and is no request that failed."""
+    told = {word for code, _ in _table("ImageGenerationFailure", "code") for word in CODE.findall(code)}
+    assert told == {error.code for error in ERRORS - UPSTREAM if error.status >= 500} - {"internal_error"}
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_panel_and_dashboard_is_there(page: str) -> None:
+    assert set(ITALIC.findall(CODE.sub("", PAGES[page]))) - TITLES - ITALICS == set()
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_metric_is_there(page: str) -> None:
+    assert set(METRIC.findall(PAGES[page])) - _metrics() == set()
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_word_of_code_is_there(page: str) -> None:
+    words = {word.split(":")[0].strip() for word in CODE.findall(PAGES[page])}
+    snake = (
+        {code for error in ERRORS for code in (error.code,)} | {error.reason for error in UPSTREAM} | telemetry.SPANS
+    )
+    snake |= _metrics() | {label for metric in telemetry.METRICS for label in metric.labels} | LABELS | {"burn_rate"}
+    names = {path.rpartition(".")[2].removesuffix("[]") for path in SPEC}
+    assert {word for word in words if SNAKE.fullmatch(word)} - snake == set()
+    assert {word for word in words if CAMEL.fullmatch(word)} - names - FIELDS == set()
+    unknown = {word for word in words if PASCAL.fullmatch(word)} - REASONS - KINDS
+    assert {word for word in unknown if f'"{word}' not in OPERATOR} == set()
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_field_of_the_spec_is_there(page: str) -> None:
+    paths = {path.split(":")[0].strip() for path in CODE.findall(PAGES[page])}
+    dotted = {path for path in paths if DOTTED.fullmatch(path)}
+    assert {path for path in dotted if not any(f".{known}".endswith(f".{path}") for known in SPEC)} == set()
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_every_page_that_is_linked_is_there(page: str) -> None:
+    folder = ROOT / "docs" if page == "troubleshooting" else RUNBOOKS
+    assert [link for link in LINK.findall(PAGES[page]) if not (folder / link).exists()] == []
+
+
+def test_something_of_each_kind_is_named() -> None:
+    """Or the tests above could not fail."""
+    text = "\n".join(PAGES.values())
+    words = CODE.findall(text)
+    assert all(any(kind.fullmatch(word) for word in words) for kind in (SNAKE, CAMEL, PASCAL, DOTTED))
+    assert all(kind.search(text) for kind in (ITALIC, METRIC, LINK))
