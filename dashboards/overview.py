@@ -91,7 +91,8 @@ def _requests() -> list[Builder[Panel]]:
         ),
         graph(
             "Success rate",
-            "How generations end: success and error, and what callers canceled or the model refused.",
+            "Success and error, of the generations that ended by themselves; those that callers canceled or the model"
+            " refused are left out.",
             "percentunit",
             Query(f"1 - {ratio}", "success"),
             Query(ratio, "error"),

@@ -150,6 +150,16 @@ def test_every_panel_says_what_it_shows() -> None:
             assert all(asked), panel["title"]
 
 
+def test_no_panel_speaks_of_outcomes_that_it_does_not_draw() -> None:
+    """Rates of success are of what ended by itself; a panel that speaks of the rest says that it is left out."""
+    for text in rendered().values():
+        for panel in (panel for panel in json.loads(text)["panels"] if panel["type"] != "row"):
+            expressions = [expr for target in panel["targets"] if "generation" in (expr := target.get("expr", ""))]
+            drawn = [expr for expr in expressions if 'status=~"success|error"' not in expr]
+            spoken_of = {outcome for outcome in ("canceled", "refused") if outcome in panel["description"]}
+            assert drawn or not spoken_of or "left out" in panel["description"], panel["title"]
+
+
 @pytest.mark.parametrize("topic", sorted(rendered()))
 def test_every_variable_resolves(topic: str) -> None:
     """One that nobody declares would stay as it is written, and its query would find nothing."""
