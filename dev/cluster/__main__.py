@@ -40,7 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="bring the cluster up, or mend it, and run the sample in it")
     up.add_argument("--no-app", action="store_true", help="the cluster alone: no CRD, no operator, no sample")
-    up.add_argument("--no-stack", action="store_true", help="leave Prometheus, Alertmanager and metrics-server out")
+    without = "leave Prometheus, Alertmanager and metrics-server out, and Jaeger's image, which has to be pulled then"
+    up.add_argument("--no-stack", action="store_true", help=without)
     where = up.add_mutually_exclusive_group()
     where.add_argument("--context", default="", metavar="NAME", help="your own cluster, by its context's name")
     where.add_argument(

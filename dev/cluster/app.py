@@ -28,6 +28,10 @@ OPERATOR = ("deployment/text-to-image-operator", "--namespace=text-to-image-syst
 SAMPLE = ("t2iservice/text-to-image", "--namespace=text-to-image")
 PROMPT = "moonrise over blue mountains"
 PATIENCE = "180s"
+# Where no stack of ours is installed; the sample's Jaeger is the operator's own and is there all the same.
+CHART = """\
+The service has its own Jaeger. For Prometheus, Alertmanager and Grafana take the community's chart with
+manifests/kube-prometheus-stack/values.yaml: README, "On your own cluster"."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dev.cluster import catalog, ground
-from dev.cluster.app import App
+from dev.cluster.app import CHART, App
 from dev.cluster.commands import BUSY
 from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import agrees, kubectl
@@ -30,8 +30,7 @@ class Context:
     name: str
 
     def up(self, layout: Layout, *, app: bool, stack: bool) -> str:
-        """Install the operator and the sample; what observes them (`stack`) is the cluster's own, or absent."""
-        del stack
+        """Install the operator and the sample; what observes them (`stack`) is the cluster's own, or the person's."""
         with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
             self._adopt(layout)
             ground.begin(layout, f"{ground.CONTEXT} {self.name}")
@@ -41,7 +40,7 @@ class Context:
             pulled = f"{this.operator_image} and {this.service_image}"
             shop.progress.say(f"On {self.name}, with the images {pulled}, which it must be able to pull.")
             this.up()
-            return this.report()
+            return this.report() + (f"\n\n{CHART}" if stack else "")
 
     def down(self, layout: Layout) -> str:
         """Remove the sample and the operator; the CRD stays while resources of it do: it would take them along."""

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from dev.cluster import catalog, ground
-from dev.cluster.app import App
+from dev.cluster.app import CHART, App
 from dev.cluster.commands import BUSY
 from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import agrees, kubectl
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 NAME = "text-to-image"
 BASE = "docker.io/library/python:3.13-slim-trixie"
-NO_STACK = """
+NO_STACK = f"""
 
-Prometheus, Alertmanager and Jaeger come with the embedded cluster only: `python -m dev.cluster up --on embedded`."""
+{CHART}
+Prometheus and Alertmanager come with the embedded cluster: `python -m dev.cluster up --on embedded`."""
 CONFIG = Path(__file__).parent / "etc" / "kind.yaml"
 POLICY = Path(__file__).parent / "etc" / "audit-policy.yaml"
 

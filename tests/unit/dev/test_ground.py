@@ -1,6 +1,7 @@
 """Which cluster is meant is decided once, and never somebody else's by accident."""
 
 import io
+import re
 import shutil
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 import yaml
 
 from dev.cluster import ground, kind, network, tools
+from dev.cluster.__main__ import main
+from dev.cluster.app import CHART
 from dev.cluster.context import Context
 from dev.cluster.errors import UnfitError
 from dev.cluster.paths import Layout
+from dev.stack import catalog
 
 
 @pytest.fixture
@@ -84,6 +88,21 @@ def test_kind_gets_the_images_that_docker_built(
     assert build.startswith(f"docker build --file={layout.checkout}/Dockerfile.service --tag={reference} ")
     assert f"--build-arg=BASE={kind.BASE}" in build
     assert load == f"kind load docker-image {reference} --name=text-to-image"
+
+
+def test_what_comes_without_the_stack_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all that the stack brings, Jaeger's image too; and where else to have it, in words that lead there."""
+    with pytest.raises(SystemExit):
+        main(["up", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    brought = {*catalog.PUBLISHED, catalog.METRICS_SERVER.name}
+    assert [name for name in brought if name not in text.lower()] == []
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    assert 'README, "On your own cluster"' in CHART
+    assert "## On your own cluster" in readme
+    for path in re.findall(r"manifests/\S+\.yaml", CHART):
+        assert path in readme
+    assert CHART in kind.NO_STACK
 
 
 def test_kind_is_given_a_configuration_with_the_audit_log_where_the_tests_look(layout: Layout) -> None:
