@@ -31,7 +31,7 @@ def alertmanager() -> list[str | Path]:
     """Return the command of Alertmanager.
 
     Debian's looks for its templates where the package would have installed them; one that is only unpacked gets to see
-    them there by a mount of its own, which needs no root.
+    them there by a mount of its own, which needs no root where the kernel lets people have namespaces.
     """
     found = program("prometheus-alertmanager")
     if not found.is_relative_to(UNPACKED):
