@@ -41,6 +41,7 @@ MONITORING = [
     (CONFIG_MAP, "-jaeger-config", "TracingReady"),
     (SERVICE, "-jaeger-collector", "TracingReady"),
 ]
+BURN = {"name": "fast", "severity": "Critical", "factor": "14.4", "longWindow": "1h"}
 TLS = {"clientSecretRef": {"name": "c"}}
 PEM = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
 REASONS = (CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED, REPLACING)
@@ -108,6 +109,27 @@ def test_alerts_that_can_reach_nobody_are_not_ready(absence: Absence, status: st
     )
     found = {each.type: (each.status, each.reason) for each in conditions(outcome)}
     assert found["AlertsReady"] == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"metrics": {"interval": "1m15s"}}, "InPlace"),
+        ({"metrics": {"interval": "1m16s"}, "alerts": {"thresholds": {"window": "1h"}}}, "ScrapedTooSeldom"),
+        ({"alerts": {"thresholds": {"window": "2m"}}}, "InPlace"),
+        ({"alerts": {"thresholds": {"window": "1m59s"}}}, "ScrapedTooSeldom"),
+        ({"alerts": {"burnRates": [BURN | {"shortWindow": "2m"}]}}, "InPlace"),
+        ({"alerts": {"burnRates": [BURN | {"shortWindow": "119s"}]}}, "ScrapedTooSeldom"),
+        ({"metrics": {"mode": "Disabled", "interval": "10m"}}, "InPlace"),
+        ({"metrics": {"interval": "10m"}, "alerts": {"mode": "Disabled"}}, "Disabled"),
+    ],
+)
+def test_alerts_that_too_few_scrapes_would_keep_silent_are_not_ready(fields: dict[str, Any], said: str) -> None:
+    """The CRD refuses them, but not in a resource that was stored before it did."""
+    placed = [Id(PROMETHEUS_RULE, "n", "a-b-alerts")]
+    outcome = Outcome(generation=1, resource=service(monitoring=fields), rollout=SERVES, objects=placed)
+    found = next(each for each in conditions(outcome) if each.type == "AlertsReady")
+    assert (found.reason, found.status) == (said, "False" if said == "ScrapedTooSeldom" else "True")
 
 
 @pytest.mark.parametrize(
