@@ -16,6 +16,7 @@ from t2i_operator.kinds import (
 from t2i_operator.outcome import Outcome, Verdict
 from t2i_operator.spec.monitoring import LONGEST_INTERVAL, SCRAPES_A_WINDOW
 
+_LEFT = "its events and its pods' say why, or there are none because no OpenTelemetry operator runs"
 _SELDOM = (
     f"alerts stay silent: metrics.interval may be {LONGEST_INTERVAL} at most, and {SCRAPES_A_WINDOW} scrapes must be in"
     " thresholds.window and in every shortWindow of burnRates"
@@ -95,11 +96,11 @@ def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if wanted.mode == "External":
         return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
     name = naming.jaeger(resource.metadata.name)
-    if wanted.jaeger.format == "OpenTelemetryCollector":
-        return _kept(outcome, resource, OPENTELEMETRY_COLLECTOR, name)
-    found = _kept(outcome, resource, DEPLOYMENT, name)
+    left = wanted.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+    kind, hint = (OPENTELEMETRY_COLLECTOR, _LEFT) if left else (DEPLOYMENT, "its pods' events say why")
+    found = _kept(outcome, resource, kind, name)
     if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
-        return Verdict("False", "JaegerNotReady", f"Deployment {name} has no ready pod; its pods' events say why")
+        return Verdict("False", "JaegerNotReady", f"{kind.name} {name} has no ready pod; {hint}")
     return found
 
 
