@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_operator.builders.monitoring.jaeger import configuration as ports
+from t2i_operator.builders.monitoring.jaeger import memory as pod
 from t2i_operator.builders.monitoring.jaeger.deployment import deployment
 
 from dev.bench.exposition import Sample, read, scrape
 from dev.bench.made_by_rules import resource
 from dev.bench.measure import cpu_seconds, memory
 from dev.bench.programs import Program, free_port, running
-from dev.bench.spans import ROOT, SPANS_A_REQUEST, of_request, send
+from dev.bench.spans import ROOT, of_request, send, with_callers
 from dev.cluster.waiting import until
 from dev.stack.jaeger import binary, on_loopback
 
@@ -65,15 +66,16 @@ def tracing(owner: spec.TextToImageService) -> Iterator[Jaeger]:
         config = Path(folder, "config.json")
         config.write_text(json.dumps(loopback.configuration))
         argv: list[str | Path] = [binary(), f"--config={config}"]
-        with running(argv, loopback.port[ports.HEALTH], "/status", {}) as program:
+        environment = {each["name"]: each["value"] for each in pod.environment(owner)}
+        with running(argv, loopback.port[ports.HEALTH], "/status", environment) as program:
             yield Jaeger(program, loopback.port, mebibytes)
 
 
 def span_metrics(seconds: float = 60) -> dict[str, Any]:
     """Send the spans of so many seconds and compare what was counted."""
-    spans = of_request()
+    spans, owner = with_callers(of_request()), resource(0)
     held: list[float] = []
-    with tracing(resource(0)) as jaeger:
+    with tracing(owner) as jaeger:
         pid, begun, cpu = jaeger.program.pid, time.monotonic(), cpu_seconds(jaeger.program.pid)
 
         def watch() -> None:
@@ -90,7 +92,8 @@ def span_metrics(seconds: float = 60) -> dict[str, Any]:
             "requests_sent": sent.requests,
             "requests_refused": sent.refused,
             "requests_counted": jaeger.calls(ROOT),
-            "spans_sent": sent.requests * SPANS_A_REQUEST,
+            "spans_sent": sent.requests * len(spans),
+            "traces_kept_at_most": pod.kept_traces(owner),
             "spans_dropped": sum(each.value for each in samples if each.name.startswith(_DROPPED)),
             "series": len(samples),
             "cpu_share": round(cpu_share, 3),

@@ -1,4 +1,7 @@
-"""The spans of a real request, taken from the service once and sent as if each time were a new request."""
+"""The spans of a real request, taken from the service once and sent as if each time were a new request.
+
+A trace has its callers' spans too: as many again, as `with_callers` adds them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import grpc  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from dev.bench.programs import SERVICE, awaken, serving
 from dev.cluster.waiting import until
@@ -41,6 +44,16 @@ def of_request() -> list[Received]:
         if not until(lambda: len(_whole(collector)) == SPANS_A_REQUEST, seconds=30):
             raise TimeoutError(f"no trace of {SPANS_A_REQUEST} spans comes")
         return _whole(collector)
+
+
+def with_callers(spans: Sequence[Received]) -> list[Received]:
+    """Return the request's spans and as many of whoever called, alike but for their names."""
+    callers = []
+    for each in spans:
+        span = Span.FromString(each.span.SerializeToString())
+        span.name, span.span_id = f"caller: {span.name}", secrets.token_bytes(8)
+        callers.append(Received(span, each.resource))
+    return [*spans, *callers]
 
 
 def send(address: str, spans: Sequence[Received], rate: int, seconds: float, tick: Callable[[], None]) -> Sent:

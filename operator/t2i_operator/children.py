@@ -9,9 +9,11 @@ import msgspec
 
 from t2i_operator import drift, naming
 from t2i_operator.entry import Entry, entry
-from t2i_operator.kinds import DEPLOYMENT, Kind, Object
+from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
-from t2i_operator.rollout import Rollout, rollout
+from t2i_operator.rollout import Rollout, collector_rollout, rollout
+
+_READ_ROLLOUT = {DEPLOYMENT: rollout, OPENTELEMETRY_COLLECTOR: collector_rollout}
 
 
 class Id(NamedTuple):
@@ -159,7 +161,7 @@ def _digest(kind: Kind, live: Object, known: Child | None) -> Child:
         owner=owner_uid(metadata),
         fingerprint=drift.observed(live),
         settled=known.settled if known is not None and known.uid == metadata["uid"] else None,
-        rollout=rollout(live) if kind == DEPLOYMENT else None,
+        rollout=_READ_ROLLOUT[kind](live) if kind in _READ_ROLLOUT else None,
         entry=entry(kind, live),
         deleting="deletionTimestamp" in metadata,
     )

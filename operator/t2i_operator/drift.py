@@ -10,19 +10,16 @@ import functools
 import hashlib
 import secrets
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
-from t2i_operator import naming
+from t2i_operator import naming, spec
 from t2i_operator.kinds import Object
 
 # `target`: of an autoscaler's metric, whose values are quantities among words that no reading as one would change.
 _QUANTITIES = frozenset({"limits", "requests", "target"})
 _QUANTITY = frozenset({"sizeLimit", "divisor"})
-_SUFFIXES = {"m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18, "n": -9, "u": -6}
-_BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 # They name the object rather than say something about it; no managedFields entry holds them.
 IDENTITY = frozenset({"name", "namespace"})
 
@@ -134,14 +131,7 @@ def _canonical(value: Any, quantities: bool = False) -> Any:
 
 
 def _quantity(value: Any) -> Any:
-    text = str(value)
     try:
-        if text[-2:] in _BINARY:
-            number = Decimal(text[:-2]) * 2 ** _BINARY[text[-2:]]
-        elif text[-1:] in _SUFFIXES:
-            number = Decimal(text[:-1]).scaleb(_SUFFIXES[text[-1]])
-        else:
-            number = Decimal(text)
-    except InvalidOperation:
+        return format(spec.amount(value).normalize(), "f")
+    except ValueError:
         return value
-    return format(number.normalize(), "f")

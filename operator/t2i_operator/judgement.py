@@ -5,7 +5,7 @@ from t2i_operator.cache import Cache
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.entry import Route
-from t2i_operator.kinds import DEPLOYMENT
+from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR
 from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
@@ -25,7 +25,7 @@ class Judgement:
         """Return what kept us from looking; what was not seen is Unknown then."""
         errors: list[Exception] = []
         outcome.rollout = self.rollout(key, uid)
-        outcome.jaeger = self.rollout(key, uid, naming.jaeger(key.name))
+        outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         outcome.trouble = self._cache.pods.newest_trouble(key)
         outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
         resource = outcome.resource
@@ -48,8 +48,15 @@ class Judgement:
         route, lack = await self._routing.route(resource, outcome.absent), outcome.lacks.get("RouteReady")
         return Route("Unknown", *lack) if lack and route.works else route
 
-    def rollout(self, key: Key, uid: str, name: str | None = None) -> Rollout | None:
-        """Return what a Deployment of the resource's says, the service's unless a name is given."""
-        name = name or naming.deployment(key.name)
-        deployment = self._cache.children.get(Id(DEPLOYMENT, key.namespace, name))
-        return deployment.rollout if deployment is not None and deployment.owner == uid else None
+    def rollout(self, key: Key, uid: str) -> Rollout | None:
+        """Return what the Deployment of the service says."""
+        return self._rollout(Id(DEPLOYMENT, key.namespace, naming.deployment(key.name)), uid)
+
+    def _jaeger(self, key: Key, uid: str, resource: spec.TextToImageService | None) -> Rollout | None:
+        left = resource is not None and resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+        kind = OPENTELEMETRY_COLLECTOR if left else DEPLOYMENT
+        return self._rollout(Id(kind, key.namespace, naming.jaeger(key.name)), uid)
+
+    def _rollout(self, identity: Id, uid: str) -> Rollout | None:
+        child = self._cache.children.get(identity)
+        return child.rollout if child is not None and child.owner == uid else None

@@ -14,6 +14,13 @@ from t2i_operator.kinds import (
     Kind,
 )
 from t2i_operator.outcome import Outcome, Verdict
+from t2i_operator.spec.monitoring import LONGEST_INTERVAL, SCRAPES_A_WINDOW
+
+_LEFT = "its events and its pods' say why, or there are none because no OpenTelemetry operator runs"
+_SELDOM = (
+    f"alerts stay silent: metrics.interval may be {LONGEST_INTERVAL} at most, and {SCRAPES_A_WINDOW} scrapes must be in"
+    " thresholds.window and in every shortWindow of burnRates"
+)
 
 _PRODUCTS = {
     SERVICE_MONITOR: ("PrometheusOperatorMissing", "the Prometheus Operator"),
@@ -55,10 +62,23 @@ def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if resource.spec.monitoring.alerts.mode == "Disabled":
         return _disabled("alerts")
     found = _kept(outcome, resource, PROMETHEUS_RULE, naming.prometheus_rule(resource.metadata.name))
+    if found.status == "True" and scraped_too_seldom(resource):
+        return Verdict("False", "ScrapedTooSeldom", _SELDOM)
     if found.status != "True" or not resource.spec.monitoring.alerts.receivers:
         return found
     told = _kept(outcome, resource, ALERTMANAGER_CONFIG, naming.alertmanager_config(resource.metadata.name))
     return found if told.status == "True" else told
+
+
+def scraped_too_seldom(resource: spec.TextToImageService) -> bool:
+    """Tell whether few scrapes keep alerts silent: the CRD lets be what was stored before it had a rule on that."""
+    metrics, alerts = resource.spec.monitoring.metrics, resource.spec.monitoring.alerts
+    interval = spec.seconds(metrics.interval)
+    windows = (alerts.thresholds.window, *(pair.short_window for pair in alerts.burn_rates))
+    return metrics.mode == "Managed" and (
+        interval > spec.seconds(LONGEST_INTERVAL)
+        or any(spec.seconds(window) < SCRAPES_A_WINDOW * interval for window in windows)
+    )
 
 
 def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
@@ -76,11 +96,11 @@ def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if wanted.mode == "External":
         return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
     name = naming.jaeger(resource.metadata.name)
-    if wanted.jaeger.format == "OpenTelemetryCollector":
-        return _kept(outcome, resource, OPENTELEMETRY_COLLECTOR, name)
-    found = _kept(outcome, resource, DEPLOYMENT, name)
+    left = wanted.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+    kind, hint = (OPENTELEMETRY_COLLECTOR, _LEFT) if left else (DEPLOYMENT, "its pods' events say why")
+    found = _kept(outcome, resource, kind, name)
     if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
-        return Verdict("False", "JaegerNotReady", f"Deployment {name} has no ready pod; its pods' events say why")
+        return Verdict("False", "JaegerNotReady", f"{kind.name} {name} has no ready pod; {hint}")
     return found
 
 

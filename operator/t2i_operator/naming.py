@@ -34,6 +34,7 @@ PORT_NAME = "http"
 CONTAINER_PORT = 8000
 SPAN_METRICS_PORT = "span-metrics"
 COLLECTOR_METRICS_PORT = "metrics"
+_LABEL_LENGTH = 63
 
 
 class Key(NamedTuple):
@@ -119,6 +120,23 @@ def jaeger_collector(name: str) -> str:
 def jaeger_endpoint(key: Key, port: int) -> str:
     """Return where the service sends its spans; the port says by which protocol."""
     return f"http://{jaeger_collector(key.name)}.{key.namespace}.svc:{port}"
+
+
+def jaeger_metrics(name: str) -> str:
+    """Name the Service that Prometheus finds the pods of an OpenTelemetryCollector by."""
+    return f"{name}-jaeger-metrics"
+
+
+def collector_selector(namespace: str, name: str) -> dict[str, str]:
+    """Return the labels that the OpenTelemetry operator selects a collector's pods by, which never change either.
+
+    Source: `SelectorLabels` and `Truncate` of open-telemetry/opentelemetry-operator; a long namespace is cut.
+    """
+    return {
+        INSTANCE_LABEL: f"{namespace[: _LABEL_LENGTH - len(name) - 1]}.{name}",
+        COMPONENT_LABEL: "opentelemetry-collector",
+        MANAGED_BY_LABEL: "opentelemetry-operator",
+    }
 
 
 def jaeger_query(name: str) -> str:

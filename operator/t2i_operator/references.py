@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from t2i_operator import credentials, spec
 from t2i_operator.credentials import Problem, Secrets
 from t2i_operator.kinds import CONFIG_MAP, SECRET, VOLUME_CLAIM, Kind
+from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.receivers import Receiver
 from t2i_operator.spec.scalars import SecretValue
-from t2i_operator.spec.tracing import ClientTLS
 
 _STORAGE = "spec.monitoring.tracing.jaeger.storage"
 # What a pod's fields that name an object are called, whatever they stand in.

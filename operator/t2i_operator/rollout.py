@@ -1,4 +1,4 @@
-"""What a Deployment says about its rollout, kept instead of the Deployment itself."""
+"""What a Deployment says about its rollout, or a collector about its own, kept instead of the object itself."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from t2i_operator.kinds import Object
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The numbers and reasons of one Deployment's status."""
+    """The numbers and reasons of one object's status."""
 
     wanted: int = 1
     replicas: int = 0
@@ -47,3 +47,26 @@ def rollout(deployment: Object) -> Rollout:
         deadline_exceeded=progressing.get("message", "") if exceeded else "",
         replica_failure=failure.get("message", "") if failure.get("status") == "True" else "",
     )
+
+
+def collector_rollout(collector: Object) -> Rollout:
+    """Read a live OpenTelemetryCollector, whose `status.scale.statusReplicas` is `ready/all` of its Deployment's pods.
+
+    Source: `UpdateCollectorStatus` of open-telemetry/opentelemetry-operator, which writes it whenever that Deployment
+    changes. Which generation it speaks of only newer versions say.
+    """
+    status = collector.get("status", {})
+    ready, pods = map(_number, str(status.get("scale", {}).get("statusReplicas", "")).partition("/")[::2])
+    generation = collector["metadata"].get("generation", 0)
+    return Rollout(
+        wanted=collector["spec"].get("replicas", 1),
+        replicas=pods,
+        updated=pods,  # it is made anew, not rolled: no pod of an older template runs beside
+        ready=ready,
+        available=ready,
+        observed=status.get("observedGeneration", generation) >= generation,
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -6,6 +6,9 @@ Those in `products/` are in no cluster that this suite runs on; the Prometheus O
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.cluster.api import eventually
+from tests.cluster.operators import Service
+
 HERE = Path(__file__).parent / "products"
 MANAGER = "text-to-image-tests"
 
@@ -39,3 +42,12 @@ def grafana_operator(kubectl: Callable[..., str]) -> Product:
 
 def opentelemetry_operator(kubectl: Callable[..., str]) -> Product:
     return Product(kubectl, HERE / "opentelemetrycollectors.yaml")
+
+
+def pods_of_a_collector(service: Service, ready: str) -> None:
+    """Play the OpenTelemetry operator: say how many of the pods are ready, as `1/1`, where it says so itself."""
+    status = {"scale": {"replicas": 1, "statusReplicas": ready}}
+    plural, name = "opentelemetrycollectors", f"{service.name}-jaeger"
+    eventually(lambda: service.api.find(plural, service.namespace, name), "the OpenTelemetryCollector")
+    path, kind = service.api.path(plural, service.namespace, name), "application/merge-patch+json"
+    service.api.request("PATCH", f"{path}/status", {"status": status}, kind, fieldManager=MANAGER)

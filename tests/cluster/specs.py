@@ -9,6 +9,7 @@ Object = dict[str, Any]
 _WORDS = st.sampled_from(["a", "b", "blue-green", "x.example.com", "0"])
 _LABELS = st.dictionaries(_WORDS.map(lambda word: f"example.com/{word}"), _WORDS, max_size=2)
 _SECONDS = st.integers(1, 300).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m30s", "500ms", "1h"])
+_INTERVALS = st.integers(1, 75).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m15s", "500ms"])
 _DECIMALS = st.sampled_from(["0", "0.5", "0.25", "1", "0.050"])
 _PORTS = st.integers(1, 65535)
 _HOSTS = st.sampled_from(["pictures.example.com", "a.b.example.org"])
@@ -70,7 +71,7 @@ SPECS = st.fixed_dictionaries(
         "monitoring": st.fixed_dictionaries(
             {"tracing": st.sampled_from([{"mode": "Disabled"}, {"mode": "External", "endpoint": "http://otel:4317"}])},
             optional={
-                "metrics": _some(mode=st.sampled_from(["Managed", "Disabled"]), labels=_LABELS, interval=_SECONDS),
+                "metrics": _some(mode=st.sampled_from(["Managed", "Disabled"]), labels=_LABELS, interval=_INTERVALS),
                 "alerts": _some(
                     mode=st.sampled_from(["Managed", "Disabled"]),
                     labels=_LABELS,

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.api import Object, eventually
 from tests.cluster.operators import UNOBSERVED
+from tests.cluster.products import pods_of_a_collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,8 +47,19 @@ def test_it_is_taken_whole_and_owned(collected: Service) -> None:
     assert found["spec"]["mode"] == "deployment"
     assert found["spec"]["config"]["service"]["pipelines"].keys() == {"traces", "traces/sampled", "metrics"}
     assert "traces" in {volume["name"] for volume in found["spec"]["volumes"]}
-    collected.wait("TracingReady", "True")
     assert collected.api.find("deployments", collected.namespace, f"{collected.name}-jaeger") is None
+
+
+def test_it_is_ready_by_the_status_that_the_other_operator_writes(collected: Service) -> None:
+    """Played by the test: that operator's program cannot be run here, and its status is what is looked at."""
+    message = collected.wait("TracingReady", "False", "JaegerNotReady")["message"]
+    assert "OpenTelemetryCollector pictures-jaeger" in message
+    for ready, status, reason in (("0/1", "False", "JaegerNotReady"), ("1/1", "True", "InPlace")):
+        pods_of_a_collector(collected, ready)
+        collected.wait("TracingReady", status, reason)
+    pods_of_a_collector(collected, "0/1")
+    collected.wait("TracingReady", "False", "JaegerNotReady")
+    collected.ready()
 
 
 def test_it_is_repaired_and_made_again(collected: Service) -> None:

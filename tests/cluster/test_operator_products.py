@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.api import Object, eventually
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
-from tests.cluster.products import Product, grafana_operator, opentelemetry_operator
+from tests.cluster.products import Product, grafana_operator, opentelemetry_operator, pods_of_a_collector
 
 Kubectl = Callable[..., str]
 CONFIG_MAPS: Object = {"mode": "Managed", "format": "ConfigMap", "labels": {"team": "images"}}
@@ -29,6 +29,7 @@ class Asked(NamedTuple):
     monitoring: Object
     condition: str
     missing: str
+    run: Callable[[Service], None] = lambda _: None
 
 
 ASKED = [
@@ -45,6 +46,7 @@ ASKED = [
         {"tracing": {"mode": "Managed", "jaeger": {"format": "OpenTelemetryCollector"}}},
         "TracingReady",
         "OpenTelemetryOperatorMissing",
+        lambda service: pods_of_a_collector(service, "1/1"),
     ),
 ]
 
@@ -67,6 +69,7 @@ def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
     service.ready()
 
     product.install()
+    asked.run(service)
     service.wait(asked.condition, "True", "InPlace")
     assert service.api.list(asked.plural, service.namespace)
 
@@ -75,6 +78,7 @@ def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
     service.ready()
 
     product.install()
+    asked.run(service)
     service.wait(asked.condition, "True", "InPlace")
     assert service.api.list(asked.plural, service.namespace)
     assert operator.running()

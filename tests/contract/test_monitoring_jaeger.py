@@ -14,9 +14,12 @@ import httpx
 import pytest
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.jaeger import configuration as ports
+from t2i_operator.builders.monitoring.jaeger import memory
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
 
 from dev.bench.programs import free_port
+from dev.bench.span_metrics import tracing
+from dev.bench.spans import of_request, send, with_callers
 from dev.stack.jaeger import binary, on_loopback
 from tests.fakes.waiting import wait_for
 
@@ -104,6 +107,17 @@ def test_tail_sampling_keeps_failures_and_metrics_count_everything(jaeger: Path,
         openmetrics = httpx.get(metrics, headers={"Accept": "application/openmetrics-text"}).text
         assert 'le="120.0"' in openmetrics
         assert f'trace_id="{failed}"' in openmetrics
+
+
+def test_a_full_storage_takes_new_traces() -> None:
+    """The default for a small pod, twice filled with traces of six spans; the memory limiter has its limit here."""
+    resource = _resource({"resources": {"limits": {"memory": "128Mi"}}})
+    with tracing(resource) as jaeger:
+        rate, seconds = 1500, 2 * memory.kept_traces(resource) / 1500
+        address = f"127.0.0.1:{jaeger.port[ports.OTLP_GRPC]}"
+        sent = send(address, with_callers(of_request()), rate, seconds, lambda: None)
+        assert sent.requests > 1.9 * memory.kept_traces(resource)
+        assert sent.refused == 0
 
 
 @contextmanager

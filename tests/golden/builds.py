@@ -11,7 +11,7 @@ from t2i_operator.builders import Observed
 
 HERE = Path(__file__).parent
 INPUTS = sorted(HERE.glob("*.input.yaml"))
-_LONG = 4000
+_LONG = 6000
 # Keys are random; these are not, so that a golden file can hold what follows from them.
 KEYS = {
     "primary": base64.b64encode(b"k1").decode(),

@@ -8,7 +8,7 @@
 - Blocks that do something by being there are `None` when absent: autoscaling, credentials, ingress, http_route, a
   budget, a model's price, limits, defaults and sandbox. All others are there, filled with defaults; `mode` rules them.
 - Decimals ("0.975"), durations ("1m30s") and quantities (int or "512Mi") stay as the user spelled them;
-  `spec.seconds` and `decimal.Decimal` read them.
+  `spec.seconds`, `decimal.Decimal` and `spec.amount` read them.
 - `spec.to_wire(block)` gives the plain JSON object back in the resource's own spelling, without what was left out.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from t2i_operator.spec.parsing import InvalidSpec, parse
+from t2i_operator.spec.quantities import amount
 from t2i_operator.spec.root import Spec, TextToImageService
 from t2i_operator.spec.scalars import seconds
 
@@ -24,6 +25,7 @@ __all__ = [
     "InvalidSpec",
     "Spec",
     "TextToImageService",
+    "amount",
     "parse",
     "seconds",
     "to_wire",

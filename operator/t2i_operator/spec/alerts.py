@@ -66,7 +66,7 @@ class Thresholds(Block, frozen=True, kw_only=True):
     generation_failure_rate: Annotated[
         Fraction, described("Share of generations that fail, above which ImageGenerationFailure fires.")
     ] = "0.05"
-    window: Annotated[Duration, described("How far back ratios and percentiles look.")] = "5m"
+    window: Annotated[Duration, described("How far back ratios and percentiles look: four scrapes at least.")] = "5m"
     for_: Annotated[DurationOrZero, described("How long a threshold must be exceeded before the alert fires.")] = "2m"
     down_for: Annotated[
         DurationOrZero, described("How long the service must be down or absent before the alert fires.")
@@ -119,7 +119,9 @@ class BurnRate(Block, frozen=True, kw_only=True):
     severity: Annotated[Severity, described("Severity of the alert.")]
     factor: Annotated[Decimal, described('How many times faster than allowed the budget burns, as "14.4".')]
     long_window: Annotated[Duration, described("The window that shows that the burn matters, as 1h.")]
-    short_window: Annotated[Duration, described("The window that shows that it still goes on, as 5m.")]
+    short_window: Annotated[
+        Duration, described("The window that shows that it still goes on, as 5m: four scrapes at least.")
+    ]
     for_: Annotated[
         DurationOrZero | None, described("How long both must burn before the alert fires. Left out: at once.")
     ] = None

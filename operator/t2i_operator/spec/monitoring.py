@@ -79,7 +79,9 @@ class Metrics(Block, frozen=True, kw_only=True):
     mode: Annotated[
         Mode, described("Managed: a ServiceMonitor is kept. Disabled: none; /metrics is served all the same.")
     ] = "Managed"
-    interval: Annotated[Duration, described("How often Prometheus scrapes.")] = "30s"
+    interval: Annotated[
+        Duration, described("How often Prometheus scrapes; 1m15s at most, for alerts need four scrapes in 5m.")
+    ] = "30s"
     scrape_timeout: Annotated[Duration | None, described("How long a scrape may take. Left out: Prometheus' own.")] = (
         None
     )
@@ -151,8 +153,41 @@ class LangTrace(Block, frozen=True, kw_only=True):
     ] = "Truncated"
 
 
+# Rules count by `increase` over windows: with fewer than four scrapes in one, a lost scrape leaves too few to count by,
+# and the alert ends or never fires. The shortest window that nobody sets is 5m: that of `history` and burn rates.
+SCRAPES_A_WINDOW, LONGEST_INTERVAL = 4, "1m15s"
+_INTERVAL = "(has(self.metrics) ? self.metrics.interval : '30s')"
+_FOUR_SCRAPES = " + ".join([f"duration({_INTERVAL})"] * SCRAPES_A_WINDOW)
+_NO_ALERTS = (
+    "(has(self.metrics) && self.metrics.mode == 'Disabled') || (has(self.alerts) && self.alerts.mode == 'Disabled')"
+    f" || !{matches(_INTERVAL, DURATION)}"
+)
+
+
 class Monitoring(Block, frozen=True, kw_only=True):
     """Everything that makes the service observable; nothing of it lowers Ready."""
+
+    rules: ClassVar = (
+        Rule(
+            f"{_NO_ALERTS} || duration({_INTERVAL}) <= duration('{LONGEST_INTERVAL}')",
+            f"metrics.interval exceeds {LONGEST_INTERVAL}: alerts look back over 5m and need four scrapes in it, or"
+            " stay silent; scrape more often, or set alerts.mode: Disabled",
+        ),
+        Rule(
+            f"{_NO_ALERTS} || !has(self.alerts) || !has(self.alerts.thresholds)"
+            f" || !{matches('self.alerts.thresholds.window', DURATION)}"
+            f" || duration(self.alerts.thresholds.window) >= {_FOUR_SCRAPES}",
+            "alerts.thresholds.window is shorter than four times metrics.interval (30s when left out), so that alerts"
+            " would stay silent; widen the window, or scrape more often",
+        ),
+        Rule(
+            f"{_NO_ALERTS} || !has(self.alerts) || !has(self.alerts.burnRates)"
+            f" || self.alerts.burnRates.all(pair, !{matches('pair.shortWindow', DURATION)}"
+            f" || duration(pair.shortWindow) >= {_FOUR_SCRAPES})",
+            "a shortWindow of alerts.burnRates is shorter than four times metrics.interval (30s when left out), so that"
+            " its alert would stay silent; widen the window, or scrape more often",
+        ),
+    )
 
     metrics: Annotated[Metrics, described("How Prometheus scrapes the service.")] = Metrics()
     alerts: Annotated[Alerts, described("When and whom to alert.")] = Alerts()

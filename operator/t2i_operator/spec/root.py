@@ -14,6 +14,7 @@ from t2i_operator.spec.scalars import (
     URL,
     Annotations,
     Block,
+    Image,
     Label,
     Labels,
     Rule,
@@ -23,7 +24,6 @@ from t2i_operator.spec.scalars import (
 )
 from t2i_operator.spec.scaling import Autoscaling, PodDisruptionBudget
 from t2i_operator.spec.status import Status
-from t2i_operator.spec.tracing import Image
 
 PRESERVED = Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
 

@@ -24,7 +24,7 @@ from t2i_operator.kinds import (
     Kind,
 )
 from t2i_operator.outcome import Outcome
-from t2i_operator.rollout import Rollout
+from t2i_operator.rollout import Rollout, collector_rollout
 
 NAME = "a-b"
 SERVES = Rollout(replicas=1, updated=1, ready=1, available=1, observed=True, minimum_available=True)
@@ -40,7 +40,9 @@ MONITORING = [
     (OPENTELEMETRY_COLLECTOR, "-jaeger", "TracingReady"),
     (CONFIG_MAP, "-jaeger-config", "TracingReady"),
     (SERVICE, "-jaeger-collector", "TracingReady"),
+    (SERVICE, "-jaeger-metrics", "TracingReady"),
 ]
+BURN = {"name": "fast", "severity": "Critical", "factor": "14.4", "longWindow": "1h"}
 TLS = {"clientSecretRef": {"name": "c"}}
 PEM = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
 REASONS = (CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED, REPLACING)
@@ -111,6 +113,27 @@ def test_alerts_that_can_reach_nobody_are_not_ready(absence: Absence, status: st
 
 
 @pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"metrics": {"interval": "1m15s"}}, "InPlace"),
+        ({"metrics": {"interval": "1m16s"}, "alerts": {"thresholds": {"window": "1h"}}}, "ScrapedTooSeldom"),
+        ({"alerts": {"thresholds": {"window": "2m"}}}, "InPlace"),
+        ({"alerts": {"thresholds": {"window": "1m59s"}}}, "ScrapedTooSeldom"),
+        ({"alerts": {"burnRates": [BURN | {"shortWindow": "2m"}]}}, "InPlace"),
+        ({"alerts": {"burnRates": [BURN | {"shortWindow": "119s"}]}}, "ScrapedTooSeldom"),
+        ({"metrics": {"mode": "Disabled", "interval": "10m"}}, "InPlace"),
+        ({"metrics": {"interval": "10m"}, "alerts": {"mode": "Disabled"}}, "Disabled"),
+    ],
+)
+def test_alerts_that_too_few_scrapes_would_keep_silent_are_not_ready(fields: dict[str, Any], said: str) -> None:
+    """The CRD refuses them, but not in a resource that was stored before it did."""
+    placed = [Id(PROMETHEUS_RULE, "n", "a-b-alerts")]
+    outcome = Outcome(generation=1, resource=service(monitoring=fields), rollout=SERVES, objects=placed)
+    found = next(each for each in conditions(outcome) if each.type == "AlertsReady")
+    assert (found.reason, found.status) == (said, "False" if said == "ScrapedTooSeldom" else "True")
+
+
+@pytest.mark.parametrize(
     ("reason", "condition", "status"),
     [
         (CONFLICT, "Accepted", "False"),
@@ -124,6 +147,33 @@ def test_what_serves_is_told_by_its_own_conditions(reason: str, condition: str, 
         found = said(kind, suffix, reason)
         assert found[condition] == (status, reason)
         assert found["DashboardsReady"][1] != reason
+
+
+def collector(**status: Any) -> Rollout:
+    """Return what is kept of an OpenTelemetryCollector of generation 2."""
+    return collector_rollout({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status})
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (None, ("False", "JaegerNotReady")),
+        (collector(), ("False", "JaegerNotReady")),
+        (collector(scale={"replicas": 1, "statusReplicas": "0/1"}), ("False", "JaegerNotReady")),
+        (collector(scale={"statusReplicas": "1/1"}), ("True", "InPlace")),
+        (collector(scale={"statusReplicas": "1/1"}, observedGeneration=2), ("True", "InPlace")),
+        (collector(scale={"statusReplicas": "1/1"}, observedGeneration=1), ("False", "JaegerNotReady")),
+        (collector(scale={"statusReplicas": "1/2"}), ("False", "JaegerNotReady")),
+        (collector(scale={"statusReplicas": "words"}), ("False", "JaegerNotReady")),
+    ],
+)
+def test_a_collector_is_ready_when_its_pod_is(seen: Rollout | None, said: tuple[str, str]) -> None:
+    wanted = resource(tracing={"jaeger": {"format": "OpenTelemetryCollector"}})
+    placed = [Id(OPENTELEMETRY_COLLECTOR, "n", "a-b-jaeger")]
+    outcome = Outcome(generation=1, resource=wanted, objects=placed, jaeger=seen)
+    found = next(each for each in conditions(outcome) if each.type == "TracingReady")
+    assert (found.status, found.reason) == said
+    assert found.message.startswith("OpenTelemetryCollector a-b-jaeger ")
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from t2i_operator import spec
 from t2i_operator.builders.monitoring.alertmanager_config import alertmanager_config
 from t2i_operator.builders.monitoring.desired import monitoring_objects
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, service_monitor
 
 from tests.unit.operator.resources import resource
-
-if TYPE_CHECKING:
-    from t2i_operator import spec
 
 RECEIVERS = [
     {"name": "chat", "slack": {"apiURL": {"secretKeyRef": {"name": "hooks", "key": "slack"}}, "channel": "#images"}},
@@ -90,6 +88,51 @@ def test_service_and_jaeger_are_scraped_by_different_labels() -> None:
     matched = [name for name, each in services.items() if of_jaeger.items() <= each["metadata"]["labels"].items()]
     assert matched == ["pictures-jaeger-collector"]
     assert not any(of_service.items() <= each["metadata"]["labels"].items() for each in services.values())
+
+
+def test_a_collector_is_scraped_as_the_service_that_the_dashboard_asks_for() -> None:
+    wanted = observed(
+        metrics={"interval": "15s", "labels": {"release": "stack"}},
+        tracing={"jaeger": {"format": "OpenTelemetryCollector"}},
+    )
+    built = {(each["kind"], each["metadata"]["name"]): each for each in monitoring_objects(wanted, "")}
+    monitor, own = built["ServiceMonitor", "pictures-jaeger-monitor"], built["Service", "pictures-jaeger-metrics"]
+    selected = monitor["spec"]["selector"]["matchLabels"].items()
+    services = [each for (kind, _), each in built.items() if kind == "Service"]
+    assert [each for each in services if selected <= each["metadata"]["labels"].items()] == [own]
+    assert monitor["metadata"]["labels"]["release"] == "stack"
+
+    ports = {each["name"]: each["targetPort"] for each in own["spec"]["ports"]}
+    assert ports == {"metrics": 8888, "span-metrics": 8889}
+    assert {each["port"] for each in monitor["spec"]["endpoints"]} == ports.keys()
+    named = {"action": "replace", "targetLabel": "service", "replacement": "pictures-jaeger-collector"}
+    for each in monitor["spec"]["endpoints"]:
+        assert named in each["relabelings"]
+        assert each["interval"] == "15s"
+        assert "otel_scope_" in each["metricRelabelings"][0]["regex"]
+    assert "observability" not in built["OpenTelemetryCollector", "pictures-jaeger"]["spec"], "scraped twice"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "instance"),
+    [("studio", "studio.pictures-jaeger"), ("n" * 63, f"{'n' * 47}.pictures-jaeger")],
+)
+def test_services_select_a_collector_s_pods_by_what_never_changes(namespace: str, instance: str) -> None:
+    """As `SelectorLabels` of the OpenTelemetry operator writes it, which cuts a namespace that is too long."""
+    body = {
+        "models": [{"name": "sdxl", "provider": "Sandbox"}],
+        "monitoring": {"tracing": {"jaeger": {"format": "OpenTelemetryCollector"}}},
+    }
+    wanted = spec.parse({"metadata": {"name": "pictures", "namespace": namespace}, "spec": body})
+    selectors = [each["spec"]["selector"] for each in monitoring_objects(wanted, "") if each["kind"] == "Service"]
+    assert len(selectors) == 2
+    for each in selectors:
+        assert each == {
+            "app.kubernetes.io/instance": instance,
+            "app.kubernetes.io/component": "opentelemetry-collector",
+            "app.kubernetes.io/managed-by": "opentelemetry-operator",
+        }
+        assert len(instance) <= 63
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,53 @@ def test_span_metrics_reach_as_far_as_generations_do() -> None:
     assert span_metrics["exemplars"]["enabled"]
 
 
+def sizes(**wanted: Any) -> tuple[int | None, int | None, str | None]:
+    """Return how many traces are kept, how many wait for a decision, and the runtime's own limit."""
+    config = read(**wanted)
+    kept = config["extensions"]["jaeger_storage"]["backends"]["traces"].get("memory", {}).get("max_traces")
+    variables = {each["name"]: each.get("value") for each in pod(**wanted)["spec"]["containers"][0]["env"]}
+    return kept, config["processors"].get("tail_sampling", {}).get("num_traces"), variables.get("GOMEMLIMIT")
+
+
+def limited(memory: str | int) -> dict[str, Any]:
+    return {"limits": {"memory": memory}}
+
+
+SAMPLED = {"mode": "Enabled"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, (25600, None, "435MiB")),
+        ({"resources": limited("1Gi")}, (50000, None, "870MiB")),
+        ({"resources": limited("1G")}, (47650, None, "810MiB")),
+        ({"resources": limited(2**28)}, (12800, None, "217MiB")),
+        ({"storage": {"memory": {"maxTraces": 51200}}}, (51200, None, "435MiB")),
+        ({"storage": {"memory": {"maxTraces": 200000}}, "resources": limited("2Gi")}, (200000, None, "1740MiB")),
+        ({"resources": {"requests": {"memory": "64Mi"}}}, (50000, None, None)),
+        ({"resources": {"requests": {"memory": "64Mi"}}, "tailSampling": SAMPLED}, (50000, 50000, None)),
+        ({"tailSampling": SAMPLED}, (25600, 25600, "435MiB")),
+        ({"tailSampling": SAMPLED, "storage": {"type": "Badger"}}, (None, 51200, "435MiB")),
+    ],
+)
+def test_no_more_traces_than_its_memory_has_room_for(wanted: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    assert sizes(**wanted) == expected
+
+
+def test_what_was_asked_for_before_the_crd_refused_it_fills_no_memory() -> None:
+    wanted = {"storage": {"memory": {"maxTraces": 10_000_000}}}
+    assert sizes(**wanted)[0] == 51200
+    assert sizes(**wanted, tailSampling=SAMPLED)[0] == 25600
+
+
+def test_spans_are_refused_before_the_runtime_collects_without_end() -> None:
+    limiter, runtime = read()["processors"]["memory_limiter"], int((sizes()[2] or "").removesuffix("MiB"))
+    refused_above = 512 * (limiter["limit_percentage"] - limiter["spike_limit_percentage"]) / 100
+    assert refused_above + 40 < runtime, "what is not heap, and garbage between two looks, has no room"
+    assert runtime + 64 < 512, "the program's own pages have no room"
+
+
 def test_a_volume_only_where_badger_keeps_traces() -> None:
     kept = {"type": "Badger", "badger": {"size": "5Gi", "storageClassName": "fast", "retention": "24h"}}
     claim = jaeger(storage=kept)["PersistentVolumeClaim pictures-jaeger"]["spec"]
@@ -78,7 +125,8 @@ def test_credentials_of_a_search_cluster_stay_in_their_secret(kind: str, block: 
     backend = read(storage=storage)["extensions"]["jaeger_storage"]["backends"]["traces"][kind.lower()]
     assert backend["auth"]["basic"] == {"username": "${env:STORAGE_USERNAME}", "password": "${env:STORAGE_PASSWORD}"}
     container = pod(storage=storage)["spec"]["containers"][0]
-    assert {each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"]} == {"search"}
+    secrets = [each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"] if each["name"] != "GOMEMLIMIT"]
+    assert secrets == ["search", "search"]
     paths = [each["mountPath"] for each in container["volumeMounts"]]
     assert any(backend["tls"]["ca_file"].startswith(f"{path}/") for path in paths)
 

@@ -7,7 +7,7 @@ from t2i_operator.builders.monitoring.alertmanager_config import alertmanager_co
 from t2i_operator.builders.monitoring.dashboard import dashboards
 from t2i_operator.builders.monitoring.jaeger.collector import open_telemetry_collector
 from t2i_operator.builders.monitoring.jaeger.deployment import config_map, deployment
-from t2i_operator.builders.monitoring.jaeger.services import collector_service, query_service
+from t2i_operator.builders.monitoring.jaeger.services import collector_service, metrics_service, query_service
 from t2i_operator.builders.monitoring.jaeger.storage import volume_claim
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, service_monitor
@@ -35,12 +35,15 @@ def _jaeger(resource: spec.TextToImageService, image: str, checksum: str) -> Ite
     claim = volume_claim(resource)
     if claim:
         yield claim
+    scraped = resource.spec.monitoring.metrics.mode == "Managed"
     yield query_service(resource)
     if resource.spec.monitoring.tracing.jaeger.format == "OpenTelemetryCollector":
         yield open_telemetry_collector(resource, image, checksum)
-        return
-    yield config_map(resource)
-    yield collector_service(resource)
-    yield deployment(resource, image, checksum)
-    if resource.spec.monitoring.metrics.mode == "Managed":
+        if scraped:
+            yield metrics_service(resource)
+    else:
+        yield config_map(resource)
+        yield collector_service(resource)
+        yield deployment(resource, image, checksum)
+    if scraped:
         yield jaeger_monitor(resource)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import SERVICE_MONITOR, Object
+from t2i_operator.builders.monitoring.jaeger.services import COLLECTOR, METRICS
+from t2i_operator.kinds import OPENTELEMETRY_COLLECTOR, SERVICE_MONITOR, Object
 from t2i_operator.spec.monitoring import Relabeling
 
 # The Prometheus Operator names a target label `endpoint` before these steps run (promcfg.go); left there, it would
@@ -29,19 +30,25 @@ def service_monitor(resource: spec.TextToImageService) -> Object:
 
 
 def jaeger_monitor(resource: spec.TextToImageService) -> Object:
-    """Scrape the span metrics and the collector's own."""
-    interval = resource.spec.monitoring.metrics.interval
+    """Scrape the span metrics and the collector's own, as of one service whoever runs the pods."""
+    wanted, name = resource.spec.monitoring, resource.metadata.name
+    component, relabelings = COLLECTOR, [_KEEP_OWN_ENDPOINT]
+    if wanted.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name:
+        component = METRICS
+        relabelings.append(
+            {"action": "replace", "targetLabel": "service", "replacement": naming.jaeger_collector(name)}
+        )
     endpoints: list[Object] = [
         {
             "port": port,
             "path": "/metrics",
-            "interval": interval,
-            "relabelings": [_KEEP_OWN_ENDPOINT],
+            "interval": wanted.metrics.interval,
+            "relabelings": relabelings,
             "metricRelabelings": [{"action": "labeldrop", "regex": "otel_scope_.*|exported_(job|instance)"}],
         }
         for port in (naming.SPAN_METRICS_PORT, naming.COLLECTOR_METRICS_PORT)
     ]
-    return _monitor(resource, naming.jaeger_monitor(resource.metadata.name), "jaeger-collector", endpoints)
+    return _monitor(resource, naming.jaeger_monitor(name), component, endpoints)
 
 
 def _steps(relabelings: Iterable[Relabeling]) -> list[Object]:

@@ -10,7 +10,8 @@ from t2i_operator.kinds import OPENTELEMETRY_COLLECTOR, Object
 def open_telemetry_collector(resource: spec.TextToImageService, image: str, checksum: str = "") -> Object:
     """Name it so that its Service is called as in the other form: that operator appends `-collector`.
 
-    The pod is the Deployment's own; only the configuration goes by another way.
+    The pod is the Deployment's own; only the configuration goes by another way. Our ServiceMonitor scrapes it: that
+    operator's has neither our labels, by which a Prometheus selects, nor the port of the span metrics.
     """
     pod = deployment(resource, image)["spec"]["template"]["spec"]
     container, annotations = pod["containers"][0], credentials_annotation(checksum)
@@ -31,6 +32,5 @@ def open_telemetry_collector(resource: spec.TextToImageService, image: str, chec
             "volumes": [volume for volume in pod["volumes"] if volume["name"] != "config"],
             "volumeMounts": [mount for mount in container["volumeMounts"] if mount["name"] != "config"],
             **({"podAnnotations": annotations} if annotations else {}),
-            "observability": {"metrics": {"enableMetrics": True}},
         },
     }

@@ -1,7 +1,7 @@
 """Jaeger's configuration: spans come in by OTLP, become metrics before any sampling, and are kept."""
 
 from t2i_operator import spec
-from t2i_operator.builders.monitoring.jaeger import storage
+from t2i_operator.builders.monitoring.jaeger import memory, storage
 from t2i_operator.kinds import Object
 from t2i_operator.spec.alerts import DURATION_BUCKETS
 
@@ -41,17 +41,9 @@ def _listen(port: int) -> str:
     return f"0.0.0.0:{port}"
 
 
-def _samples(resource: spec.TextToImageService) -> bool:
-    return resource.spec.monitoring.tracing.jaeger.tail_sampling.mode == "Enabled"
-
-
 def _processors(resource: spec.TextToImageService) -> Object:
-    body: Object = {
-        # Refuses spans before the kernel kills the pod; the service counts what is refused.
-        "memory_limiter": {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
-        "batch": {},
-    }
-    if _samples(resource):
+    body: Object = {"memory_limiter": memory.limiter(), "batch": {}}
+    if memory.samples(resource):
         body["tail_sampling"] = _tail_sampling(resource)
     return body
 
@@ -63,6 +55,7 @@ def _tail_sampling(resource: spec.TextToImageService) -> Object:
     milliseconds = int(spec.seconds(wanted.slower_than) * 1000)
     return {
         "decision_wait": wanted.decision_wait or f"{longest + _DECISION_MARGIN_SECONDS}s",
+        "num_traces": memory.undecided_traces(resource),
         "policies": [
             {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}},
             {"name": "slow", "type": "latency", "latency": {"threshold_ms": milliseconds}},
@@ -86,13 +79,13 @@ def _connectors(resource: spec.TextToImageService) -> Object:
         # More would be a caller's mistake, as a path in a span's name; it goes into one overflow series.
         "aggregation_cardinality_limit": 1000,
     }
-    return {"spanmetrics": span_metrics, **({"forward": {}} if _samples(resource) else {})}
+    return {"spanmetrics": span_metrics, **({"forward": {}} if memory.samples(resource) else {})}
 
 
 def _pipelines(resource: spec.TextToImageService) -> Object:
     kept = ["jaeger_storage_exporter"]
     metrics = {"receivers": ["spanmetrics"], "exporters": ["prometheus"]}
-    if not _samples(resource):
+    if not memory.samples(resource):
         processors = ["memory_limiter", "batch"]
         whole = {"receivers": ["otlp"], "processors": processors, "exporters": [*kept, "spanmetrics"]}
         return {"traces": whole, "metrics": metrics}

@@ -7,7 +7,7 @@ import msgspec
 from t2i_operator import naming, spec
 from t2i_operator.builders.certificates import Mount
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.builders.monitoring.jaeger import storage
+from t2i_operator.builders.monitoring.jaeger import memory, storage
 from t2i_operator.builders.monitoring.jaeger.configuration import (
     HEALTH,
     METRICS,
@@ -29,7 +29,6 @@ PORTS = {
 }
 _FOLDER, _FILE = "/etc/jaeger/config", "config.json"
 _USER = 65532
-_RESOURCES: Object = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
 
 
 def config_map(resource: spec.TextToImageService) -> Object:
@@ -108,12 +107,12 @@ def _container(resource: spec.TextToImageService, image: str) -> Object:
         "image": wanted.image or image,
         "imagePullPolicy": "IfNotPresent",
         "args": [f"--config={_FOLDER}/{_FILE}"],
-        "env": storage.environment(resource),
+        "env": [*memory.environment(resource), *storage.environment(resource)],
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in PORTS.items()],
         "readinessProbe": _probe(period=5),
         "livenessProbe": _probe(period=15),
         "startupProbe": _probe(period=2) | {"failureThreshold": 60},
-        "resources": spec.to_wire(wanted.resources) or _RESOURCES,
+        "resources": memory.resources(resource),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

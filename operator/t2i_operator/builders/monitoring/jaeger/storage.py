@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from t2i_operator import naming, spec
 from t2i_operator.builders.certificates import CA_FILE, CERTIFICATE_FILE, KEY_FILE, Mount, certificates
 from t2i_operator.builders.metadata import metadata
+from t2i_operator.builders.monitoring.jaeger import memory
 from t2i_operator.kinds import VOLUME_CLAIM, Object
-from t2i_operator.spec.tracing import BadgerStorage, MemoryStorage, SearchStorage
+from t2i_operator.spec.jaeger import BadgerStorage, SearchStorage
 
 BADGER_FOLDER = "/var/lib/jaeger"
 _TLS_FOLDER = "/etc/jaeger/tls"
-_DEFAULT_BADGER, _DEFAULT_MEMORY = BadgerStorage(), MemoryStorage()
+_DEFAULT_BADGER = BadgerStorage()
 
 
 def configuration(resource: spec.TextToImageService) -> Object:
@@ -22,7 +23,7 @@ def configuration(resource: spec.TextToImageService) -> Object:
         return {"badger": {"directories": folders, "ephemeral": False, "ttl": {"spans": wanted.retention}}}
     if search := _search(resource):
         return {storage.type.lower(): _search_configuration(search)}
-    return {"memory": {"max_traces": (storage.memory or _DEFAULT_MEMORY).max_traces}}
+    return {"memory": {"max_traces": memory.kept_traces(resource)}}
 
 
 def volume_claim(resource: spec.TextToImageService) -> Object | None:
