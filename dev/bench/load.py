@@ -52,14 +52,16 @@ def p99(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[98]
 
 
-def added_ms(url: str, clients: int, upstream_seconds: float, rounds: int) -> list[float]:
-    """Return, a request, what it took beyond the provider's own seconds and the polling gap, all as the client sees it.
+def added_ms(url: str, clients: int, upstream_seconds: float, rounds: int) -> list[tuple[float, float]]:
+    """Return, a request, what it took beyond the provider's own seconds and the polling gap, and that gap.
+
+    All is in milliseconds, as the client sees it.
 
     The clients start one after another over one upstream time, so that requests come evenly; the first
     round, when connections are made and the service learns the model's pace, is left out.
     """
 
-    async def client(number: int) -> list[float]:
+    async def client(number: int) -> list[tuple[float, float]]:
         await asyncio.sleep(number * upstream_seconds / clients)
         address = urlsplit(url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -71,11 +73,12 @@ def added_ms(url: str, clients: int, upstream_seconds: float, rounds: int) -> li
             if status != "200":
                 raise RuntimeError(f"the service answered {status}: {body.decode()[:500]}")
             took, timings = time.perf_counter() - begun, json.loads(body)["timings"]
-            added.append((took - timings["predict"] - timings["poll_gap"]) * 1000)
+            gap = timings["poll_gap"]
+            added.append(((took - timings["predict"] - gap) * 1000, gap * 1000))
         writer.close()
         return added[1:]
 
-    async def together() -> list[float]:
+    async def together() -> list[tuple[float, float]]:
         return [value for values in await asyncio.gather(*map(client, range(clients))) for value in values]
 
     return asyncio.run(together())

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SERVICE = (Path(sys.executable).with_name("t2i-service"),)
+# structlog takes rich along where it finds it, as here; the image has none.
+_SHIPPED = "import sys; sys.modules['rich'] = None; from t2i_service.main import main; main()"
+SERVICE = (sys.executable, "-c", _SHIPPED)
 SUBJECT = (sys.executable, "-m", "dev.bench.subject")
 SANDBOX = {"name": "sdxl", "provider": "Sandbox"}
 SDXL = {"name": "sdxl", "provider": "Replicate", "version": f"stability-ai/sdxl:{VERSION}", "timeoutSeconds": 120}
@@ -55,6 +58,11 @@ def metric(service: Program, name: str) -> float:
     """Return the sum of a metric's samples."""
     lines = http(f"{service.url}/metrics").decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+
+def called(fake: Program) -> Counter[str]:
+    """Return how many calls of each kind the fake of Replicate has had."""
+    return Counter(json.loads(http(f"{fake.url}/_calls")))
 
 
 def awaken(service: Program, exporters: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from dev.bench.instruments import instruments
 from dev.bench.load import added_ms, p99, probing, wrk
 from dev.bench.measure import cpu_seconds, memory, save
-from dev.bench.programs import SDXL, SERVICE, Program, awaken, metric, recording, replicate, serving
+from dev.bench.programs import SDXL, SERVICE, Program, awaken, called, metric, recording, replicate, serving
 from dev.cluster.waiting import until
 
 
@@ -25,15 +25,22 @@ def added() -> dict[str, Any]:
         environment = {"T2I_REPLICATE_API_URL": fake.url, "T2I_MAX_IN_FLIGHT": "256", **sinks.otlp}
         with serving(SERVICE, environment, SDXL) as service:
             awaken(service, exporters=1)
-            cpu = cpu_seconds(service.pid), cpu_seconds(fake.pid)
-            took = added_ms(service.url, clients=200, upstream_seconds=2, rounds=10)
+            cpu, calls = (cpu_seconds(service.pid), cpu_seconds(fake.pid)), called(fake)
+            measured = added_ms(service.url, clients=200, upstream_seconds=2, rounds=10)
             spent = cpu_seconds(service.pid) - cpu[0], cpu_seconds(fake.pid) - cpu[1]
+            asked = called(fake) - calls
             dropped = metric(service, "t2i_spans_dropped_total")
+    took, gaps = zip(*measured, strict=True)
     return {
         "requests": len(took),
+        "upstream_calls_a_generation": round(asked.total() / asked["create"], 2),
+        "poll_gap_ms": {"p50": round(statistics.median(gaps), 2), "p99": round(p99(gaps), 2)},
         "p50_ms": round(statistics.median(took), 2),
         "p99_ms": round(p99(took), 2),
-        "cpu_seconds": {"service": round(spent[0], 2), "fake": round(spent[1], 2)},
+        "cpu_ms_a_generation": {
+            "service": round(1000 * spent[0] / asked["create"], 2),
+            "fake": round(1000 * spent[1] / asked["create"], 2),
+        },
         "spans_dropped": dropped,
     }
 

@@ -40,7 +40,6 @@ class Generation:
     exemplar: dict[str, str] | None = None
     shown: str = ""
     span: Span = NO_SPAN
-    patience: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
     prediction_id: str = ""
     created: asyncio.Future[Prediction] | None = None
     follow: asyncio.Task[ServiceError | None] | None = None
@@ -73,7 +72,9 @@ class Generator:
         self._recorder = recorder
         self._background = background
         self._predictions = Predictions(recorder, background)
-        self._running: set[Generation] = set()
+        # Beside the generations, not in them: a time-out knows the task whose result its generation is, and such a ring
+        # would keep pictures until the garbage collector comes.
+        self._running: dict[Generation, asyncio.Timeout] = {}
         self.breakers: dict[str, Breaker] = {}
 
     async def generate(self, task: Task) -> Generation:
@@ -103,9 +104,9 @@ class Generator:
 
     def stop(self) -> None:
         """Give up what callers still wait for, so that each gets an answer and nothing paid for is left running."""
-        for run in self._running:
+        for run, patience in self._running.items():
             if not run.is_followed:
-                run.patience.reschedule(0)
+                patience.reschedule(0)
 
     def abandon(self) -> None:
         """Follow no more; who has been told an id may ask any replica for it."""
@@ -125,10 +126,10 @@ class Generator:
     async def _run(self, run: Generation) -> Generation:
         context = request_context()
         self._recorder.began(run, context)
-        self._running.add(run)
+        self._running[run] = patience = asyncio.timeout(None)
         error: BaseException | None = None
         try:
-            async with run.patience, self._admission.slot() as run.queue_seconds:
+            async with patience, self._admission.slot() as run.queue_seconds:
                 self._recorder.waited(run, context)
                 await self._within_deadline(run, context)
         except TimeoutError:
@@ -138,7 +139,7 @@ class Generator:
             error = raised
             raise
         finally:
-            self._running.discard(run)
+            del self._running[run]
             run.total_seconds = time.perf_counter() - run.started
             self._settle(run, context, error)
         return run

@@ -12,9 +12,11 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from t2i_service import logs
+from t2i_service.http_client import HttpClient, succeeded
 from t2i_service.span_export import Exporter, SpanExport
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ NAME = "langtrace"
 TRACE_PATH = "/api/trace"
 EVALUATION_PATH = "/api/evaluation"
 EVALUATION_SECONDS = 10.0
+EVALUATIONS_AT_ONCE = 20
 SCORES = {"up": 1, "down": -1}
 # The exporter would send these, another vendor's secret, along to LangTrace.
 FOREIGN_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
@@ -46,7 +49,14 @@ class LangTrace:
         self._base = host.removesuffix(TRACE_PATH)
         self._full = settings.langtrace_prompts == "Full"
         self.export = SpanExport(NAME, self._exporter, metrics, lambda: f"{self._base} did not take them")
-        self._client = httpx.AsyncClient(timeout=EVALUATION_SECONDS, headers={"x-api-key": self._key})
+        # Proxies of the environment are for LangTrace alone, as the SDK has it.
+        self._client = HttpClient(
+            EVALUATIONS_AT_ONCE,
+            EVALUATION_SECONDS,
+            EVALUATION_SECONDS,
+            headers={"x-api-key": self._key},
+            trust_env=True,
+        )
         log.info("langtrace is on", host=urlsplit(self._base).netloc, prompts=settings.langtrace_prompts)
 
     def record(self, span: Span, task: Task, shown: str) -> None:
@@ -62,17 +72,22 @@ class LangTrace:
         span_id = base64.b64encode(bytes.fromhex(reference.span_id)).decode()
         trace_id = base64.b64encode(bytes.fromhex(reference.trace_id)).decode()
         body = {"spanId": span_id, "traceId": trace_id, "userScore": SCORES[rating], "userId": reference.owner or None}
-        url, at = f"{self._base}{EVALUATION_PATH}", {"spanId": span_id}
+        url = URL(f"{self._base}{EVALUATION_PATH}").with_query(spanId=span_id)
         try:
-            known = (await self._client.get(url, params=at)).raise_for_status().json().get("evaluations")
-            send = self._client.put if known else self._client.post
-            (await send(url, params=at, json=body)).raise_for_status()
-        except (httpx.HTTPError, ValueError, AttributeError) as error:
+            known = json.loads(await self._ask("GET", url)).get("evaluations")
+            await self._ask("PUT" if known else "POST", url, json=body)
+        except (aiohttp.ClientError, ValueError, AttributeError) as error:
             log.warning("langtrace took no feedback", error=f"{type(error).__name__}: {error}")
 
     async def aclose(self) -> None:
         """Close the connections of the evaluations."""
         await self._client.aclose()
+
+    async def _ask(self, method: str, url: URL, **options: Any) -> bytes:
+        async with self._client.request(method, url, **options) as response:
+            if not succeeded(response.status):
+                raise ValueError(f"it answered {response.status}")
+            return await response.read()
 
     def _exporter(self) -> Exporter:
         for name in FOREIGN_HEADERS:

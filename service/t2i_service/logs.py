@@ -43,10 +43,6 @@ def configure(level: str, privacy: Privacy) -> None:
     )
     logging.basicConfig(level=number, handlers=[_LibraryHandler(shape, sink)], force=True)
     logging.captureWarnings(capture=True)
-    # At DEBUG they show raw what an upstream sends, which may be any prompt.
-    heard = number == logging.DEBUG and privacy.characters > 0
-    for noisy in ("httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(number if heard else max(number, logging.WARNING))
 
 
 class _Shape:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import replicate as replicate_package
 from t2i_service.providers.replicate import FIRST_BACKOFF
-from t2i_service.providers.replicate_wire import DEFAULT_THROTTLE_SECONDS
+from t2i_service.providers.replicate_refusals import DEFAULT_THROTTLE_SECONDS
 
 from tests.contract.conftest import SDXL
 from tests.fakes.collector import collecting

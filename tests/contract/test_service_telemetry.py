@@ -76,7 +76,7 @@ def test_a_prompt_is_cut_in_every_sink(
     assert ("my " in spans) == bool(characters)
 
 
-def test_secrets_are_redacted_even_inside_exceptions_and_library_lines(
+def test_secrets_are_redacted_at_every_level_and_inside_exceptions(
     start: Callable[..., RunningService], replicate: FakeReplicate
 ) -> None:
     service = start(SDXL, LOG_LEVEL="DEBUG", LANGTRACE_API_KEY="lt-very-secret")
@@ -87,7 +87,10 @@ def test_secrets_are_redacted_even_inside_exceptions_and_library_lines(
     assert "[redacted]" in text
     assert TOKEN not in text
     assert "lt-very-secret" not in text
-    assert any(line["logger"].startswith("httpcore") for line in service.logs)
+    calls = [(line["method"], line["path"], line["status"]) for line in service.logs if line["level"] == "debug"]
+    (created,) = replicate.predictions
+    assert calls[0] == ("POST", "/v1/predictions", 202)
+    assert calls[-1] == ("GET", f"/v1/predictions/{created}", 200)
 
 
 def test_capacity_has_an_end_and_says_when_to_come_again(start: Callable[..., RunningService]) -> None:

@@ -100,6 +100,7 @@ class FakeReplicate:
                 Route("/_knobs", self.turn, methods=["PUT"]),
                 Route("/_predictions", self.listed, methods=["GET"]),
                 Route("/_statuses", self.counted, methods=["GET"]),
+                Route("/_calls", self.called, methods=["GET"]),
             ]
         )
 
@@ -172,6 +173,9 @@ class FakeReplicate:
 
     async def counted(self, _request: Request) -> Response:
         return JSONResponse(Counter(self.statuses()))
+
+    async def called(self, _request: Request) -> Response:
+        return JSONResponse(Counter(kind for kind, _ in self.requests))
 
     def _record(self, inputs: dict[str, Any], request: Request) -> Record:
         prediction_id = "".join(secrets.choice("abcdefghjkmnpqrstvwxyz0123456789") for _ in range(26))

@@ -9,6 +9,8 @@ LONGEST = 2.0
 UNTIL_FIRST = 10.0
 SHARE = 0.05
 REMEMBERED = 16
+# Timers may fire a millisecond early, and a poll just before the end costs a whole pause more.
+SLACK = 0.005
 
 
 class Pace:
@@ -16,14 +18,26 @@ class Pace:
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=REMEMBERED)
+        self._first = 0.0
 
     def learn(self, seconds: float) -> None:
         """Remember how long a prediction took from create to end."""
         self._recent.append(seconds)
+        self._first = _first_poll(sorted(self._recent))
 
     def next_delay(self, elapsed: float) -> float:
         """Return how long to wait, `elapsed` seconds after the create."""
-        expected = min(self._recent, default=0.0)
-        if elapsed < expected * 0.95:
-            return min(expected * 0.95 - elapsed, UNTIL_FIRST)
+        if elapsed < self._first:
+            return min(self._first - elapsed, UNTIL_FIRST)
         return min(max(elapsed * SHARE, SHORTEST), LONGEST)
+
+
+def _first_poll(durations: list[float]) -> float:
+    """Return when to ask first: where most durations are alike at the end of those, else before the shortest.
+
+    Durations that are alike need a single poll so, and the others keep the gap that they would have without history.
+    """
+    shortest, median = durations[0], durations[len(durations) // 2]
+    if median > shortest * (1 + SHARE):
+        return shortest * (1 - SHARE)
+    return max(seconds for seconds in durations if seconds <= shortest * (1 + SHARE / 2)) + SLACK

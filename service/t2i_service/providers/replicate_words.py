@@ -53,7 +53,8 @@ def prediction_from(answer: Answer) -> Prediction:
 
 def gap_of(answer: Answer, before: float, asked: float) -> float:
     """Return how long the end went unnoticed: by the provider's own duration, at most the time between two polls."""
-    took = (answer.metrics or {}).get("total_time")
+    metrics = answer.metrics or {}
+    took = metrics.get("total_time", metrics.get("predict_time"))
     gap = asked - took if isinstance(took, int | float) else asked - before
     return min(max(gap, 0.0), asked - before)
 

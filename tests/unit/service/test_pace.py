@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from t2i_service.providers.pace import LONGEST, SHORTEST, Pace
+import random
+
+from t2i_service.providers.pace import LONGEST, SHARE, SHORTEST, SLACK, Pace
 
 
 def polls(pace: Pace, duration: float) -> list[float]:
@@ -13,15 +15,49 @@ def polls(pace: Pace, duration: float) -> list[float]:
     return moments
 
 
+def taught(*durations: float) -> Pace:
+    pace = Pace()
+    for seconds in durations:
+        pace.learn(seconds)
+    return pace
+
+
 def test_without_history_the_gap_stays_a_small_share() -> None:
     for duration in (0.5, 5.0, 30.0, 100.0):
         gap = polls(Pace(), duration)[-1] - duration
-        assert gap <= max(SHORTEST, min(0.05 * duration, LONGEST)) + 1e-9
+        assert gap <= max(SHORTEST, min(SHARE * duration, LONGEST)) + 1e-9
 
 
 def test_history_saves_most_polls() -> None:
-    fresh, taught = Pace(), Pace()
-    for seconds in (9.0, 8.0, 10.0):
-        taught.learn(seconds)
-    assert len(polls(taught, 8.2)) <= 3
-    assert len(polls(fresh, 8.2)) > 15
+    assert len(polls(taught(9.0, 8.0, 10.0), 8.2)) <= 3
+    assert len(polls(Pace(), 8.2)) > 15
+
+
+def test_a_model_that_always_takes_as_long_is_asked_once_and_at_once() -> None:
+    for duration in (0.5, 2.0, 8.0):
+        assert polls(taught(*[duration] * 3), duration) == [duration + SLACK]
+    assert len(polls(taught(30.0), 30.0)) == 3
+
+
+def test_durations_that_are_nearly_alike_need_one_poll_and_leave_a_smaller_gap() -> None:
+    chance, pace, counts, gaps = random.Random(1), Pace(), [], []  # noqa: S311 - chance, not a secret
+    for _ in range(1000):
+        duration = chance.gauss(8.0, 0.08)
+        asked = polls(pace, duration)
+        counts.append(len(asked))
+        gaps.append((asked[-1] - duration) / duration)
+        pace.learn(duration)
+    assert sum(counts) / len(counts) < 1.5
+    assert sorted(gaps)[500] < SHARE / 2
+    assert max(gaps) < SHARE * 1.1 + SHORTEST / 8
+
+
+def test_one_cold_start_or_one_quick_picture_does_not_spoil_it() -> None:
+    assert len(polls(taught(8.0, 8.0, 60.0, 8.0), 8.0)) == 1
+    assert len(polls(taught(8.0, 8.0, 4.0, 8.0), 4.0)) <= 3
+
+
+def test_durations_of_two_kinds_are_asked_before_the_shorter() -> None:
+    pace = taught(*[4.0, 8.0] * 8)
+    assert pace.next_delay(0) < 4.0
+    assert polls(pace, 8.0)[-1] - 8.0 <= SHARE * 8.0

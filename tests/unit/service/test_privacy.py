@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
+from t2i_service import logs
 from t2i_service.main import secrets_of
 from t2i_service.privacy import REDACTED, Privacy
 from t2i_service.settings import load
@@ -58,3 +60,10 @@ def test_a_header_is_secret_in_every_piece_that_a_library_may_quote(monkeypatch:
     shown = privacy.scrub("invalid: def123secret, café-au-lait, caf%C3%A9-au-lait, Basic abcdefgh", [])
     assert shown.count(REDACTED) == 4
     assert "secret" not in shown
+
+
+def test_lines_of_libraries_are_shaped_and_redacted_like_our_own() -> None:
+    line = logs._Shape(Privacy(10, ["very-secret"]))
+    record = logging.LogRecord("some.client", logging.DEBUG, "", 0, "sent %s", ("Bearer very-secret",), None)
+    shaped = json.loads(line.library_line(record))
+    assert (shaped["logger"], shaped["level"], shaped["event"]) == ("some.client", "debug", f"sent Bearer {REDACTED}")
