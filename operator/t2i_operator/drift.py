@@ -10,7 +10,7 @@ import functools
 import hashlib
 import secrets
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -25,6 +25,8 @@ _SUFFIXES = {"m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18, "n": -9
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 # They name the object rather than say something about it; no managedFields entry holds them.
 IDENTITY = frozenset({"name", "namespace"})
+# The greatest quantity is below 10^19 and the least is 10^-9; written out, "1e999999" would be a megabyte of zeros.
+_MOST_DIGITS = 40
 
 
 def expected(desired: Object) -> bytes:
@@ -134,14 +136,20 @@ def _canonical(value: Any, quantities: bool = False) -> Any:
 
 
 def _quantity(value: Any) -> Any:
+    """Spell a quantity one way; what is none is left as it is, for the API server to refuse."""
+    if not isinstance(value, str | int | float):
+        return value
     text = str(value)
     try:
-        if text[-2:] in _BINARY:
-            number = Decimal(text[:-2]) * 2 ** _BINARY[text[-2:]]
-        elif text[-1:] in _SUFFIXES:
-            number = Decimal(text[:-1]).scaleb(_SUFFIXES[text[-1]])
-        else:
-            number = Decimal(text)
-    except InvalidOperation:
+        number = _number(text).normalize()
+    except ArithmeticError:
         return value
-    return format(number.normalize(), "f")
+    return format(number, "f") if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS else value
+
+
+def _number(text: str) -> Decimal:
+    if text[-2:] in _BINARY:
+        return Decimal(text[:-2]) * (1 << _BINARY[text[-2:]])
+    if text[-1:] in _SUFFIXES:
+        return Decimal(text[:-1]).scaleb(_SUFFIXES[text[-1]])
+    return Decimal(text)
