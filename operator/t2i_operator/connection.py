@@ -9,6 +9,8 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from t2i_operator.answer import Answer
+
 _READ_BUFFER = 2**21  # one watch event is one line, and an object may be 1.5 MiB
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -36,6 +38,7 @@ class Connection:
             middlewares=(self._authenticate,),
             proxy=self._configuration.proxy,
             read_bufsize=_READ_BUFFER,
+            response_class=Answer,
             trace_configs=list(traces),
         )
 

@@ -63,8 +63,9 @@ class Operator:
     async def _run_parts(self) -> None:
         """Stop writing first, then give the lease away, then let Kopf take its time."""
         tasks = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
-        watching = await self._start_kopf()
+        # Before Kopf, whose end cancels whatever was begun after it: that would pass for having been told to stop.
         stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        watching = await self._start_kopf()
         try:
             await asyncio.wait([*tasks, watching, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -7,8 +7,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
+from t2i_operator import nesting
 from t2i_operator.spec.root import TextToImageService
 
+# A PodSpec has about ten.
+_POD_SPEC_LEVELS = 50
 _LOCATION = re.compile(r" - at `\$?[^`]*`$")
 
 
@@ -28,9 +31,12 @@ def parse(body: Mapping[str, Any]) -> TextToImageService:
     """
     wanted = {"metadata": body.get("metadata"), "spec": body.get("spec")}
     try:
-        return msgspec.convert(wanted, TextToImageService)
+        resource = msgspec.convert(wanted, TextToImageService)
     except msgspec.ValidationError:
         raise InvalidSpec(tuple(_problems(wanted, TextToImageService, ""))) from None
+    if nesting.deeper(resource.spec.pod_template.spec, _POD_SPEC_LEVELS):
+        raise InvalidSpec((f"spec.podTemplate.spec: Has more than {_POD_SPEC_LEVELS} levels, as no PodSpec has",))
+    return resource
 
 
 def _problems(value: Any, annotation: Any, path: str) -> Iterator[str]:
