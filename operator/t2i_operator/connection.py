@@ -43,12 +43,17 @@ class Connection:
         )
 
     async def _authenticate(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        """Read the token anew when it is refused; a write is left to its sender to repeat, who knows whether it may."""
         await self._authorize(request)
         response = await handler(request)
         if response.status != 401:
             return response
-        response.release()
+        reads = request.method == "GET"
+        if reads:
+            response.release()
         await self._reload()
+        if not reads:
+            return response
         await self._authorize(request)
         return await handler(request)
 
