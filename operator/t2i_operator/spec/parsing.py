@@ -7,11 +7,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
-from t2i_operator import nesting
+from t2i_operator.spec import pod_template
 from t2i_operator.spec.root import TextToImageService
 
-# A PodSpec has about ten.
-_POD_SPEC_LEVELS = 50
 _LOCATION = re.compile(r" - at `\$?[^`]*`$")
 
 
@@ -34,8 +32,9 @@ def parse(body: Mapping[str, Any]) -> TextToImageService:
         resource = msgspec.convert(wanted, TextToImageService)
     except msgspec.ValidationError:
         raise InvalidSpec(tuple(_problems(wanted, TextToImageService, ""))) from None
-    if nesting.deeper(resource.spec.pod_template.spec, _POD_SPEC_LEVELS):
-        raise InvalidSpec((f"spec.podTemplate.spec: Has more than {_POD_SPEC_LEVELS} levels, as no PodSpec has",))
+    wrong = pod_template.problems(resource.spec.pod_template.spec)
+    if wrong:
+        raise InvalidSpec(wrong)
     return resource
 
 
