@@ -1,5 +1,7 @@
 """The only module that talks to the API server: plain JSON in, plain JSON out, a time-out on everything."""
 
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -153,6 +155,16 @@ class Cluster:
             raise unreachable("watch", kind.path(namespace), error) from error
 
     async def _write(self, write: Write, body: Object, seconds: float = WRITE_SECONDS) -> Object:
+        """Write, and once more within the same time when the token was refused, which is a new one by then."""
+        ends = time.monotonic() + seconds
+        try:
+            return await self._send(write, body, seconds)
+        except ApiError as error:
+            if error.status != 401:
+                raise
+        return await self._send(write, body, ends - time.monotonic())
+
+    async def _send(self, write: Write, body: Object, seconds: float) -> Object:
         seconds = min(seconds, self._time_left())
         if seconds <= 0:
             raise NotLeadingError(0, "NotLeading", f"{write.method} {write.path} was not sent: not the leader any more")
@@ -171,7 +183,8 @@ class Cluster:
     async def _request(self, method: str, path: str, seconds: float, **options: Any) -> bytes:
         code = "none"
         try:
-            limit = aiohttp.ClientTimeout(total=seconds)
+            # To the point: by default it rounds up to a whole second, and a write would outlive the lease.
+            limit = aiohttp.ClientTimeout(total=seconds, ceil_threshold=math.inf)
             async with self._session.request(method, path, timeout=limit, **options) as response:
                 code = str(response.status)
                 content = await response.read()

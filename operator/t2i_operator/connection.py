@@ -9,6 +9,8 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from t2i_operator.answer import Answer
+
 _READ_BUFFER = 2**21  # one watch event is one line, and an object may be 1.5 MiB
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -36,16 +38,22 @@ class Connection:
             middlewares=(self._authenticate,),
             proxy=self._configuration.proxy,
             read_bufsize=_READ_BUFFER,
+            response_class=Answer,
             trace_configs=list(traces),
         )
 
     async def _authenticate(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:
+        """Read the token anew when it is refused; a write is left to its sender to repeat, who knows whether it may."""
         await self._authorize(request)
         response = await handler(request)
         if response.status != 401:
             return response
-        response.release()
+        reads = request.method == "GET"
+        if reads:
+            response.release()
         await self._reload()
+        if not reads:
+            return response
         await self._authorize(request)
         return await handler(request)
 

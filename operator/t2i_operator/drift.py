@@ -131,6 +131,7 @@ def _canonical(value: Any, quantities: bool = False) -> Any:
 
 
 def _quantity(value: Any) -> Any:
+    """Spell a quantity one way; what is none is left as it is, for the API server to refuse."""
     try:
         return format(spec.amount(value).normalize(), "f")
     except ValueError:

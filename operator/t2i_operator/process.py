@@ -21,7 +21,7 @@ from t2i_operator.metrics import Metrics
 from t2i_operator.queue import Queue
 from t2i_operator.reconcile import Reconciler
 from t2i_operator.report import Reporter
-from t2i_operator.secret_watch import SecretWatch
+from t2i_operator.secret_watch import SecretWatch, max_age
 from t2i_operator.settings import Settings
 from t2i_operator.watches import Selection, Sink, Stream
 from t2i_operator.work import work
@@ -40,7 +40,7 @@ class Operator:
         self._cluster = Cluster(session, time_left=time_left, observe=self._metrics.observe_request)
         self._queue: Queue[naming.Key] = Queue()
         self._cache = Cache()
-        self._secret_watch = SecretWatch(self._cluster, max_age_seconds=settings.credentials_poll_seconds - 1)
+        self._secret_watch = SecretWatch(self._cluster, max_age_seconds=max_age(settings.credentials_poll_seconds))
         reporter = Reporter(self._cluster, self._cache.resources, self._metrics, instance=settings.identity)
         self._reconciler = Reconciler(self._cluster, self._cache, self._secret_watch, reporter, settings)
         self._heartbeat = framework.Heartbeat(settings.namespaces)
@@ -63,8 +63,9 @@ class Operator:
     async def _run_parts(self) -> None:
         """Stop writing first, then give the lease away, then let Kopf take its time."""
         tasks = [asyncio.create_task(part, name=name) for name, part in self._parts().items()]
-        watching = await self._start_kopf()
+        # Before Kopf, whose end cancels whatever was begun after it: that would pass for having been told to stop.
         stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        watching = await self._start_kopf()
         try:
             await asyncio.wait([*tasks, watching, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:

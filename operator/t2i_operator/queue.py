@@ -64,7 +64,8 @@ class Queue(Generic[K]):
         """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        ceiling = min(self._cap if cap_seconds is None else cap_seconds, self._base * 2 ** min(failures, 20))
+        cap = self._cap if cap_seconds is None else min(self._cap, cap_seconds)
+        ceiling = min(cap, self._base * 2 ** min(failures, 20))
         delay = at_least + random.uniform(ceiling / 2, ceiling)  # noqa: S311  (spreads load, guards nothing)
         self.add_after(key, delay)
         return delay

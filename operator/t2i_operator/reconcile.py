@@ -79,6 +79,15 @@ class Reconciler:
             raise max(errors, key=_urgency)
         return self._next_look(outcome)
 
+    def poll_seconds(self, key: Key) -> float | None:
+        """Return how often a resource has to be looked at, though it fails, for what no event tells of; None: never."""
+        seen = self._cache.resources.get(key)
+        try:
+            resource = spec.parse(seen.body()) if seen else None
+        except spec.InvalidSpec:
+            return None
+        return self._settings.credentials_poll_seconds if _is_polled(resource) else None
+
     def _forget(self, key: Key) -> None:
         self._passes.pop(key, None)
         self._placed.pop(key, None)
@@ -109,10 +118,8 @@ class Reconciler:
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
-        resource = outcome.resource
-        polled = resource is not None and (references.sources(resource) or resource.spec.http_route)
         resync = self._settings.resync_seconds
-        return min(resync, self._settings.credentials_poll_seconds) if polled else resync
+        return min(resync, self._settings.credentials_poll_seconds) if _is_polled(outcome.resource) else resync
 
     async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
         resource = outcome.resource = spec.parse(body)
@@ -176,6 +183,10 @@ class Reconciler:
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
             raise GoneError
+
+
+def _is_polled(resource: spec.TextToImageService | None) -> bool:
+    return resource is not None and bool(references.sources(resource) or resource.spec.http_route)
 
 
 def _urgency(error: Exception) -> tuple[bool, bool, float]:

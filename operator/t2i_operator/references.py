@@ -192,5 +192,6 @@ def _in_pods(value: Any) -> Iterator[tuple[Kind, str]]:
         elif field in _BY_NAME and isinstance(inside, dict) and isinstance(inside.get("name"), str):
             yield _BY_NAME[field], inside["name"]
         elif field == "imagePullSecrets" and isinstance(inside, list):
-            yield from ((SECRET, item["name"]) for item in inside if isinstance(item, dict) and "name" in item)
+            names = (item.get("name") for item in inside if isinstance(item, dict))
+            yield from ((SECRET, name) for name in names if isinstance(name, str))
         yield from _in_pods(inside)

@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterable
 from t2i_operator.cluster import Cluster
 from t2i_operator.references import read_source
 
+# A change is seen when a version that was read before it is too old, at the poll after that: the two together, and what
+# a pass takes, have to stay within the minute that is promised with the default poll of 45 seconds.
+_MAX_AGE_SECONDS = 10.0
+
 Versions = dict[str, tuple[str, str] | None]
+
+
+def max_age(poll_seconds: float) -> float:
+    """Return how many seconds a version may be remembered where every resource asks once in `poll_seconds`.
+
+    Less than those, so that each poll of a resource that nobody else shares the Secret with does ask.
+    """
+    return min(_MAX_AGE_SECONDS, poll_seconds - 1)
 
 
 class SecretWatch:

@@ -59,9 +59,15 @@ def _object(original: Object, patch: Object, path: str) -> Object:
             merged[name] = _value(name, merged.get(name), value, f"{path}.{name}".lstrip("."))
     _check_lists(patch, path)
     for name, values in _directives(patch, "$deleteFromPrimitiveList/"):
-        merged[name] = [item for item in merged.get(name, []) if item not in values]
+        merged[name] = _without(merged.get(name, []), values, f"{path}.{name}".lstrip("."))
     retained = patch.get("$retainKeys")
     return merged if retained is None else {name: value for name, value in merged.items() if name in retained}
+
+
+def _without(original: Any, values: list[Any], path: str) -> list[Any]:
+    if not isinstance(original, list):
+        raise InvalidPatchError(f"{path}: is not a list that $deleteFromPrimitiveList could take from")
+    return [item for item in original if item not in values]
 
 
 def _check_lists(patch: Object, path: str) -> None:
@@ -92,14 +98,19 @@ def _list(name: str, original: list[Any], patch: list[Any], path: str) -> list[A
         if not isinstance(item, dict) or key not in item:
             raise InvalidPatchError(f"{path}: every item needs {key}, by which the list is merged")
         where = f"{path}[{item[key]}]"
-        at = next((at for at, known in enumerate(merged) if known.get(key) == item[key]), None)
+        at = next((at for at, known in enumerate(merged) if _has(known, key, item[key])), None)
         if item.get("$patch") == "delete":
-            merged = [known for known in merged if known.get(key) != item[key]]
+            merged = [known for known in merged if not _has(known, key, item[key])]
         elif at is None:
             merged.append(_object({}, item, where))
         else:
             merged[at] = _item(name, merged[at], item, key, where)
     return merged
+
+
+def _has(known: Any, key: str, value: Any) -> bool:
+    """Tell whether an item has the key's value; what an earlier `$patch: replace` brought may be no object."""
+    return isinstance(known, dict) and bool(known.get(key) == value)
 
 
 def _item(name: str, original: Object, patch: Object, key: str, path: str) -> Object:

@@ -113,7 +113,7 @@ class Stream:
             for raw in page.items:
                 live = msgspec.json.decode(raw)
                 names.add((live["metadata"]["namespace"], live["metadata"]["name"]))
-                self._sink.seen(live)
+                self._take(self._sink.seen, live)
             version = page.metadata["resourceVersion"]
             if not self._failures:  # else a list may work for ever while no watch does
                 self._heard_at = self._clock()
@@ -127,10 +127,18 @@ class Stream:
             self._heard()
             self._version = event.object["metadata"]["resourceVersion"]
             if event.type == "DELETED":
-                self._sink.gone(event.object)
+                self._take(self._sink.gone, event.object)
             elif event.type != "BOOKMARK":
-                self._sink.seen(event.object)
+                self._take(self._sink.seen, event.object)
         self._heard()
+
+    def _take(self, take: Callable[[Object], None], live: Object) -> None:
+        """Pass over an object that trips a bug: it must not end the stream, and the process with it, for all others."""
+        try:
+            take(live)
+        except Exception:
+            metadata = live["metadata"]
+            log.exception("object passed over by a bug", stream=self.name, object=metadata.get("name"))
 
     def _resumed(self) -> None:
         """Live on a way that breaks more often than a quiet stream has a word; go on to wait longer each time."""

@@ -41,7 +41,7 @@ async def _one(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Met
         queue.retry(key)  # a late renewal may still save the term; else the process ends
     except ApiError as error:
         result = "error"
-        cap = _SOON_SECONDS if error.transient else None
+        cap = _SOON_SECONDS if error.transient else reconciler.poll_seconds(key)
         delay = queue.retry(key, at_least=error.retry_after, cap_seconds=cap)
         log.warning("reconcile failed", status=error.status, error=error.message, retry_seconds=round(delay, 1))
     except Exception:

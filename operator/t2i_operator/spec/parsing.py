@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
+from t2i_operator.spec import pod_template
 from t2i_operator.spec.root import TextToImageService
 
 _LOCATION = re.compile(r" - at `\$?[^`]*`$")
@@ -28,9 +29,13 @@ def parse(body: Mapping[str, Any]) -> TextToImageService:
     """
     wanted = {"metadata": body.get("metadata"), "spec": body.get("spec")}
     try:
-        return msgspec.convert(wanted, TextToImageService)
+        resource = msgspec.convert(wanted, TextToImageService)
     except msgspec.ValidationError:
         raise InvalidSpec(tuple(_problems(wanted, TextToImageService, ""))) from None
+    wrong = pod_template.problems(resource.spec.pod_template.spec)
+    if wrong:
+        raise InvalidSpec(wrong)
+    return resource
 
 
 def _problems(value: Any, annotation: Any, path: str) -> Iterator[str]:

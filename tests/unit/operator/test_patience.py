@@ -172,10 +172,17 @@ async def test_a_server_s_wish_to_be_left_alone_is_heeded() -> None:
     assert await _one_run(Queue(), ApiError(429, "", "busy", retry_after=20)) > 20
 
 
-async def _one_run(queue: Queue[Key], error: ApiError) -> float:
+async def test_a_lasting_refusal_does_not_put_off_the_look_at_secrets() -> None:
+    queue: Queue[Key] = Queue()
+    refusal = ApiError(403, "Forbidden", "exceeded quota")
+    assert max([await _one_run(queue, refusal, poll_seconds=45.0) for _ in range(30)]) <= 45.0
+    assert await _one_run(queue, refusal, poll_seconds=600.0) <= 120.0
+
+
+async def _one_run(queue: Queue[Key], error: ApiError, poll_seconds: float | None = None) -> float:
     """Let one reconciliation fail; return in how many seconds the next is due."""
     metrics = Metrics()
-    reconciler = MagicMock(reconcile=AsyncMock(side_effect=error))
+    reconciler = MagicMock(reconcile=AsyncMock(side_effect=error), poll_seconds=lambda _: poll_seconds)
     queue.add(KEY)
     worker = asyncio.create_task(work(queue, reconciler, metrics))
     while KEY not in queue._timers:  # noqa: ASYNC110 - the queue tells nobody of a timer

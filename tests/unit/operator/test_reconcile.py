@@ -69,3 +69,25 @@ async def test_what_is_known_of_credentials_stays_while_secrets_cannot_be_read(
         await reconciler.reconcile(KEY)
     (_, _, outcome), _ = reporter.report.call_args
     assert (outcome.credentials, outcome.lacks) == (problem, lacks)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({}, None),
+        ({"credentials": {"secretRef": {"name": "s"}}}, 45.0),
+        ({"httpRoute": {"parentRefs": [{"name": "g"}]}}, 45.0),
+        ({"models": "none"}, None),
+    ],
+    ids=str,
+)
+def test_what_names_a_secret_is_looked_at_though_it_fails(
+    settings: Settings, given: dict[str, Any], seconds: float | None
+) -> None:
+    cache = Cache()
+    metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "generation": 1, "resourceVersion": "1"}
+    spec = {"models": [{"name": "sdxl", "provider": "Sandbox"}], "monitoring": UNOBSERVED, **given}
+    cache.resources.observe({"metadata": metadata, "spec": spec})
+    reconciler = Reconciler(MagicMock(), cache, MagicMock(), MagicMock(), settings)
+    assert reconciler.poll_seconds(KEY) == seconds
+    assert reconciler.poll_seconds(Key("n", "gone")) is None

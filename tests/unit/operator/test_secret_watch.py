@@ -3,9 +3,11 @@
 import asyncio
 
 import aiohttp
+import pytest
 from t2i_operator.cluster import Cluster
 from t2i_operator.kinds import Kind, Object
-from t2i_operator.secret_watch import SecretWatch
+from t2i_operator.secret_watch import SecretWatch, max_age
+from t2i_operator.settings import read
 
 MAX_AGE = 10.0
 
@@ -52,3 +54,24 @@ async def test_what_nobody_asks_for_is_dropped() -> None:
         now += MAX_AGE
         await watch.versions("n", ["another"])
         assert watch.remembered == 1
+
+
+@pytest.mark.parametrize("changed_at", range(90, 140, 5))
+@pytest.mark.parametrize("offset", [0.1, 1.0, 8.0, 22.5, 43.0, 44.9])
+async def test_resources_that_share_a_secret_see_its_change_within_a_minute(offset: float, changed_at: int) -> None:
+    """Two of them, each polled at the default pace, of which one asks shortly before the other."""
+    now, poll = 0.0, read(["--service-image=i"], {}).credentials_poll_seconds
+    async with aiohttp.ClientSession() as session:
+        cluster = SlowCluster(session)
+        watch = SecretWatch(cluster, max_age_seconds=max_age(poll), clock=lambda: now)
+        seen: dict[float, float] = {}
+        for now, who in sorted((first + number * poll, first) for first in (0.0, offset) for number in range(6)):
+            cluster.version = 2 if now >= changed_at else 1
+            if (await watch.versions("n", ["a"]))["a"] == ("u", "2"):
+                seen.setdefault(who, now)
+    assert len(seen) == 2
+    assert max(seen.values()) - changed_at < 60 - 3, "a pass takes time, too"
+
+
+def test_a_quick_poll_asks_each_time() -> None:
+    assert max_age(2.0) < 2.0

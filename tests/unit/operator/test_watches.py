@@ -1,6 +1,7 @@
 """A stream behind something that ends its watches at once, as a proxy may."""
 
 import asyncio
+import json
 import time
 
 from aiohttp import ClientSession, web
@@ -99,3 +100,38 @@ async def test_a_watch_that_is_resumed_each_time_it_breaks_is_alive() -> None:
         await asyncio.wait_for(enough.wait(), timeout=30)
         assert stream.age_seconds <= 100.0
         running.cancel()
+
+
+async def test_an_object_that_trips_a_bug_is_passed_over() -> None:
+    class Tripping(Nobody):
+        def __init__(self) -> None:
+            self.taken: list[str] = []
+            self.all = asyncio.Event()
+
+        def seen(self, live: Object) -> None:
+            self.taken.append(live["metadata"]["name"])
+            if len(self.taken) == 4:
+                self.all.set()
+            if live["metadata"]["name"] == "bad":
+                raise TypeError("of ours")
+
+        gone = seen
+
+    def named(name: str) -> Object:
+        return {"metadata": {"name": name, "namespace": "n", "resourceVersion": "2"}}
+
+    async def answer(request: web.Request) -> web.Response:
+        if "watch" not in request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": [named("bad"), named("a")]})
+        events = [{"type": "DELETED", "object": named("bad")}, {"type": "ADDED", "object": named("b")}]
+        return web.Response(text="".join(f"{json.dumps(event)}\n" for event in events))
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    sink = Tripping()
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), sink).run())
+        await asyncio.wait_for(sink.all.wait(), timeout=30)
+        assert not running.done()
+        running.cancel()
+    assert sink.taken == ["bad", "a", "bad", "b"]

@@ -1,0 +1,60 @@
+"""What the API server answers, made fit to be decoded.
+
+Kopf decodes lists and watches itself, and would be ended by one resource that is nested too deep, at every start again.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import aiohttp
+
+from t2i_operator import nesting
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+
+
+class Answer(aiohttp.ClientResponse):
+    """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or line by line."""
+
+    async def start(self, connection: "Connection") -> aiohttp.ClientResponse:
+        """Have the lines of a watch pass through `_Lines`."""
+        await super().start(connection)
+        self.content = cast("aiohttp.StreamReader", _Lines(self.content))
+        return self
+
+    async def read(self) -> bytes:
+        """Read the whole body."""
+        return nesting.shallow(await super().read())
+
+    async def json(
+        self,
+        *,
+        encoding: str | None = None,
+        loads: Callable[[str], Any] = json.loads,
+        content_type: str | None = "application/json",
+    ) -> Any:
+        """Decode the whole body; raises what aiohttp's own does."""
+
+        def decode(text: str) -> Any:
+            return loads(nesting.shallow(text.encode()).decode())
+
+        return await super().json(encoding=encoding, loads=decode, content_type=content_type)
+
+
+class _Lines:
+    """A stream of JSON lines; Kopf reads it in chunks and we by lines, and both get whole lines."""
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.iter_chunked(0)
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        async for line in self._content:
+            yield nesting.shallow(line)

@@ -1,0 +1,42 @@
+"""What of `spec.podTemplate.spec` is refused before the API server sees it: what would harm it or us."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from t2i_operator import nesting
+
+# A PodSpec has about ten.
+_LEVELS = 50
+_QUANTITIES = frozenset({"limits", "requests", "overhead"})
+_QUANTITY = frozenset({"sizeLimit", "divisor"})
+# The API server works out such powers of ten: "1e999999" takes it seconds, and ten of them gigabytes (tried, 1.37).
+_LONGEST = 64
+_POWER = re.compile(r"[eE][+-]?0*[1-9][0-9]{2,}$")
+
+
+def problems(pod: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each field that is wrong; of other mistakes the API server tells."""
+    where = "spec.podTemplate.spec"
+    if nesting.deeper(pod, _LEVELS):
+        return (f"{where}: Has more than {_LEVELS} levels, as no PodSpec has",)
+    return tuple(
+        f"{path}: {value[:_LONGEST]!r} is no quantity that a container could have; write it without an exponent"
+        for path, value in _quantities(pod, where)
+        if len(value) > _LONGEST or _POWER.search(value)
+    )
+
+
+def _quantities(value: Any, path: str, *, each: bool = False) -> Iterator[tuple[str, str]]:
+    """Find the strings that a PodSpec has for quantities, known by the fields' names; `each`: all in here."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _quantities(item, f"{path}[{number}]")
+    if not isinstance(value, dict):
+        return
+    for name, inside in value.items():
+        if isinstance(inside, str):
+            if each or name in _QUANTITY:
+                yield f"{path}.{name}", inside
+        else:
+            yield from _quantities(inside, f"{path}.{name}", each=name in _QUANTITIES)

@@ -1,0 +1,109 @@
+"""Pod templates that the API server stores unseen: they are refused by us or by it, and cost little until then."""
+
+import contextlib
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from t2i_operator import builders, drift, references, spec, strategic
+from t2i_operator.builders import Observed
+from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VOLUME_CLAIM
+
+OBSERVED = Observed(image="i:1", jaeger_image="j:1", keys={"primary": "k"})
+QUANTITIES = ["1e999999", "1e9999999", "-1e-999999", "1e999999Ki", "1e999999m", "sNaN", "NaN", "Infinity", "9" * 99]
+NAMES = [
+    *("containers", "initContainers", "env", "volumes", "volumeMounts", "ports", "imagePullSecrets", "hostAliases"),
+    *("resources", "limits", "requests", "target", "sizeLimit", "divisor", "emptyDir", "secret", "secretName", "args"),
+    *("name", "value", "valueFrom", "secretKeyRef", "configMapRef", "claimName", "mountPath", "containerPort"),
+    *("terminationGracePeriodSeconds", "securityContext", "labelSelector", "$patch", "$retainKeys"),
+    *(f"$deleteFromPrimitiveList/{name}" for name in ("args", "containers", "terminationGracePeriodSeconds")),
+]
+ATOMS = [None, True, 0, -1, 1.5, 2**62, "", "text-to-image", "tmp", "/tmp", 8000, "replace", "delete", "merge"]
+INSIDE = st.recursive(
+    st.sampled_from([*ATOMS, *QUANTITIES]),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inside, max_size=4),
+    max_leaves=8,
+)
+CONTAINER = st.dictionaries(st.sampled_from(NAMES), INSIDE, max_size=4).map(lambda it: {**it, "name": "text-to-image"})
+POD = st.builds(
+    lambda pod, containers: {**pod, "containers": containers} if containers else pod,
+    st.dictionaries(st.sampled_from(NAMES), INSIDE, max_size=3),
+    st.lists(CONTAINER, max_size=2),
+)
+
+
+def read(pod: Any) -> list[bytes]:
+    """Do to a resource what is done before the API server is asked for its opinion."""
+    body = {
+        "metadata": {"name": "a", "namespace": "n", "uid": "u", "generation": 1},
+        "spec": {"models": [{"name": "s", "provider": "Sandbox"}], "podTemplate": {"spec": pod}},
+    }
+    resource = spec.parse(body)
+    for kind in (SECRET, CONFIG_MAP, VOLUME_CLAIM):
+        references.named(resource, kind)
+    return [drift.expected(each) for each in builders.desired(resource, OBSERVED) if each["kind"] == DEPLOYMENT.name]
+
+
+def read_or_refuse(pod: Any) -> None:
+    with contextlib.suppress(spec.InvalidSpec, strategic.InvalidPatchError):
+        assert read(pod)
+
+
+@settings(max_examples=300, deadline=None)
+@given(pod=POD)
+def test_whatever_a_pod_template_says_it_is_read_or_refused(pod: Any) -> None:
+    read_or_refuse(pod)
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"$deleteFromPrimitiveList/terminationGracePeriodSeconds": [1]},
+        {"imagePullSecrets": [{"name": {}}]},
+        {
+            "containers": [
+                {"name": "text-to-image", "$patch": "replace", "env": ["no"]},
+                {"name": "text-to-image", "env": [{"name": "A"}]},
+            ]
+        },
+        *({"containers": [{"name": "text-to-image", "resources": {"limits": {"cpu": each}}}]} for each in QUANTITIES),
+    ],
+    ids=str,
+)
+def test_these_were_bugs(pod: Any) -> None:
+    read_or_refuse(pod)
+
+
+@pytest.mark.parametrize("quantity", ["1e999999", "1E-0100", "-1e+100", "1e9999999", "9" * 65])
+@pytest.mark.parametrize("field", ["limits", "requests", "sizeLimit", "divisor", "overhead"])
+def test_powers_of_ten_are_kept_from_the_api_server(field: str, quantity: str) -> None:
+    """It works them out, and would be asked to again and again."""
+    place = {
+        "limits": {"containers": [{"name": "text-to-image", "resources": {"limits": {"cpu": quantity}}}]},
+        "requests": {"initContainers": [{"name": "a", "resources": {"requests": {"cpu": quantity}}}]},
+        "sizeLimit": {"volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": quantity}}]},
+        "divisor": {"containers": [{"env": [{"valueFrom": {"resourceFieldRef": {"divisor": quantity}}}]}]},
+        "overhead": {"overhead": {"cpu": quantity}},
+    }
+    with pytest.raises(spec.InvalidSpec, match=rf"^spec\.podTemplate\.spec\..*{field}.* is no quantity"):
+        read(place[field])
+
+
+def test_what_only_looks_like_one_is_let_through() -> None:
+    env = [{"name": "A", "value": "1e999999"}]
+    limits = {"cpu": "1e3", "memory": "1E", "example.com/a": "12345678901234567890", "example.com/b": 1e9}
+    assert read({"containers": [{"name": "text-to-image", "env": env, "resources": {"limits": limits}}]})
+
+
+@pytest.mark.parametrize("quantity", ["1e999999", "1e-999999", "1e9999999Gi"])
+def test_a_short_quantity_takes_little_memory(quantity: str) -> None:
+    """Of a live object as well, in whose open fields it may stand: the operator's pod may have 256 MiB for them all."""
+    limits = {f"example.com/{number}": quantity for number in range(400)}
+    tracemalloc.start()
+    try:
+        assert drift.expected({"metadata": {}, "spec": {"limits": limits}})
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
