@@ -13,6 +13,8 @@ from t2i_operator.naming import Key
 # Waiting for these is how every pod begins.
 _ORDINARY = frozenset({"", "ContainerCreating", "PodInitializing"})
 _IMAGE = {"ErrImagePull": "ImagePullBackOff", "ImageInspectError": "ImagePullBackOff"}
+# Evicted, or left behind by a node that was shut down: others run in their place, and nobody collects them for long.
+_OVER = frozenset({"Failed", "Succeeded"})
 
 
 class Trouble(msgspec.Struct, frozen=True, gc=False, order=True):
@@ -76,6 +78,8 @@ class Pods:
 
 def trouble(pod: Object) -> Trouble | None:
     """Say what keeps a pod from running; None when nothing does, or when it merely starts."""
+    if pod.get("status", {}).get("phase") in _OVER:
+        return None
     found = _unschedulable(pod) or _container_trouble(pod)
     if found is None:
         return None

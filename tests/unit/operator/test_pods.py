@@ -78,6 +78,34 @@ def test_a_pod_that_runs_or_merely_starts_has_none(status: dict[str, Any]) -> No
     assert trouble(pod(**status)) is None
 
 
+EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+UNSCHEDULABLE = {"conditions": [{"type": "PodScheduled", "reason": "Unschedulable"}]}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {**EVICTED, **container(state=ended("ContainerStatusUnknown", 137))},
+        {**EVICTED, "reason": "Terminated", **container(state=ended("Error", 143))},
+        {**EVICTED, **waiting("ErrImagePull")},
+        {**EVICTED, **UNSCHEDULABLE},
+        {"phase": "Succeeded", **container(state=ended("Error", 1))},
+    ],
+)
+def test_a_pod_that_is_over_says_nothing_of_those_in_its_place(status: dict[str, Any]) -> None:
+    assert trouble(pod(**{**status, "phase": "Running"})) is not None, "or the phase would not be what tells"
+    pods = Pods()
+    assert pods.observe(pod("a-evicted", **status)) is None
+    assert pods.newest_trouble(KEY) is None
+
+
+def test_a_pod_whose_trouble_ends_with_it_is_news() -> None:
+    pods, crashes = Pods(), container(state=ended("Error", 1))
+    assert pods.observe(pod(**crashes)) == KEY
+    assert pods.observe(pod(**EVICTED, **crashes)) == KEY
+    assert pods.newest_trouble(KEY) is None
+
+
 def test_the_message_stays_while_the_trouble_does() -> None:
     waits = container(
         state={"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}}, lastState=ended("Error", 1)
