@@ -1,8 +1,10 @@
 """The truth table: from an outcome to conditions, each with a reason and a sentence that tells what to do."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, Fault
+from t2i_operator.kinds import Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
@@ -24,8 +26,11 @@ class Condition(NamedTuple):
         return self.status == TRUE
 
 
-def conditions(outcome: Outcome) -> list[Condition]:
-    """Return every condition of the resource, in the order in which a person reads them."""
+def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Condition]:
+    """Return every condition of the resource, in the order in which a person reads them.
+
+    `stored` is what was last said; it is said again of what is `held`.
+    """
     rollout = outcome.rollout or Rollout()
     present = outcome.rollout is not None
     accepted = _accepted(outcome)
@@ -34,6 +39,7 @@ def conditions(outcome: Outcome) -> list[Condition]:
     progressing = _progressing(outcome, rollout, present)
     ready = _ready(outcome.rollout, accepted, credentials, progressing, available)
     monitoring = [Condition(name, *found) for name, found in monitored(outcome).items()]
+    monitoring = [_held(each, outcome, stored) if each.type in outcome.held else each for each in monitoring]
     stalled = _stalled(outcome, rollout, accepted)
     return [
         ready,
@@ -153,6 +159,16 @@ def _route(outcome: Outcome) -> Condition:
     if outcome.route is None:
         return Condition("RouteReady", UNKNOWN, "InvalidSpec", "the spec cannot be read")
     return Condition("RouteReady", *outcome.route)
+
+
+def _held(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
+    """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet."""
+    for each in stored:
+        if (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation):
+            return Condition(condition.type, each["status"], each["reason"], each["message"])
+    return Condition(
+        condition.type, UNKNOWN, "Pending", "it is not in place yet, or could not be looked at; it is tried again"
+    )
 
 
 def _monitored(monitoring: list[Condition]) -> Condition:

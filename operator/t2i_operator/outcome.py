@@ -10,7 +10,7 @@ from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError
 from t2i_operator.credentials import Problem
 from t2i_operator.entry import Route
-from t2i_operator.faults import CONTESTED, READY, Fault, condition_of
+from t2i_operator.faults import CONTESTED, READY, Failure, Fault, condition_of
 from t2i_operator.kinds import Kind
 from t2i_operator.pods import Trouble
 from t2i_operator.rollout import Rollout
@@ -36,6 +36,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
     failure: str = ""
     faults: list[Fault] = msgspec.field(default_factory=list)
+    unreached: list[Failure] = msgspec.field(default_factory=list)
+    held: frozenset[str] = frozenset()
     rollout: Rollout | None = None
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
@@ -68,6 +70,12 @@ class Outcome(msgspec.Struct, kw_only=True):
         """Take note of what the API server refused; the error itself is for the log and for trying again."""
         error.message = f"{identity}: {error.message}"
         self.fault(identity, reason, error.message, error)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Return what the API server refused, for each condition that has to wait for it."""
+        refused = [Failure(each.condition, each.error) for each in self.faults if each.error]
+        return refused + self.unreached
 
     def of(self, *reasons: str, condition: str = READY) -> list[Fault]:
         """Return the faults of these reasons that a condition has to speak of."""

@@ -7,6 +7,7 @@ from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.facts import Expected, Facts, Pass
+from t2i_operator.faults import READY, Failure
 from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import RESOURCE, Object
 from t2i_operator.naming import Key
@@ -51,7 +52,8 @@ class Reconciler:
     async def reconcile(self, key: Key) -> float | None:
         """Bring one resource's objects and status into line; return in how many seconds to look again, None: never.
 
-        Raises what failed. The status has said so, unless it may end by itself and has not lasted yet (see `patience`).
+        Raises what failed. The status has said so, unless it may end by itself and has not lasted yet: then the
+        condition that it counts for stays as it is, or the whole status (see `patience`).
         """
         seen = self._cache.resources.get(key)
         if seen is None or seen.deleting:
@@ -63,20 +65,21 @@ class Reconciler:
             return None
         outcome = Outcome(generation=seen.generation)
         try:
-            errors = await self._attempt(key, body, outcome)
+            failures = await self._attempt(key, body, outcome)
         except GoneError:
             self._cache.resources.drop(key, seen.uid)
             self._forget(key)
             return None
-        if not self._patience.holds(key, errors):
-            errors += await self._judgement.judge(key, seen.uid, outcome)
-        self._patience.note(key, errors)
-        if self._patience.holds(key, errors):
+        if READY not in self._patience.held(key, failures):
+            failures += await self._judgement.judge(key, seen.uid, outcome)
+        self._patience.note(key, failures)
+        outcome.held = self._patience.held(key, failures)
+        if READY in outcome.held:
             await self._reporter.report_deeds(key, seen, outcome)
         else:
             await self._reporter.report(key, seen, outcome)
-        if errors:
-            raise max(errors, key=_urgency)
+        if failures:
+            raise max((each.error for each in failures), key=_urgency)
         return self._next_look(outcome)
 
     def _forget(self, key: Key) -> None:
@@ -85,9 +88,9 @@ class Reconciler:
         self._patience.forget(key)
         self._reporter.forget(key)
 
-    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> list[Exception]:
+    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> list[Failure]:
         """Return what failed, which is not what the user has to mend in the spec."""
-        errors: list[Exception] = []
+        failures: list[Failure] = []
         try:
             await self._bring_about(key, body, outcome)
         except (spec.InvalidSpec, strategic.InvalidPatchError) as error:
@@ -96,11 +99,11 @@ class Reconciler:
             raise
         except ApiError as error:
             outcome.failure = error.message
-            errors.append(error)
+            failures.append(Failure(READY, error))
         except Exception as error:  # raised again by the caller, after the status has said so
             outcome.failure = f"{type(error).__name__}: this is a bug of the operator, and its log has the traceback"
-            errors.append(error)
-        return errors + [fault.error for fault in outcome.faults if fault.error]
+            failures.append(Failure(READY, error))
+        return failures + outcome.failures
 
     def _next_look(self, outcome: Outcome) -> float:
         if outcome.waiting:
