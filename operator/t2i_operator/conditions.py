@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, Fault
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, Fault
 from t2i_operator.kinds import Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
@@ -79,10 +79,8 @@ def _available(rollout: Rollout, present: bool) -> Condition:
 
 
 def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition:
-    if failures := outcome.of(APPLY_FAILED, DELETE_FAILED):
-        return Condition("Progressing", FALSE, failures[0].reason, f"{_joined(failures)}; it is tried again")
-    if outcome.failure:
-        return Condition("Progressing", FALSE, APPLY_FAILED, f"{outcome.failure}; it is tried again")
+    if unplaced := _unplaced(outcome):
+        return Condition("Progressing", FALSE, *unplaced)
     if present and rollout.complete:
         return Condition("Progressing", TRUE, "RolloutComplete", "all pods are of the newest template and ready")
     if not present and (outcome.invalid or outcome.of(CONFLICT)):
@@ -91,6 +89,18 @@ def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition
     if stuck is not None:
         return Condition("Progressing", FALSE, *stuck)
     return Condition("Progressing", TRUE, "RollingOut", outcome.waiting or _numbers(rollout))
+
+
+def _unplaced(outcome: Outcome) -> tuple[str, str] | None:
+    """Say which objects are not in their place, and what becomes of that."""
+    if failures := outcome.of(APPLY_FAILED, DELETE_FAILED):
+        return failures[0].reason, f"{_joined(failures)}; it is tried again"
+    if outcome.failure:
+        return APPLY_FAILED, f"{outcome.failure}; it is tried again"
+    if missing := outcome.of(MISSING):
+        names = ", ".join(str(fault.identity) for fault in missing)
+        return MISSING, f"spec.paused keeps what is missing from being made: {names}"
+    return None
 
 
 def _joined(faults: list[Fault]) -> str:

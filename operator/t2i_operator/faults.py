@@ -14,7 +14,7 @@ from t2i_operator.kinds import (
 )
 
 CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED = "Conflict", "Contested", "ApplyFailed", "DeleteFailed"
-REPLACING = "Replacing"
+REPLACING, MISSING = "Replacing", "Missing"
 READY = "Ready"
 # The condition of those kinds that count for one whatever their name.
 MONITORING = {

@@ -7,7 +7,7 @@ from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.facts import Expected, Facts, Pass
-from t2i_operator.faults import READY, Failure
+from t2i_operator.faults import MISSING, READY, Failure
 from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import RESOURCE, Object
 from t2i_operator.naming import Key
@@ -15,6 +15,7 @@ from t2i_operator.objects import Objects, identify
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
 from t2i_operator.patience import Patience, transient
+from t2i_operator.pause import Pause
 from t2i_operator.placement import Placement
 from t2i_operator.prune import Pruner
 from t2i_operator.report import Reporter
@@ -42,6 +43,7 @@ class Reconciler:
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
         self._objects = Objects(cluster, cache.children)
         self._placement = Placement(cluster, self._objects)
+        self._pause = Pause(cluster, self._objects, self._placement)
         self._pruner = Pruner(cluster, cache.children)
         self._judgement = Judgement(cluster, cache)
         self.selection = self._judgement.selection
@@ -86,6 +88,7 @@ class Reconciler:
         self._passes.pop(key, None)
         self._placed.pop(key, None)
         self._patience.forget(key)
+        self._pause.forget(key)
         self._reporter.forget(key)
 
     async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> list[Failure]:
@@ -108,7 +111,9 @@ class Reconciler:
     def _next_look(self, outcome: Outcome) -> float:
         if outcome.waiting:
             return _WAIT_SECONDS
-        if outcome.faults:
+        if any(
+            fault.reason != MISSING for fault in outcome.faults
+        ):  # of what is missing its event tells when it is back
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
@@ -130,11 +135,12 @@ class Reconciler:
             return
         secrets = await self._observer.secrets(key.namespace, facts.versions)
         outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
-        if resource.spec.paused:
-            return
         observed = await self._observer.observe(resource, secrets, rollout)
         desired = builders.desired(resource, observed)
         wanted = [each for each in desired if identify(each).kind not in outcome.absent]
+        if resource.spec.paused:
+            await self._pause.look(resource, wanted, outcome)
+            return
         if self._objects.missing(resource, wanted):
             await self._confirm(resource)
         before = self._placed.get(key, {})
