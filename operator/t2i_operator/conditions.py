@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, Fault
-from t2i_operator.kinds import Object
+from t2i_operator.kinds import DEPLOYMENT, SERVICE, Kind, Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+# Requests need these, whatever the spec says; of other objects that are missing the pods tell when it matters to them.
+_SERVING = (DEPLOYMENT, SERVICE)
 
 
 class Condition(NamedTuple):
@@ -97,10 +99,14 @@ def _unplaced(outcome: Outcome) -> tuple[str, str] | None:
         return failures[0].reason, f"{_joined(failures)}; it is tried again"
     if outcome.failure:
         return APPLY_FAILED, f"{outcome.failure}; it is tried again"
-    if missing := outcome.of(MISSING):
-        names = ", ".join(str(fault.identity) for fault in missing)
-        return MISSING, f"spec.paused keeps what is missing from being made: {names}"
+    if missing := _missing(outcome, *_SERVING):
+        return MISSING, f"spec.paused keeps what is missing from being made: {missing}"
     return None
+
+
+def _missing(outcome: Outcome, *kinds: Kind) -> str:
+    """Name what is missing, of these kinds or of all."""
+    return ", ".join(str(each.identity) for each in outcome.of(MISSING) if not kinds or each.identity.kind in kinds)
 
 
 def _joined(faults: list[Fault]) -> str:
@@ -145,7 +151,9 @@ def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Conditi
 
 def _reconciling(outcome: Outcome, ready: Condition, credentials: Condition, stalled: Condition) -> Condition:
     if outcome.resource is not None and outcome.resource.spec.paused:
-        return Condition("Reconciling", FALSE, "Paused", "spec.paused is true: objects are left as they are")
+        missing = _missing(outcome)
+        told = f"; missing, and not made: {missing}" if missing else ""
+        return Condition("Reconciling", FALSE, "Paused", f"spec.paused is true: objects are left as they are{told}")
     if stalled.holds:
         return Condition("Reconciling", FALSE, stalled.reason, "nothing more is tried of it until that is resolved")
     if under_way := _under_way(outcome):

@@ -134,6 +134,16 @@ async def test_what_is_missing_is_named_and_its_event_waited_for() -> None:
     assert DEPLOYED in paused.outcome.objects
 
 
+async def test_what_an_edit_wants_beside_what_serves_is_named_and_lowers_nothing() -> None:
+    paused = Paused()
+    paused.lose(Id(CONFIG_MAP, KEY.namespace, "pictures-config"))
+    paused.edit(replicas=3)
+    said = await paused.said()
+    assert {said[each].status for each in ("Ready", "Progressing")} == {"True"}
+    assert said["Reconciling"][1:3] == ("False", "Paused")
+    assert said["Reconciling"].message.endswith("ConfigMap pictures-config, PodDisruptionBudget pictures")
+
+
 async def test_what_only_observes_does_not_lower_ready_by_being_missing() -> None:
     paused = Paused(**METRICS)
     paused.lose(Id(SERVICE_MONITOR, KEY.namespace, "pictures-monitor"))
