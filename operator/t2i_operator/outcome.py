@@ -1,5 +1,6 @@
 """What a reconciliation found and did: all that the status, the events and the metrics are made from."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -70,6 +71,11 @@ class Outcome(msgspec.Struct, kw_only=True):
         """Take note of what the API server refused; the error itself is for the log and for trying again."""
         error.message = f"{identity}: {error.message}"
         self.fault(identity, reason, error.message, error)
+
+    def leave(self, rest: Iterable[Id], error: ApiError) -> None:
+        """Take note of objects that were not looked at, because the API server bids to stop."""
+        name = self.resource.metadata.name if self.resource is not None else ""
+        self.unreached += [Failure(condition_of(identity, name), error) for identity in rest]
 
     @property
     def failures(self) -> list[Failure]:

@@ -41,14 +41,13 @@ class Pause:
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
                 if error.status in SERVERS_OWN:
-                    self._placement.leave(wanted[number:], resource, outcome, error)
+                    outcome.leave(map(identify, wanted[number:]), error)
                     break
                 continue
             if live is None:
                 outcome.fault(identity, MISSING, f"{identity} is missing, and spec.paused keeps it from being made")
             else:
                 self._objects.may_write(live, desired, resource, outcome)
-        outcome.objects.clear()  # those that are there are listed, not those that are wanted
         await self._check_template(resource, wanted)
 
     def forget(self, key: Key) -> None:

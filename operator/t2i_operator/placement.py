@@ -5,7 +5,7 @@ from collections.abc import Container
 from t2i_operator import naming, spec, strategic
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, Failure, condition_of
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, condition_of
 from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Object
 from t2i_operator.objects import Objects, identify
 from t2i_operator.outcome import Outcome
@@ -48,15 +48,11 @@ class Placement:
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
                 if error.status in SERVERS_OWN:
-                    self.leave(wanted[number:], resource, outcome, error)
+                    rest = list(map(identify, wanted[number:]))
+                    outcome.leave(rest, error)
+                    outcome.objects += [each for each in rest if self._objects.owns(each, resource)]
                     break
         return expected
-
-    def leave(self, wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome, error: ApiError) -> None:
-        """Take note of the objects that were not tried: they are there as far as is known, and nobody has looked."""
-        rest = list(map(identify, wanted))
-        outcome.objects += [identity for identity in rest if self._objects.owns(identity, resource)]
-        outcome.unreached += [Failure(condition_of(identity, resource.metadata.name), error) for identity in rest]
 
     async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> None:
         """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
