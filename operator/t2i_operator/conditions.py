@@ -1,13 +1,17 @@
 """The truth table: from an outcome to conditions, each with a reason and a sentence that tells what to do."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, Fault
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, Fault
+from t2i_operator.kinds import DEPLOYMENT, SERVICE, Kind, Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+# Requests need these, whatever the spec says; of other objects that are missing the pods tell when it matters to them.
+_SERVING = (DEPLOYMENT, SERVICE)
 
 
 class Condition(NamedTuple):
@@ -24,8 +28,11 @@ class Condition(NamedTuple):
         return self.status == TRUE
 
 
-def conditions(outcome: Outcome) -> list[Condition]:
-    """Return every condition of the resource, in the order in which a person reads them."""
+def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Condition]:
+    """Return every condition of the resource, in the order in which a person reads them.
+
+    `stored` is what was last said; it is said again of what is `held`.
+    """
     rollout = outcome.rollout or Rollout()
     present = outcome.rollout is not None
     accepted = _accepted(outcome)
@@ -34,6 +41,7 @@ def conditions(outcome: Outcome) -> list[Condition]:
     progressing = _progressing(outcome, rollout, present)
     ready = _ready(outcome.rollout, accepted, credentials, progressing, available)
     monitoring = [Condition(name, *found) for name, found in monitored(outcome).items()]
+    monitoring = [_held(each, outcome, stored) if each.type in outcome.held else each for each in monitoring]
     stalled = _stalled(outcome, rollout, accepted)
     return [
         ready,
@@ -73,10 +81,8 @@ def _available(rollout: Rollout, present: bool) -> Condition:
 
 
 def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition:
-    if failures := outcome.of(APPLY_FAILED, DELETE_FAILED):
-        return Condition("Progressing", FALSE, failures[0].reason, f"{_joined(failures)}; it is tried again")
-    if outcome.failure:
-        return Condition("Progressing", FALSE, APPLY_FAILED, f"{outcome.failure}; it is tried again")
+    if unplaced := _unplaced(outcome):
+        return Condition("Progressing", FALSE, *unplaced)
     if present and rollout.complete:
         return Condition("Progressing", TRUE, "RolloutComplete", "all pods are of the newest template and ready")
     if not present and (outcome.invalid or outcome.of(CONFLICT)):
@@ -85,6 +91,22 @@ def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition
     if stuck is not None:
         return Condition("Progressing", FALSE, *stuck)
     return Condition("Progressing", TRUE, "RollingOut", outcome.waiting or _numbers(rollout))
+
+
+def _unplaced(outcome: Outcome) -> tuple[str, str] | None:
+    """Say which objects are not in their place, and what becomes of that."""
+    if failures := outcome.of(APPLY_FAILED, DELETE_FAILED):
+        return failures[0].reason, f"{_joined(failures)}; it is tried again"
+    if outcome.failure:
+        return APPLY_FAILED, f"{outcome.failure}; it is tried again"
+    if missing := _missing(outcome, *_SERVING):
+        return MISSING, f"spec.paused keeps what is missing from being made: {missing}"
+    return None
+
+
+def _missing(outcome: Outcome, *kinds: Kind) -> str:
+    """Name what is missing, of these kinds or of all."""
+    return ", ".join(str(each.identity) for each in outcome.of(MISSING) if not kinds or each.identity.kind in kinds)
 
 
 def _joined(faults: list[Fault]) -> str:
@@ -129,7 +151,9 @@ def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Conditi
 
 def _reconciling(outcome: Outcome, ready: Condition, credentials: Condition, stalled: Condition) -> Condition:
     if outcome.resource is not None and outcome.resource.spec.paused:
-        return Condition("Reconciling", FALSE, "Paused", "spec.paused is true: objects are left as they are")
+        missing = _missing(outcome)
+        told = f"; missing, and not made: {missing}" if missing else ""
+        return Condition("Reconciling", FALSE, "Paused", f"spec.paused is true: objects are left as they are{told}")
     if stalled.holds:
         return Condition("Reconciling", FALSE, stalled.reason, "nothing more is tried of it until that is resolved")
     if under_way := _under_way(outcome):
@@ -153,6 +177,16 @@ def _route(outcome: Outcome) -> Condition:
     if outcome.route is None:
         return Condition("RouteReady", UNKNOWN, "InvalidSpec", "the spec cannot be read")
     return Condition("RouteReady", *outcome.route)
+
+
+def _held(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
+    """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet."""
+    for each in stored:
+        if (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation):
+            return Condition(condition.type, each["status"], each["reason"], each["message"])
+    return Condition(
+        condition.type, UNKNOWN, "Pending", "it is not in place yet, or could not be looked at; it is tried again"
+    )
 
 
 def _monitored(monitoring: list[Condition]) -> Condition:

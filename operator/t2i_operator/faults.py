@@ -14,9 +14,10 @@ from t2i_operator.kinds import (
 )
 
 CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED = "Conflict", "Contested", "ApplyFailed", "DeleteFailed"
-REPLACING = "Replacing"
+REPLACING, MISSING = "Replacing", "Missing"
 READY = "Ready"
-_MONITORING = {
+# The condition of those kinds that count for one whatever their name.
+MONITORING = {
     SERVICE_MONITOR: "MetricsReady",
     PROMETHEUS_RULE: "AlertsReady",
     ALERTMANAGER_CONFIG: "AlertsReady",
@@ -35,10 +36,17 @@ class Fault(NamedTuple):
     error: ApiError | None = None
 
 
+class Failure(NamedTuple):
+    """What went wrong, and the condition that it counts for: READY for whatever concerns the resource as a whole."""
+
+    condition: str
+    error: Exception
+
+
 def condition_of(identity: Id, name: str) -> str:
     """Return the condition that an object of the resource of this name counts for; monitoring never lowers Ready."""
-    if identity.kind in _MONITORING:
-        return _MONITORING[identity.kind]
+    if identity.kind in MONITORING:
+        return MONITORING[identity.kind]
     if identity.name.startswith(naming.dashboard(name, "")):
         return "DashboardsReady"
     if identity.name == naming.jaeger(name) or identity.name.startswith(f"{naming.jaeger(name)}-"):

@@ -5,6 +5,7 @@ from t2i_operator.cache import Cache
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.entry import Route
+from t2i_operator.faults import MONITORING, READY, Failure
 from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR
 from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
@@ -21,27 +22,27 @@ class Judgement:
         self._routing = Routing(cluster, cache.children)
         self.selection = Selection(cluster)
 
-    async def judge(self, key: Key, uid: str, outcome: Outcome) -> list[Exception]:
+    async def judge(self, key: Key, uid: str, outcome: Outcome) -> list[Failure]:
         """Return what kept us from looking; what was not seen is Unknown then."""
-        errors: list[Exception] = []
+        failures: list[Failure] = []
         outcome.rollout = self.rollout(key, uid)
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         outcome.trouble = self._cache.pods.newest_trouble(key)
         outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
         resource = outcome.resource
         if resource is None:
-            return errors
+            return failures
         try:
             outcome.route = outcome.route or await self.route(resource, outcome)
         except ApiError as error:
             outcome.route = Route("Unknown", "NotVisible", error.message)
-            errors.append(error)
+            failures.append(Failure(READY, error))
         try:
             outcome.selected = await self.selection.judge(resource, outcome.absent)
         except ApiError as error:
             outcome.selected = unseen(resource, outcome.absent, error)
-            errors.append(error)
-        return errors
+            failures += [Failure(MONITORING[kind], error) for kind in outcome.selected]
+        return failures
 
     async def route(self, resource: spec.TextToImageService, outcome: Outcome) -> Route:
         """Hold a way in back while its certificate is missing; who issues certificates may still be about to."""

@@ -72,7 +72,7 @@ class Objects:
         live = await self._cluster.get(*identity)
         if live is None:
             await self._make(desired, expected, outcome, again=again)
-        elif self._may_write(live, desired, resource, outcome):
+        elif self.may_write(live, desired, resource, outcome):
             try:
                 await self._bring_back(live, desired, expected, outcome)
             except ApiError as error:
@@ -94,7 +94,8 @@ class Objects:
         child = self._children.get(identity)
         return child if child is not None and child.owner == resource.metadata.uid else None
 
-    def _may_write(self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+    def may_write(self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+        """Tell whether a live object is the resource's, or offered to it; the outcome says why it is not."""
         identity, owner = identify(desired), whose(live, resource)
         if owner is Whose.FORMER:
             outcome.waiting = (

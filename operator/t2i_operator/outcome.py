@@ -1,5 +1,6 @@
 """What a reconciliation found and did: all that the status, the events and the metrics are made from."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +11,7 @@ from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError
 from t2i_operator.credentials import Problem
 from t2i_operator.entry import Route
-from t2i_operator.faults import CONTESTED, READY, Fault, condition_of
+from t2i_operator.faults import CONTESTED, READY, Failure, Fault, condition_of
 from t2i_operator.kinds import Kind
 from t2i_operator.pods import Trouble
 from t2i_operator.rollout import Rollout
@@ -36,6 +37,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
     failure: str = ""
     faults: list[Fault] = msgspec.field(default_factory=list)
+    unreached: list[Failure] = msgspec.field(default_factory=list)
+    held: frozenset[str] = frozenset()
     rollout: Rollout | None = None
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
@@ -68,6 +71,17 @@ class Outcome(msgspec.Struct, kw_only=True):
         """Take note of what the API server refused; the error itself is for the log and for trying again."""
         error.message = f"{identity}: {error.message}"
         self.fault(identity, reason, error.message, error)
+
+    def leave(self, rest: Iterable[Id], error: ApiError) -> None:
+        """Take note of objects that were not looked at, because the API server bids to stop."""
+        name = self.resource.metadata.name if self.resource is not None else ""
+        self.unreached += [Failure(condition_of(identity, name), error) for identity in rest]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Return what the API server refused, for each condition that has to wait for it."""
+        refused = [Failure(each.condition, each.error) for each in self.faults if each.error]
+        return refused + self.unreached
 
     def of(self, *reasons: str, condition: str = READY) -> list[Fault]:
         """Return the faults of these reasons that a condition has to speak of."""

@@ -7,33 +7,40 @@ import time
 from collections.abc import Callable, Sequence
 
 from t2i_operator.errors import ApiError
+from t2i_operator.faults import READY, Failure
 from t2i_operator.naming import Key
 
 LASTING_SECONDS = 120.0
 
 
 class Patience:
-    """Remembers since when a resource's passes fail in a row for what may end by itself."""
+    """Remembers since when a resource's passes fail in a row for what may end by itself, for each condition apart."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failing_since: dict[Key, float] = {}
+        self._failing_since: dict[Key, dict[str, float]] = {}
 
-    def note(self, key: Key, errors: Sequence[Exception]) -> None:
+    def note(self, key: Key, failures: Sequence[Failure]) -> None:
         """Take what one pass met with; a pass without such a failure ends the row."""
-        if any(map(transient, errors)):
-            self._failing_since.setdefault(key, self._clock())
+        since, passing = self._failing_since.get(key, {}), _passing(failures)
+        if passing:
+            cut_short = since if READY in passing else {}  # of the others such a pass tells nothing
+            self._failing_since[key] = {**cut_short, **{each: since.get(each, self._clock()) for each in passing}}
         else:
             self.forget(key)
 
-    def holds(self, key: Key, errors: Sequence[Exception]) -> bool:
-        """Tell whether to wait in silence."""
-        since = self._failing_since.get(key, self._clock())
-        return any(map(transient, errors)) and self._clock() - since < LASTING_SECONDS
+    def held(self, key: Key, failures: Sequence[Failure]) -> frozenset[str]:
+        """Return the conditions to be silent about; READY among them: about all of them."""
+        since, now = self._failing_since.get(key, {}), self._clock()
+        return frozenset(each for each in _passing(failures) if now - since.get(each, now) < LASTING_SECONDS)
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of a resource."""
         self._failing_since.pop(key, None)
+
+
+def _passing(failures: Sequence[Failure]) -> set[str]:
+    return {each.condition for each in failures if transient(each.error)}
 
 
 def transient(error: Exception) -> bool:

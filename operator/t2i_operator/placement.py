@@ -12,7 +12,7 @@ from t2i_operator.outcome import Outcome
 from t2i_operator.targets import target
 
 # No answer, too many requests, or nobody there: the next object would fare alike.
-_SERVERS_OWN = (0, 429, 503)
+SERVERS_OWN = (0, 429, 503)
 _MOUNTED = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, VOLUME_CLAIM)
 
 
@@ -29,9 +29,9 @@ class Placement:
 
         Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
         """
-        await self._check_template(resource, wanted)
+        await self.check_template(resource, wanted)
         expected = {}
-        for desired in wanted:
+        for number, desired in enumerate(wanted, 1):
             identity = identify(desired)
             if identity.kind == DEPLOYMENT and _lacks_ground(identity, resource, outcome):
                 continue
@@ -47,12 +47,17 @@ class Placement:
                 raise
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
-                if error.status in _SERVERS_OWN:
+                if error.status in SERVERS_OWN:
+                    rest = list(map(identify, wanted[number:]))
+                    outcome.leave(rest, error)
+                    outcome.objects += [each for each in rest if self._objects.owns(each, resource)]
                     break
         return expected
 
-    async def _check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> None:
+    async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> None:
         """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
+
+        Raises `strategic.InvalidPatchError` with the API server's words; writes nothing, a dry run at most.
 
         Under a name that is nobody's, so that what is refused is the template and not what somebody else did to the
         live object; of anything but the content the apply itself will tell.
@@ -68,7 +73,7 @@ class Placement:
             if error.refuses_content:
                 message = error.message.replace(name, deployment["metadata"]["name"])
                 raise strategic.InvalidPatchError(f"spec.podTemplate: {message}") from error
-            if error.status in _SERVERS_OWN:
+            if error.status in SERVERS_OWN:
                 raise
 
 

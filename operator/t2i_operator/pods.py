@@ -13,6 +13,11 @@ from t2i_operator.naming import Key
 # Waiting for these is how every pod begins.
 _ORDINARY = frozenset({"", "ContainerCreating", "PodInitializing"})
 _IMAGE = {"ErrImagePull": "ImagePullBackOff", "ImageInspectError": "ImagePullBackOff"}
+_CRASH_LOOP = "CrashLoopBackOff"
+# Evicted, or left behind by a node that was shut down: others run in their place, and nobody collects them for long.
+_OVER = frozenset({"Failed", "Succeeded"})
+# A container that was stopped, by a probe say, may end with 0 as well; one that does so again and again ends by itself.
+_RESTARTS_BY_ITSELF = 2
 
 
 class Trouble(msgspec.Struct, frozen=True, gc=False, order=True):
@@ -76,6 +81,8 @@ class Pods:
 
 def trouble(pod: Object) -> Trouble | None:
     """Say what keeps a pod from running; None when nothing does, or when it merely starts."""
+    if pod.get("status", {}).get("phase") in _OVER:
+        return None
     found = _unschedulable(pod) or _container_trouble(pod)
     if found is None:
         return None
@@ -104,7 +111,7 @@ def _waiting(container: Object) -> tuple[str, str] | None:
     reason = waiting.get("reason", "")
     reason = _IMAGE.get(reason, reason)
     name = container["name"]
-    if reason in _ORDINARY or reason == "CrashLoopBackOff":
+    if reason in _ORDINARY or reason == _CRASH_LOOP:
         return None
     if reason in ("ImagePullBackOff", "InvalidImageName"):
         return reason, f"the image {container.get('image', '')} of container {name} cannot be pulled"
@@ -114,10 +121,14 @@ def _waiting(container: Object) -> tuple[str, str] | None:
 def _restarting(container: Object) -> tuple[str, str] | None:
     """Call it a crash loop while it waits, while it runs again and while it ends again."""
     state = container.get("state", {})
-    ended = state.get("terminated") or container.get("lastState", {}).get("terminated")
-    if not ended or (ended.get("exitCode") == 0 and ended.get("reason") == "Completed"):
-        return None
-    name = container["name"]
-    if ended.get("reason") == "OOMKilled":
+    ended = state.get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    name, code, reason = container["name"], ended.get("exitCode"), ended.get("reason")
+    waits = (state.get("waiting") or {}).get("reason") == _CRASH_LOOP
+    if code == 0 and reason == "Completed":
+        again = waits or container.get("restartCount", 0) >= _RESTARTS_BY_ITSELF
+        return (_CRASH_LOOP, f"container {name} ends by itself with code 0; check its command") if again else None
+    if reason == "OOMKilled":
         return "OOMKilled", f"container {name} ran out of memory; raise its memory limit in spec.podTemplate"
-    return "CrashLoopBackOff", f"container {name} exits with code {ended.get('exitCode')}; see its logs"
+    if ended:
+        return _CRASH_LOOP, f"container {name} exits with code {code}; see its logs"
+    return (_CRASH_LOOP, f"container {name} keeps ending; see its logs") if waits else None

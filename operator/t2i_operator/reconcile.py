@@ -7,6 +7,7 @@ from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.facts import Expected, Facts, Pass
+from t2i_operator.faults import MISSING, READY, Failure
 from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import RESOURCE, Object
 from t2i_operator.naming import Key
@@ -14,6 +15,7 @@ from t2i_operator.objects import Objects, identify
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
 from t2i_operator.patience import Patience, transient
+from t2i_operator.pause import Pause
 from t2i_operator.placement import Placement
 from t2i_operator.prune import Pruner
 from t2i_operator.report import Reporter
@@ -41,6 +43,7 @@ class Reconciler:
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
         self._objects = Objects(cluster, cache.children)
         self._placement = Placement(cluster, self._objects)
+        self._pause = Pause(cluster, self._objects, self._placement)
         self._pruner = Pruner(cluster, cache.children)
         self._judgement = Judgement(cluster, cache)
         self.selection = self._judgement.selection
@@ -51,7 +54,8 @@ class Reconciler:
     async def reconcile(self, key: Key) -> float | None:
         """Bring one resource's objects and status into line; return in how many seconds to look again, None: never.
 
-        Raises what failed. The status has said so, unless it may end by itself and has not lasted yet (see `patience`).
+        Raises what failed. The status has said so, unless it may end by itself and has not lasted yet: then the
+        condition that it counts for stays as it is, or the whole status (see `patience`).
         """
         seen = self._cache.resources.get(key)
         if seen is None or seen.deleting:
@@ -63,20 +67,21 @@ class Reconciler:
             return None
         outcome = Outcome(generation=seen.generation)
         try:
-            errors = await self._attempt(key, body, outcome)
+            failures = await self._attempt(key, body, outcome)
         except GoneError:
             self._cache.resources.drop(key, seen.uid)
             self._forget(key)
             return None
-        if not self._patience.holds(key, errors):
-            errors += await self._judgement.judge(key, seen.uid, outcome)
-        self._patience.note(key, errors)
-        if self._patience.holds(key, errors):
+        if READY not in self._patience.held(key, failures):
+            failures += await self._judgement.judge(key, seen.uid, outcome)
+        self._patience.note(key, failures)
+        outcome.held = self._patience.held(key, failures)
+        if READY in outcome.held:
             await self._reporter.report_deeds(key, seen, outcome)
         else:
             await self._reporter.report(key, seen, outcome)
-        if errors:
-            raise max(errors, key=_urgency)
+        if failures:
+            raise max((each.error for each in failures), key=_urgency)
         return self._next_look(outcome)
 
     def poll_seconds(self, key: Key) -> float | None:
@@ -92,11 +97,12 @@ class Reconciler:
         self._passes.pop(key, None)
         self._placed.pop(key, None)
         self._patience.forget(key)
+        self._pause.forget(key)
         self._reporter.forget(key)
 
-    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> list[Exception]:
+    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> list[Failure]:
         """Return what failed, which is not what the user has to mend in the spec."""
-        errors: list[Exception] = []
+        failures: list[Failure] = []
         try:
             await self._bring_about(key, body, outcome)
         except (spec.InvalidSpec, strategic.InvalidPatchError) as error:
@@ -105,16 +111,18 @@ class Reconciler:
             raise
         except ApiError as error:
             outcome.failure = error.message
-            errors.append(error)
+            failures.append(Failure(READY, error))
         except Exception as error:  # raised again by the caller, after the status has said so
             outcome.failure = f"{type(error).__name__}: this is a bug of the operator, and its log has the traceback"
-            errors.append(error)
-        return errors + [fault.error for fault in outcome.faults if fault.error]
+            failures.append(Failure(READY, error))
+        return failures + outcome.failures
 
     def _next_look(self, outcome: Outcome) -> float:
         if outcome.waiting:
             return _WAIT_SECONDS
-        if outcome.faults:
+        if any(
+            fault.reason != MISSING for fault in outcome.faults
+        ):  # of what is missing its event tells when it is back
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
@@ -134,11 +142,12 @@ class Reconciler:
             return
         secrets = await self._observer.secrets(key.namespace, facts.versions)
         outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
-        if resource.spec.paused:
-            return
         observed = await self._observer.observe(resource, secrets, rollout)
         desired = builders.desired(resource, observed)
         wanted = [each for each in desired if identify(each).kind not in outcome.absent]
+        if resource.spec.paused:
+            await self._pause.look(resource, wanted, outcome)
+            return
         if self._objects.missing(resource, wanted):
             await self._confirm(resource)
         before = self._placed.get(key, {})

@@ -29,7 +29,8 @@ class Reporter:
 
     async def report(self, key: Key, seen: Seen, outcome: Outcome) -> None:
         """Compare with the stored status and write what differs; then tell what is new."""
-        found, before = conditions(outcome), seen.status_object()
+        before = seen.status_object()
+        found = conditions(outcome, before.get("conditions", []))
         now = datetime.datetime.now(datetime.UTC)
         after = status(key, outcome, found, before, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
         if not drift.same(after, before):

@@ -91,6 +91,9 @@ STUCK = [
         "CrashLoopBackOff", {"Error", "CrashLoopBackOff"}, _pod("/bin/busybox", "false"), id="CrashLoopBackOff"
     ),
     pytest.param(
+        "CrashLoopBackOff", {"CrashLoopBackOff"}, _pod("/bin/busybox", "true"), id="a program that ends by itself"
+    ),
+    pytest.param(
         "OOMKilled",
         {"OOMKilled"},
         _pod(

@@ -44,11 +44,16 @@ def test_a_paused_resource_keeps_its_status_and_nothing_else(service: Service) -
     service.create()
     service.ready()
     service.edit(paused=True, replicas=3)
-    service.wait("Reconciling", "False", "Paused")
+    paused = service.wait("Reconciling", "False", "Paused")
+    assert f"PodDisruptionBudget {service.name}" in paused["message"]
+    service.ready()
     service.api.delete("services", service.namespace, f"{service.name}-service")
     service.api.patch("deployments", service.namespace, service.name, {"spec": {"replicas": 1}})
 
     eventually(lambda: service.live()["status"]["replicasSummary"] == "0/1", "the status to follow the live Deployment")
+    assert f"Service {service.name}-service" in service.wait("Progressing", "False", "Missing")["message"]
+    service.wait("Ready", "False", "Missing")
+    assert service.told("Missing")
     assert service.api.find("services", service.namespace, f"{service.name}-service") is None
 
     service.edit(paused=False, replicas=0)

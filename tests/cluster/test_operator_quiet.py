@@ -126,6 +126,30 @@ def test_a_restart_writes_nothing_where_a_policy_rewrites_what_is_applied(
     assert _written(cluster, own_account, offset, mine.namespace) == []
 
 
+def test_a_pause_hides_nothing_that_was_wrong_and_writes_nothing(
+    mine: Service, own_operator: OperatorProcess, own_account: OperatorAccount, cluster: Layout
+) -> None:
+    theirs = {"metadata": {"name": f"{mine.name}-service"}, "spec": {"ports": [{"port": 80}]}}
+    mine.api.create("services", mine.namespace, {"apiVersion": "v1", "kind": "Service", **theirs})
+    mine.create(podTemplate={"metadata": {"labels": {"team": "images"}}})
+    mine.wait("Accepted", "False", "Conflict")
+
+    mine.edit(paused=True)
+    mine.wait("Reconciling", "False", "Paused")
+    mine.wait("Accepted", "False", "Conflict")
+    mine.wait("Stalled", "True", "Conflict")
+    mine.edit(podTemplate={"spec": {"restartPolicy": "Sometimes"}})
+    assert "restartPolicy" in mine.wait("Accepted", "False", "InvalidSpec")["message"]
+    assert mine.told("InvalidSpec")
+
+    before = _reconciles(own_operator)
+    eventually(lambda: _reconciles(own_operator) > before, "a look after the last write")
+    offset, before = cluster.audit_log.stat().st_size, _reconciles(own_operator)
+    eventually(lambda: _reconciles(own_operator) >= before + RESYNCS, "three resyncs")
+    sent = writes(cluster.audit_log, own_account.username, offset)
+    assert [each for each in sent if each["objectRef"].get("namespace") == mine.namespace] == [], "no dry run either"
+
+
 def test_the_resource_gets_neither_finalizers_nor_annotations(service: Service) -> None:
     before = service.create()["metadata"]
     service.ready()

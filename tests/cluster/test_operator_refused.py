@@ -5,13 +5,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.cluster import pods
 from tests.cluster.api import Api, Refused, eventually
-from tests.cluster.operators import UNOBSERVED, Service
+from tests.cluster.operators import UNOBSERVED, Service, free_port
 
 DASHBOARDS = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
 PROBE = "probe"
 OVERVIEW = "-dashboard-overview"
+ALERTS = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}
 BACKED_OFF = 90.0
+TOLD_SECONDS = 10.0
+RULES = "/apis/monitoring.coreos.com/v1/namespaces/{}/prometheusrules"
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
 Refuse = Callable[..., Callable[[], None]]
 
@@ -60,6 +65,67 @@ def _probe_is_refused(api: Api, namespace: str) -> bool:
     except Refused as refused:
         return "not here" in str(refused)
     return False
+
+
+@pytest.fixture
+def unreachable(api: Api, namespace: str) -> Iterator[Callable[[], None]]:
+    """Have a webhook that nobody answers asked about each PrometheusRule of the namespace; what is returned ends it."""
+    name = f"unreachable-{namespace}"
+    rules = {"apiGroups": ["monitoring.coreos.com"], "apiVersions": ["*"], "resources": ["prometheusrules"]}
+    webhook = {
+        "name": "rules.texttoimage.test",
+        "clientConfig": {"url": f"https://127.0.0.1:{free_port()}/"},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "rules": [{**rules, "operations": ["CREATE", "UPDATE"]}],
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    probe = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": PROBE},
+        "spec": {},
+    }
+    api.request("POST", WEBHOOKS, {**head, "metadata": {"name": name}, "webhooks": [webhook]})
+
+    def in_force() -> bool:
+        try:
+            api.request("POST", RULES.format(namespace), probe, dryRun="All")
+        except Refused as refused:
+            return "failed calling webhook" in str(refused)
+        return False
+
+    eventually(in_force, "the webhook to be asked")
+    left = [name]
+
+    def end() -> None:
+        while left:
+            api.request("DELETE", f"{WEBHOOKS}/{left.pop()}")
+
+    yield end
+    end()
+
+
+def test_a_webhook_for_alerts_that_cannot_be_reached_silences_nothing_else(
+    service: Service, unreachable: Callable[[], None]
+) -> None:
+    service.create(replicas=1, **pods.PARKED, **ALERTS)
+    eventually(lambda: pods.names(service), "a pod")
+    service.wait("Available", "False", seconds=TOLD_SECONDS)
+    assert service.conditions()["AlertsReady"]["reason"] == "Pending"
+
+    pods.say(service, ready=True)
+    service.wait("Ready", "True", seconds=TOLD_SECONDS)
+    pods.say(service, ready=False)
+    service.wait("Ready", "False", seconds=TOLD_SECONDS)
+    assert service.conditions()["AlertsReady"]["status"] == "Unknown", "a failure that may pass"
+    assert not service.events("ApplyFailed")
+
+    unreachable()
+    eventually(lambda: service.conditions()["AlertsReady"]["reason"] != "Pending", "the rule", BACKED_OFF)
+    assert service.api.request("GET", f"{RULES.format(service.namespace)}/{service.name}-alerts")
 
 
 def test_a_refused_dashboard_does_not_lower_ready(service: Service, refuse: Refuse) -> None:

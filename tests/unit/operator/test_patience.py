@@ -8,20 +8,25 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from t2i_operator import patience, spec
+from t2i_operator import builders, patience, spec
 from t2i_operator.cache import Cache
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.faults import APPLY_FAILED
-from t2i_operator.kinds import CONFIG_MAP, SECRET
+from t2i_operator.conditions import Condition, conditions
+from t2i_operator.faults import APPLY_FAILED, READY, Failure
+from t2i_operator.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE_MONITOR, Kind, Object
 from t2i_operator.metrics import Metrics
 from t2i_operator.naming import Key
+from t2i_operator.objects import identify
 from t2i_operator.outcome import Outcome
 from t2i_operator.patience import LASTING_SECONDS, Patience
+from t2i_operator.placement import Placement
 from t2i_operator.queue import Queue
 from t2i_operator.reconcile import Reconciler
 from t2i_operator.settings import read
 from t2i_operator.work import work
+
+from tests.unit.operator.resources import OBSERVED, resource
 
 KEY = Key("n", "pictures")
 WEBHOOK = 'Internal error occurred: failed calling webhook "policy.example.com": connection refused'
@@ -73,6 +78,10 @@ class Parts:
         with pytest.raises(ApiError) as raised:
             await self.reconciler.reconcile(KEY)
         assert raised.value is error
+
+    def says(self, *stored: Object) -> dict[str, Condition]:
+        """Return what the last report says where these conditions are stored."""
+        return {each.type: each for each in conditions(self.reporter.report.await_args.args[2], stored)}
 
     @property
     def told(self) -> int:
@@ -130,6 +139,93 @@ async def test_a_single_object_s_failure_is_judged_alike(parts: Parts, error: Ap
     await parts.fails(error)
     assert parts.told == told
     assert parts.reporter.report_deeds.await_count == 1 - told, "what was done is told all the same"
+
+
+RULE = Id(PROMETHEUS_RULE, KEY.namespace, "pictures-alerts")
+
+
+def in_place(generation: int) -> Object:
+    return {"type": "AlertsReady", "status": "True", "reason": "InPlace", "message": "all well"} | {
+        "observedGeneration": generation
+    }
+
+
+async def test_what_only_observes_holds_back_its_own_condition(parts: Parts) -> None:
+    async def work(_: Key, body: dict[str, Any], outcome: Outcome) -> None:
+        outcome.resource = spec.parse({**body, "spec": {**body["spec"], "monitoring": {}}})
+        outcome.failed(RULE, APPLY_FAILED, ApiError(500, "InternalError", WEBHOOK))
+
+    parts.work.side_effect = work
+    for now in (0.0, LASTING_SECONDS - 1):
+        parts.now = now
+        with pytest.raises(ApiError):
+            await parts.reconciler.reconcile(KEY)
+        said = parts.says(in_place(generation=1))
+        assert said["Ready"].reason == "MinimumReplicasUnavailable", "that no pod runs does not wait"
+        assert said["AlertsReady"] == ("AlertsReady", "True", "InPlace", "all well")
+        of_an_older_spec = parts.says(in_place(generation=0))
+        assert of_an_older_spec["AlertsReady"][:3] == ("AlertsReady", "Unknown", "Pending")
+        assert of_an_older_spec["Monitored"].status == "Unknown"
+    assert parts.told == 2
+
+    parts.now = LASTING_SECONDS
+    with pytest.raises(ApiError):
+        await parts.reconciler.reconcile(KEY)
+    said = parts.says(in_place(generation=1))
+    assert (said["AlertsReady"].status, said["AlertsReady"].reason) == ("False", "ApplyFailed")
+    assert WEBHOOK in said["AlertsReady"].message
+
+
+async def test_a_look_at_a_prometheus_that_fails_holds_back_what_it_would_tell(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(_: Key, body: dict[str, Any], outcome: Outcome) -> None:
+        monitoring = {**body["spec"]["monitoring"], "alerts": {"mode": "Managed"}}
+        outcome.resource = spec.parse({**body, "spec": {**body["spec"], "monitoring": monitoring}})
+
+    parts.work.side_effect = work
+    monkeypatch.setattr(parts.reconciler.selection, "judge", AsyncMock(side_effect=PASSING[3]))
+    await parts.fails(PASSING[3])
+    assert parts.says(in_place(generation=1))["AlertsReady"].status == "True"
+    assert parts.reporter.report.await_args.args[2].held == {"AlertsReady"}
+
+
+def test_each_condition_has_a_patience_of_its_own() -> None:
+    now = 0.0
+    patience = Patience(lambda: now)
+    alerts, whole = (Failure(each, PASSING[3]) for each in ("AlertsReady", READY))
+    patience.note(KEY, [alerts])
+    now = LASTING_SECONDS
+    assert patience.held(KEY, [alerts, whole]) == {READY}
+    patience.note(KEY, [whole])
+    assert patience.held(KEY, [alerts, whole]) == {READY}, "a pass that was cut short tells nothing of alerts"
+
+    patience.note(KEY, [Failure("DashboardsReady", PASSING[3])])
+    assert patience.held(KEY, [alerts]) == {"AlertsReady"}
+    patience.note(KEY, [Failure("AlertsReady", FINAL[1])])
+    assert patience.held(KEY, [alerts]) == {"AlertsReady"}
+
+
+@pytest.mark.parametrize(
+    ("refused", "held"), [(SERVICE_MONITOR, {"MetricsReady", "AlertsReady"}), (CONFIG_MAP, {READY})], ids=str
+)
+async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: set[str]) -> None:
+    off = {block: {"mode": "Disabled"} for block in ("dashboards", "tracing")}
+    watched = resource(monitoring=off)
+    wanted = builders.desired(watched, OBSERVED)
+    objects = MagicMock(in_sync=lambda _: True, owns=lambda *_: True)
+
+    async def place(desired: Object, *_: Any, **__: Any) -> bytes:
+        if desired["kind"] == refused.name:
+            raise PASSING[0]
+        return b""
+
+    objects.place = place
+    outcome = Outcome(generation=1, resource=watched)
+    await Placement(MagicMock(), objects).place(watched, wanted, outcome, {})
+    assert set(outcome.objects) == set(map(identify, wanted)), "they are there, as far as is known"
+    assert Patience().held(KEY, outcome.failures) >= held
+    assert (READY in Patience().held(KEY, outcome.failures)) == (READY in held)
 
 
 async def test_a_look_at_a_gateway_that_fails_lowers_nothing(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

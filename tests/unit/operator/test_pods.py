@@ -23,6 +23,10 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return container(state={"waiting": {"reason": reason, "message": message}})
 
 
+def completed(state: dict[str, Any], *, restarts: int) -> dict[str, Any]:
+    return container(state=state, lastState=ended("Completed", 0), restartCount=restarts)
+
+
 def ended(reason: str, code: int) -> dict[str, Any]:
     return {"terminated": {"reason": reason, "exitCode": code}}
 
@@ -40,6 +44,12 @@ def ended(reason: str, code: int) -> dict[str, Any]:
             container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended("OOMKilled", 137)),
             "OOMKilled",
             "raise its memory limit",
+        ),
+        (waiting("CrashLoopBackOff"), "CrashLoopBackOff", "container main keeps ending"),
+        (
+            completed({"waiting": {"reason": "CrashLoopBackOff"}}, restarts=1),
+            "CrashLoopBackOff",
+            "by itself with code 0",
         ),
         (
             {"conditions": [{"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes are available"}]},
@@ -68,6 +78,7 @@ def test_trouble_has_the_pods_own_reason(status: dict[str, Any], reason: str, wo
         waiting("ContainerCreating"),
         container(ready=True, state={"running": {}}, lastState=ended("Error", 1)),
         container(state={"running": {}}),
+        completed({"running": {}}, restarts=1),
         {
             "initContainerStatuses": [{"name": "first", "ready": True, "state": ended("Completed", 0)}],
             **waiting("PodInitializing"),
@@ -76,6 +87,40 @@ def test_trouble_has_the_pods_own_reason(status: dict[str, Any], reason: str, wo
 )
 def test_a_pod_that_runs_or_merely_starts_has_none(status: dict[str, Any]) -> None:
     assert trouble(pod(**status)) is None
+
+
+EVICTED = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+UNSCHEDULABLE = {"conditions": [{"type": "PodScheduled", "reason": "Unschedulable"}]}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {**EVICTED, **container(state=ended("ContainerStatusUnknown", 137))},
+        {**EVICTED, "reason": "Terminated", **container(state=ended("Error", 143))},
+        {**EVICTED, **waiting("ErrImagePull")},
+        {**EVICTED, **UNSCHEDULABLE},
+        {"phase": "Succeeded", **container(state=ended("Error", 1))},
+    ],
+)
+def test_a_pod_that_is_over_says_nothing_of_those_in_its_place(status: dict[str, Any]) -> None:
+    assert trouble(pod(**{**status, "phase": "Running"})) is not None, "or the phase would not be what tells"
+    pods = Pods()
+    assert pods.observe(pod("a-evicted", **status)) is None
+    assert pods.newest_trouble(KEY) is None
+
+
+def test_a_pod_whose_trouble_ends_with_it_is_news() -> None:
+    pods, crashes = Pods(), container(state=ended("Error", 1))
+    assert pods.observe(pod(**crashes)) == KEY
+    assert pods.observe(pod(**EVICTED, **crashes)) == KEY
+    assert pods.newest_trouble(KEY) is None
+
+
+def test_the_message_stays_while_a_container_ends_by_itself_again_and_again() -> None:
+    waits = completed({"waiting": {"reason": "CrashLoopBackOff"}}, restarts=1)
+    runs, ends = completed({"running": {}}, restarts=2), completed(ended("Completed", 0), restarts=2)
+    assert trouble(pod(**waits)) == trouble(pod(**runs)) == trouble(pod(**ends)) is not None
 
 
 def test_the_message_stays_while_the_trouble_does() -> None:

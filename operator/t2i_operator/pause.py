@@ -1,0 +1,72 @@
+"""Looks at the objects of a paused resource, which must not be written: what is missing, and what would be refused."""
+
+from typing import NamedTuple
+
+from t2i_operator import spec, strategic
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.faults import APPLY_FAILED, MISSING
+from t2i_operator.kinds import Object
+from t2i_operator.naming import Key
+from t2i_operator.objects import Objects, identify
+from t2i_operator.outcome import Outcome
+from t2i_operator.placement import SERVERS_OWN, Placement
+
+
+class _Checked(NamedTuple):
+    """Which spec's pod template was looked at, and why it is refused; "" when it is not."""
+
+    uid: str
+    generation: int
+    refusal: str
+
+
+class Pause:
+    """Finds without a write what a pass that may write would have met with."""
+
+    def __init__(self, cluster: Cluster, objects: Objects, placement: Placement) -> None:
+        self._cluster, self._objects, self._placement = cluster, objects, placement
+        self._checked: dict[Key, _Checked] = {}
+
+    async def look(self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome) -> None:
+        """Note in `outcome.faults` which objects are missing or somebody else's; what was edited is meant to be.
+
+        Raises `strategic.InvalidPatchError` when `spec.podTemplate` makes no pod.
+        """
+        for number, desired in enumerate(wanted, 1):
+            identity = identify(desired)
+            if self._objects.owns(identity, resource):
+                continue
+            try:
+                live = await self._cluster.get(*identity)
+            except ApiError as error:
+                outcome.failed(identity, APPLY_FAILED, error)
+                if error.status in SERVERS_OWN:
+                    outcome.leave(map(identify, wanted[number:]), error)
+                    break
+                continue
+            if live is None:
+                outcome.fault(identity, MISSING, f"{identity} is missing, and spec.paused keeps it from being made")
+            else:
+                self._objects.may_write(live, desired, resource, outcome)
+        await self._check_template(resource, wanted)
+
+    def forget(self, key: Key) -> None:
+        """Drop what is remembered of a resource."""
+        self._checked.pop(key, None)
+
+    async def _check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> None:
+        """Ask once for each generation: a dry run at every look would say the same."""
+        metadata = resource.metadata
+        key, asked = Key(metadata.namespace, metadata.name), (metadata.uid, metadata.generation)
+        known = self._checked.get(key)
+        if known is None or (known.uid, known.generation) != asked:
+            known = self._checked[key] = _Checked(*asked, await self._refusal(resource, wanted))
+        if known.refusal:
+            raise strategic.InvalidPatchError(known.refusal)
+
+    async def _refusal(self, resource: spec.TextToImageService, wanted: list[Object]) -> str:
+        try:
+            await self._placement.check_template(resource, wanted)
+        except strategic.InvalidPatchError as error:
+            return str(error)
+        return ""
