@@ -1,5 +1,6 @@
 """Where the API server is and who we are there, for our own client and for Kopf alike."""
 
+import asyncio.sslproto
 import os
 import ssl
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,8 @@ from t2i_operator.errors import NoClusterError
 __all__ = ["Connection", "NoClusterError", "connect"]
 
 _READ_BUFFER = 2**21  # one watch event is one line, and an object may be 1.5 MiB
+# Python's 256 KiB are zeroed, hence resident, for each of some thirty connections; a TLS record has 16 KiB.
+_TLS_BUFFER = 2**15
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
@@ -74,6 +77,7 @@ async def connect(identity: str) -> Connection:
 
     `identity` tells replicas apart in the API server's audit log.
     """
+    asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER
     try:
         if "KUBECONFIG" not in os.environ and service_account.in_pod():
             account = service_account.ServiceAccount(os.environ, service_account.FOLDER)
