@@ -28,8 +28,7 @@ def session(kubeconfig: Path, connections: int = CONNECTIONS) -> aiohttp.ClientS
     """Log in with a kubeconfig's token or certificate; 0 connections: as many as there are requests."""
     config = yaml.safe_load(kubeconfig.read_text())
     server, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    authority = base64.b64decode(server.get("certificate-authority-data", "")).decode()
-    context = ssl.create_default_context(cadata=authority or None)
+    context = ssl.create_default_context(cadata=authority(config) or None)
     if "client-key-data" in user:
         with tempfile.NamedTemporaryFile() as pair:
             for part in ("client-certificate-data", "client-key-data"):
@@ -42,6 +41,12 @@ def session(kubeconfig: Path, connections: int = CONNECTIONS) -> aiohttp.ClientS
         connector=aiohttp.TCPConnector(limit=connections, ssl=context),
         timeout=_PATIENCE,
     )
+
+
+def authority(kubeconfig: dict[str, Any]) -> str:
+    """Return the certificates that the API server's is checked against; empty: the machine's own."""
+    cluster = kubeconfig["clusters"][0]["cluster"]
+    return base64.b64decode(cluster.get("certificate-authority-data", "")).decode()
 
 
 async def ask(client: aiohttp.ClientSession, method: str, path: str, body: Any = None, kind: str = "json") -> Any:

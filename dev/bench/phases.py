@@ -16,7 +16,7 @@ from dev.bench.client import ask, session
 from dev.bench.measure import cpu_seconds, memory
 from dev.bench.recorder import Exchange, Recorder, Subject, replay
 from dev.bench.scene import SERVICES, Scene
-from tests.cluster.operators import OperatorProcess, metric
+from tests.cluster.operators import OperatorAccount, OperatorProcess, metric
 
 if TYPE_CHECKING:
     import signal
@@ -45,7 +45,7 @@ _EDIT = {"metadata": {"labels": {"app.kubernetes.io/component": "edited"}}}
 async def record(scene: Scene, admin: aiohttp.ClientSession) -> tuple[list[Exchange], Subject]:
     """Let an operator converge one resource through the recorder; return what it asked for."""
     recorder = Recorder(scene.account.kubeconfig)
-    account = scene.account._replace(kubeconfig=await recorder.start())
+    account = OperatorAccount(*scene.account)._replace(kubeconfig=await recorder.start())
     operator = account.process("recorded")
     namespace = scene.namespace("recorded")
     try:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from dev.bench.audit import Audit
 from dev.bench.client import ask, side_by_side
+from dev.bench.pod import PodAccount
 from dev.bench.recorder import Subject
 from dev.cluster.kubectl import agrees, kubectl
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
-from tests.cluster.operators import OperatorAccount, kubeconfig_of, rights
+from tests.cluster.operators import kubeconfig_of, rights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class Scene:
     """A class of its own, an account with the manifests' rights, and namespaces that end with the benchmark."""
 
     layout: Layout
-    account: OperatorAccount
+    account: PodAccount
     unfinished: ExitStack
 
     def namespace(self, name: str) -> str:
@@ -113,7 +114,7 @@ def scene() -> Iterator[Scene]:
         rights(_for_tests(layout), layout.checkout / "manifests/base", class_name, lease)
         kubeconfig = kubeconfig_of(_for_tests(layout), layout.kubeconfig, class_name, place / "kubeconfig")
         run("apply", "--server-side", f"--namespace={class_name}", "--filename=-", feed=json.dumps(PROMETHEUS))
-        yield Scene(layout, OperatorAccount(class_name, kubeconfig, place), unfinished)
+        yield Scene(layout, PodAccount(class_name, kubeconfig, place), unfinished)
 
 
 def _install(layout: Layout, unfinished: ExitStack) -> None:

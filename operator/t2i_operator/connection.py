@@ -1,33 +1,50 @@
 """Where the API server is and who we are there, for our own client and for Kopf alike."""
 
+import asyncio.sslproto
 import os
 import ssl
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
+from typing import Protocol
 
 import aiohttp
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from t2i_operator import service_account
+from t2i_operator.errors import NoClusterError
+
+__all__ = ["Connection", "NoClusterError", "connect"]
 
 from t2i_operator.answer import Answer
 
 _READ_BUFFER = 2**21  # one watch event is one line, and an object may be 1.5 MiB
+# Python's 256 KiB are zeroed, hence resident, for each of some thirty connections; a TLS record has 16 KiB.
+_TLS_BUFFER = 2**15
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 
 
-class NoClusterError(Exception):
-    """Neither a kubeconfig nor a pod's ServiceAccount says where the API server is."""
+class Login(Protocol):
+    """What is asked of the client library's `Configuration`, or of what stands in for it."""
+
+    host: str
+    ssl_ca_cert: str | None
+    cert_file: str | None
+    key_file: str | None
+    verify_ssl: bool
+    proxy: str | None
+
+    async def get_api_key_with_prefix(self, identifier: str, alias: str | None = None) -> str | None:
+        """Return a token that is fresh; None where a certificate says who we are."""
 
 
 class Connection:
     """Makes sessions whose requests carry a token that is fresh at the time of each request."""
 
-    def __init__(self, configuration: Configuration, reload: Callable[[], Awaitable[object]], *, identity: str) -> None:
-        self._configuration, self._reload = configuration, reload
+    def __init__(self, login: Login, reload: Callable[[], Awaitable[object]], *, identity: str) -> None:
+        self._login, self._reload = login, reload
         self._agent = f"t2i-operator/{version('text-to-image-operator')} ({identity})"
-        self.server: str = configuration.host
-        self._tls = _tls(configuration)
+        self.server = login.host
+        self._tls = _tls(login)
 
     def session(self, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         """Open a session without a limit: workers bound themselves, and watches must never wait for a connection."""
@@ -36,7 +53,7 @@ class Connection:
             headers={"User-Agent": self._agent},
             connector=aiohttp.TCPConnector(limit=0, ssl=self._tls),
             middlewares=(self._authenticate,),
-            proxy=self._configuration.proxy,
+            proxy=self._login.proxy,
             read_bufsize=_READ_BUFFER,
             response_class=Answer,
             trace_configs=list(traces),
@@ -58,7 +75,7 @@ class Connection:
         return await handler(request)
 
     async def _authorize(self, request: aiohttp.ClientRequest) -> None:
-        token = await self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
+        token = await self._login.get_api_key_with_prefix("BearerToken", "authorization")
         if token:
             request.headers["Authorization"] = token if token.lower().startswith("bearer ") else f"Bearer {token}"
 
@@ -68,26 +85,38 @@ async def connect(identity: str) -> Connection:
 
     `identity` tells replicas apart in the API server's audit log.
     """
+    asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER
+    try:
+        if "KUBECONFIG" not in os.environ and service_account.in_pod():
+            account = service_account.ServiceAccount(os.environ, service_account.FOLDER)
+            return Connection(account, account.reload, identity=identity)
+        return await _by_kubeconfig(identity)
+    except NoClusterError as error:
+        raise NoClusterError(f"no cluster to talk to: {error}; set KUBECONFIG or run as a pod") from error
+
+
+async def _by_kubeconfig(identity: str) -> Connection:
+    """Leave kubeconfigs, with the programs and certificates they may name, to those who know them."""
+    from kubernetes.aio.client import Configuration  # noqa: PLC0415 - 17 MiB that a pod need not hold
+    from kubernetes.aio.config import ConfigException, load_kube_config  # noqa: PLC0415
+
     configuration = Configuration()
 
     async def load() -> None:
-        if "KUBECONFIG" not in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ:
-            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
-        else:
-            await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
 
     try:
         await load()
     except ConfigException as error:
-        raise NoClusterError(f"no cluster to talk to: {error}; set KUBECONFIG or run as a pod") from error
+        raise NoClusterError(str(error)) from error
     return Connection(configuration, load, identity=identity)
 
 
-def _tls(configuration: Configuration) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    if not configuration.verify_ssl:
+def _tls(login: Login) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=login.ssl_ca_cert)
+    if login.cert_file:
+        context.load_cert_chain(login.cert_file, login.key_file)
+    if not login.verify_ssl:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -15,6 +15,10 @@ _NO_HEADERS: Mapping[str, str] = {}
 _MOST_PATIENCE_SECONDS = 30.0
 
 
+class NoClusterError(Exception):
+    """Neither a kubeconfig nor a pod's ServiceAccount says where the API server is."""
+
+
 class ApiError(Exception):
     """What the API server refused, in its own words; `status` 0: it did not answer; `fields`: those it complains of."""
 

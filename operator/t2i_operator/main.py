@@ -1,15 +1,16 @@
 """The command `t2i-operator`."""
 
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from t2i_operator import logs, preview
 from t2i_operator.cluster import ApiError
 from t2i_operator.connection import NoClusterError, connect
 from t2i_operator.leader import LeadershipLostError
-from t2i_operator.process import Operator
 from t2i_operator.settings import Settings, read
 from t2i_operator.spec import InvalidSpec
 from t2i_operator.strategic import InvalidPatchError
@@ -33,8 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 async def run(settings: Settings) -> None:
     """Run the operator in this event loop."""
     connection = await connect(settings.identity)
+    with _no_client_library():
+        from t2i_operator.process import Operator  # noqa: PLC0415
     async with connection.session() as session:
         await Operator(settings, connection, session).run()
+
+
+@contextlib.contextmanager
+def _no_client_library() -> Iterator[None]:
+    """Let Kopf find none: where one is installed Kopf loads its 17 MiB, to know by their types objects we never use."""
+    modules: dict[str, Any] = sys.modules
+    hidden = "kubernetes" not in modules
+    if hidden:
+        modules["kubernetes"] = None
+    try:
+        yield
+    finally:
+        if hidden:
+            del modules["kubernetes"]
 
 
 def _show(arguments: Sequence[str]) -> int:

@@ -159,7 +159,7 @@ class Reconciler:
             outcome.route = await self._judgement.route(resource, outcome)
             await self._pruner.prune(resource, set(expected), outcome)
         if outcome.settled:
-            self._placed[key] = expected
+            expected = self._placed[key] = self._cache.children.shared(key, expected)
             self._passes[key] = Pass(
                 facts=facts,
                 expected=expected,

@@ -135,3 +135,18 @@ def test_old_news_of_an_object_that_was_replaced_does_not_undo_the_new_one() -> 
     child = children.applied(CONFIG_MAP, config_map(8, uid="2"), b"wanted")
     assert children.observe(CONFIG_MAP, config_map(6, uid="1")) == set()
     assert children.get(ID) == child
+
+
+def test_what_children_have_in_common_is_held_once() -> None:
+    children = Children()
+    for name in ("a-config", "a-other"):
+        live = config_map(1, owner="".join(("u", "v")))
+        live["metadata"] |= {"name": name, "namespace": "".join(("n", "s"))}
+        children.observe(CONFIG_MAP, live)
+    (one, first), (other, second) = children.of(Key("ns", "a"), "uv")
+    assert (first.key is second.key, first.owner is second.owner, one.namespace is other.namespace) == (True,) * 3
+    wanted = {Id(*one): bytes(bytearray(first.fingerprint)), Id(*other): b"something else"}
+    shared = children.shared(Key("ns", "a"), wanted)
+    assert shared == wanted
+    assert next(iter(shared)) is one
+    assert shared[one] is first.fingerprint
