@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from dev.cluster import catalog, commands, ground, kind
+from dev.cluster import catalog, commands, ground, kind, machine
 from dev.cluster.context import Context
 from dev.cluster.errors import UnfitError
 from dev.cluster.paths import Layout
@@ -41,12 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", help="bring the cluster up, or mend it, and run the sample in it")
     up.add_argument("--no-app", action="store_true", help="the cluster alone: no CRD, no operator, no sample")
     up.add_argument("--no-stack", action="store_true", help="leave Prometheus, Alertmanager and metrics-server out")
-    where = up.add_mutually_exclusive_group()
-    where.add_argument("--context", default="", metavar="NAME", help="your own cluster, by its context's name")
-    where.add_argument(
+    up.add_argument(
         "--on", default="", choices=(ground.EMBEDDED, ground.KIND), help="by default kind if Docker answers"
     )
-    verbs.add_parser("down", help="end it and give the machine back as it was")
+    down = verbs.add_parser("down", help="end it and give the machine back as it was")
+    for verb in (up, down):
+        verb.add_argument("--context", default="", metavar="NAME", help="your own cluster, by its context's name")
     images = verbs.add_parser("images", help="build images and let a running cluster have them")
     described = f"of {', '.join(catalog.ON_BASE)}; our own two by default"
     images.add_argument("names", nargs="*", metavar="NAME", help=described)
@@ -56,17 +56,28 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, layout: Layout) -> str:
     if options.verb == "up":
-        wanted = f"{ground.CONTEXT} {options.context}" if options.context else options.on
-        here = _ground(ground.chosen(layout, wanted))
+        here = _ground(ground.chosen(layout, _wanted(options.on, options.context)))
         return here.up(layout, app=not options.no_app, stack=not options.no_stack)
-    here = _ground(ground.chosen(layout))
+    if options.verb == "down":
+        wanted = _wanted("", options.context) or _left_over(layout)
+        told = _ground(ground.chosen(layout, wanted)).down(layout)
+        ground.end(layout)
+        return told
+    here = _ground(ground.begun(layout) or ground.chosen(layout))
     if options.verb == "images":
         return here.images(layout, tuple(options.names) or catalog.PROGRAMS)
-    if options.verb == "status":
-        return here.status(layout)
-    told = here.down(layout)
-    ground.end(layout)
-    return told
+    return here.status(layout)
+
+
+def _wanted(on: str, context: str) -> str:
+    if on and context:
+        raise UnfitError(f"{on} and CONTEXT={context} are two clusters; `make test` is for the embedded one alone.")
+    return f"{ground.CONTEXT} {context}" if context else on
+
+
+def _left_over(layout: Layout) -> str:
+    """Let a checkout that has begun nothing clear away what a dead cluster left on the machine."""
+    return ground.EMBEDDED if not ground.begun(layout) and machine.read() else ""
 
 
 def _ground(name: str) -> Ground:

@@ -28,6 +28,9 @@ OPERATOR = ("deployment/text-to-image-operator", "--namespace=text-to-image-syst
 SAMPLE = ("t2iservice/text-to-image", "--namespace=text-to-image")
 PROMPT = "moonrise over blue mountains"
 PATIENCE = "180s"
+# The third thing to try: the tests, on the cluster that they are for, else what is sure to harm nothing.
+PROVE = "make test"
+EXPLAIN = "kubectl explain t2i.spec                                                  # every field"
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ class App:
         """Return where the picture is saved."""
         return self.layout.local / "picture.png"
 
-    def report(self) -> str:
-        """Return what the person is left with."""
+    def report(self, third: str = PROVE) -> str:
+        """Return what the person is left with: the table, the picture, and three things to try."""
         return "\n".join(
             [
                 kubectl(self.layout, "get", "t2iservices", "--all-namespaces").rstrip(),
@@ -82,7 +85,7 @@ class App:
                 f'  export KUBECONFIG="{self.layout.kubeconfig}" PATH="$PATH:{self.layout.kubectl.parent}"',
                 "  kubectl port-forward svc/text-to-image-service 8080:80 -n text-to-image   # then http://localhost:8080",
                 "  kubectl edit t2i text-to-image -n text-to-image                           # replicas: 3, say",
-                "  make test",
+                f"  {third}",
             ]
         )
 

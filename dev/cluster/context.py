@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dev.cluster import catalog, ground
-from dev.cluster.app import App
+from dev.cluster.app import EXPLAIN, App
 from dev.cluster.commands import BUSY
 from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import agrees, kubectl
@@ -34,17 +34,19 @@ class Context:
         del stack
         with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
             self._adopt(layout)
-            ground.begin(layout, f"{ground.CONTEXT} {self.name}")
+            ground.begin(layout, self._ground)
             if not app:
                 return f"{self.name} answers: export KUBECONFIG={layout.kubeconfig}"
             this = _app(layout, shop)
             pulled = f"{this.operator_image} and {this.service_image}"
             shop.progress.say(f"On {self.name}, with the images {pulled}, which it must be able to pull.")
             this.up()
-            return this.report()
+            return this.report(EXPLAIN)
 
     def down(self, layout: Layout) -> str:
         """Remove the sample and the operator; the CRD stays while resources of it do: it would take them along."""
+        if ground.begun(layout) != self._ground:
+            return f"This checkout made nothing on {self.name}."
         with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
             self._adopt(layout)
             left = _app(layout, shop).remove()
@@ -64,6 +66,10 @@ class Context:
         if not agrees(layout, "get", "--raw", "/readyz"):
             return f"{self.name} does not answer."
         return kubectl(layout, "get", "pods", "--all-namespaces", OURS)
+
+    @property
+    def _ground(self) -> str:
+        return f"{ground.CONTEXT} {self.name}"
 
     def _adopt(self, layout: Layout) -> None:
         """Copy that context alone into our kubeconfig, so that no other cluster can be reached by mistake."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from dev.cluster import ground
 from dev.cluster.errors import UnfitError
 from dev.cluster.locks import exclusive
 from dev.cluster.paths import Layout
@@ -17,6 +18,7 @@ def main() -> int:
     """Return 1, after a sentence, when something does not work."""
     layout = Layout.of_this_checkout()
     try:
+        ground.need_embedded(layout)
         with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
             stack = Stack(layout, shop)
             stack.up()

@@ -40,7 +40,7 @@ def test_a_named_context_gets_the_operator_and_gives_it_back(
     assert result.returncode == 0, result.stderr
     assert (other_checkout / ".local" / "picture.png").read_bytes().startswith(PNG)
 
-    result = command("down", where=other_checkout)
+    result = command("down", "--context=text-to-image", where=other_checkout)
     assert result.returncode == 0, result.stderr
     assert "texttoimage" not in kubectl("get", "crds", "--output=name")
     left = set(kubectl("get", "namespaces", "--output=name").split()) - set(namespaces.split())

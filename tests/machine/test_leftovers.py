@@ -11,7 +11,7 @@ from dev.cluster import catalog, machine, processes
 from dev.cluster.mounts import mounts_below
 from dev.cluster.paths import MACHINE, Layout
 from dev.cluster.waiting import until
-from tests.machine.conftest import Command
+from tests.machine.conftest import BARE, Command
 from tests.machine.snapshot import Snapshot, take
 
 
@@ -72,7 +72,7 @@ def test_up_after_a_kill_from_outside_clears_away_and_starts(
     kill_from_outside()
     left = mounts_below(MACHINE, cluster.data)
     assert left, "a killed cluster leaves mounts, or there is nothing to show"
-    result = command("up", "--no-app")
+    result = command(*BARE)
     assert result.returncode == 0, result.stderr
     assert "Clearing away" in result.stderr
     kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=10s")
@@ -106,7 +106,7 @@ def test_another_checkout_clears_a_dead_cluster_away(
 def test_a_cluster_whose_checkout_was_deleted_is_cleared_away(
     command: Command, empty: Snapshot, other_checkout: Path, cluster: Layout
 ) -> None:
-    assert command("up", "--no-app", where=other_checkout).returncode == 0
+    assert command(*BARE, where=other_checkout).returncode == 0
     orphans = processes.records()
     # As far as `rm -r` gets: the rest is mounted, or written by what still runs.
     shutil.rmtree(other_checkout / "dev")
