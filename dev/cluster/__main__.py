@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dev.cluster import catalog, commands, ground, kind, machine
 from dev.cluster.context import Context
-from dev.cluster.errors import UnfitError
+from dev.cluster.errors import UnfitError, full_disk_told
 from dev.cluster.paths import Layout
 from dev.cluster.run import system_path
 
@@ -25,7 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     # What CI sends to a job that takes too long: builds end with us, and a cluster half made is cleared away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        print(_run(options, Layout.of_this_checkout()))
+        with full_disk_told():
+            print(_run(options, Layout.of_this_checkout()))
     except UnfitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from dev.cluster import ground
-from dev.cluster.errors import UnfitError
+from dev.cluster.errors import UnfitError, full_disk_told
 from dev.cluster.locks import exclusive
 from dev.cluster.paths import Layout
 from dev.cluster.workshop import workshop
@@ -19,7 +19,7 @@ def main() -> int:
     layout = Layout.of_this_checkout()
     try:
         ground.need_embedded(layout)
-        with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
+        with full_disk_told(), exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
             stack = Stack(layout, shop)
             stack.up()
             print(stack.report())

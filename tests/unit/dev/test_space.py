@@ -1,14 +1,20 @@
-"""A disk that would fill midway is refused before, by what is still to be built."""
+"""A disk that would fill midway is refused before, by what is still to be built; one that does fill is told as such."""
 
+import errno
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from dev.cluster import space, tools
+from dev.cluster import __main__, space, tools
 from dev.cluster.errors import UnfitError
+from dev.cluster.jobs import Jobs
 from dev.cluster.paths import Layout
+from dev.stack import __main__ as stack
 from dev.stack.catalog import JAEGER
 
 ALL = space.wanted(app=True, stack=True)
@@ -80,3 +86,48 @@ def test_an_image_is_not_taken_for_another_whose_name_begins_alike(layout: Layou
     (layout.cache / "images" / "prometheus-0123456789ab.tar").unlink()
     with pytest.raises(UnfitError):
         space.check(layout, ALL, running=True)
+
+
+def test_a_program_that_fails_for_a_full_disk_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("No space left on device, said an earlier one\n")
+    jobs = Jobs()
+    assert not jobs.run(["false"], log)
+    (tmp_path / "file").write_text("something")
+    with pytest.raises(OSError, match="No space left on device") as failure:
+        jobs.run(["cp", str(tmp_path / "file"), "/dev/full"], log)
+    assert (failure.value.errno, failure.value.filename) == (errno.ENOSPC, str(log))
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a program changes of its own process out of the others' tests."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+
+
+@pytest.mark.parametrize("module", [__main__, stack], ids=["cluster", "stack"])
+def test_a_write_that_fails_for_a_full_disk_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], layout: Layout, module: object
+) -> None:
+    def fill(*_: object) -> None:
+        Path("/dev/full").write_text("something")
+
+    monkeypatch.setattr(sys, "argv", ["program", "status"])
+    monkeypatch.setattr(Layout, "of_this_checkout", lambda: layout)
+    monkeypatch.setattr(__main__, "_run", fill)
+    monkeypatch.setattr(stack.ground, "need_embedded", lambda _: None)
+    monkeypatch.setattr(stack.Stack, "up", fill)
+    assert module.main() == 1  # type: ignore[attr-defined]
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith("error: A disk is full (No space left on device")
+    assert "make room" in sentence
+
+
+def test_another_failure_of_the_system_stays_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(__main__, "_run", fail)
+    with pytest.raises(PermissionError):
+        __main__.main(["status"])
