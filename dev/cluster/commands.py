@@ -49,11 +49,11 @@ def up(layout: Layout, *, app: bool, stack: bool) -> str:
         watch.lap("the picture")
         if not stack:
             return f"{this.report()}\n\n{watch.report()}"
-        shop.progress.say(f"The service is ready.\n{this.report()}\n\nThe monitoring stack follows.")
+        shop.progress.say(f"The service is ready, and has drawn {this.picture}; the monitoring stack follows.")
         monitoring = Stack(layout, shop)
         monitoring.up()
         watch.lap("the monitoring stack")
-        return f"{monitoring.report()}\n\n{watch.report()}"
+        return f"{this.report()}\n\n{monitoring.report()}\n\n{watch.report()}"
 
 
 def down(layout: Layout) -> str:
