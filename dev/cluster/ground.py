@@ -36,11 +36,35 @@ class Ground(Protocol):
 
 
 def chosen(layout: Layout, wanted: str = "", *, docker: str = "docker") -> str:
-    """Return `embedded`, `kind` or `context NAME`; what a checkout has begun with stays until `down`."""
-    begun = _file(layout).read_text() if _file(layout).exists() else ""
-    if begun and wanted and begun != wanted:
-        raise UnfitError(f"This checkout already works on another cluster ({begun}); run `make down` first.")
-    return begun or wanted or (KIND if _answers(docker) else EMBEDDED)
+    """Return `embedded`, `kind` or `context NAME`; what a checkout has begun with stays until `down`.
+
+    A context is remembered only to be refused: whoever means the person's own cluster says so each time.
+    """
+    there = begun(layout)
+    if there and wanted and there != wanted:
+        raise UnfitError(f"This checkout already works on another cluster ({there}); run `{_down(there)}` first.")
+    if there.startswith(CONTEXT) and not wanted:
+        name = _name(there)
+        raise UnfitError(
+            f"This checkout works on a cluster of yours, {name}, which is not touched without its name: "
+            f"add CONTEXT={name}, or run `{_down(there)}` first."
+        )
+    return there or wanted or (KIND if _answers(docker) else EMBEDDED)
+
+
+def begun(layout: Layout) -> str:
+    """Return what the checkout works on, or nothing."""
+    return _file(layout).read_text() if _file(layout).exists() else ""
+
+
+def need_embedded(layout: Layout) -> None:
+    """Refuse any other cluster: tests, drills and benchmarks break what they find, and a person's own is not theirs."""
+    there = begun(layout)
+    if there != EMBEDDED:
+        works = f"works on another ({there}; `{_down(there)}` ends that)" if there else "has none"
+        raise UnfitError(
+            f"This is for the embedded cluster alone, and this checkout {works}: run `make up ON=embedded` first."
+        )
 
 
 def begin(layout: Layout, ground: str) -> None:
@@ -55,6 +79,14 @@ def end(layout: Layout) -> None:
 
 def _file(layout: Layout) -> Path:
     return layout.local / "ground"
+
+
+def _name(ground: str) -> str:
+    return ground.removeprefix(f"{CONTEXT} ")
+
+
+def _down(ground: str) -> str:
+    return f"make down CONTEXT={_name(ground)}" if ground.startswith(CONTEXT) else "make down"
 
 
 def _answers(docker: str) -> bool:

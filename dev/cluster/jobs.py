@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from dev.cluster.errors import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +27,10 @@ class Jobs:
         self._lock = threading.Lock()
 
     def run(self, argv: list[str], log: Path, *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> bool:
-        """Wait for it to end; True when it succeeded."""
+        """Wait for it to end; True when it succeeded. Raises OSError when it failed for a disk that is full."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
+            before = output.tell()
             with self._lock:
                 if self._abandoned:
                     return False
@@ -37,6 +42,8 @@ class Jobs:
             succeeded = child.wait() == 0
             with self._lock:
                 self._running.discard(child)
+        if not succeeded and _complains_of_space(log, before):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(log))
         return succeeded
 
     def abandon(self) -> None:
@@ -46,3 +53,12 @@ class Jobs:
             for child in self._running:
                 with suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGTERM)
+
+
+def _complains_of_space(log: Path, before: int) -> bool:
+    """Ask what it wrote, or whether it could write at all; compilers clear up, so the disk has room again by now."""
+    with log.open("rb") as written:
+        written.seek(before)
+        said = written.read().lower()
+    complaints = (os.strerror(number).lower().encode() for number in FULL)
+    return shutil.disk_usage(log.parent).free == 0 or any(complaint in said for complaint in complaints)

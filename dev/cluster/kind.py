@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from dev.cluster import catalog, ground
-from dev.cluster.app import CHART, App
+from dev.cluster.app import CHART, EXPLAIN, App
 from dev.cluster.commands import BUSY
 from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import agrees, kubectl
 from dev.cluster.locks import exclusive
 from dev.cluster.paths import write
+from dev.cluster.run import output
 from dev.cluster.tools import KIND
 from dev.cluster.workshop import workshop
 
@@ -41,6 +42,7 @@ POLICY = Path(__file__).parent / "etc" / "audit-policy.yaml"
 def up(layout: Layout, *, app: bool, stack: bool) -> str:
     """Make the cluster unless it is there, and bring this project up on it; the stack needs the embedded one."""
     with _begun(layout) as shop:
+        _refuse_other(layout, shop)
         ground.begin(layout, ground.KIND)
         _create(layout, shop)
         if not app:
@@ -50,11 +52,13 @@ def up(layout: Layout, *, app: bool, stack: bool) -> str:
             _load(layout, shop, image)
         this = App(layout, shop.progress, *(image.reference for image in built))
         this.up()
-        return this.report() + (NO_STACK if stack else "")
+        return this.report(EXPLAIN) + (NO_STACK if stack else "")
 
 
 def down(layout: Layout) -> str:
-    """Delete the cluster."""
+    """Delete the cluster, if it is this checkout's."""
+    if ground.begun(layout) != ground.KIND:
+        return "There is no cluster of this checkout."
     with _begun(layout) as shop:
         _kind(layout, shop, "delete", "cluster", f"--name={NAME}")
         layout.kubeconfig.unlink(missing_ok=True)
@@ -81,6 +85,15 @@ def status(layout: Layout) -> str:
 def _begun(layout: Layout) -> Iterator[Workshop]:
     with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
         yield shop
+
+
+def _refuse_other(layout: Layout, shop: Workshop) -> None:
+    """Leave another checkout's cluster alone: Docker gives the name once, and making ours would delete theirs."""
+    if ground.begun(layout) != ground.KIND and NAME in output(str(shop.programs((KIND,))["kind"]), "get", "clusters"):
+        raise UnfitError(
+            f"A kind cluster {NAME} is there already, and not of this checkout: run `make down` where it was made, or "
+            f"`kind delete cluster --name {NAME}`."
+        )
 
 
 def _create(layout: Layout, shop: Workshop) -> None:

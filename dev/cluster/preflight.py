@@ -6,17 +6,15 @@ import ipaddress
 import json
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.cluster import machine, network
+from dev.cluster import machine, network, packages, space
 from dev.cluster.errors import UnfitError
 from dev.cluster.node import CGROUP
 from dev.cluster.run import output
-from dev.cluster.tools import TOOLS, binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,34 +22,40 @@ if TYPE_CHECKING:
     from dev.cluster.paths import Layout
 
 GIB = 1 << 30
-SPACE_TO_BUILD = 12
-SPACE_TO_RUN = 3
 MEMORY = 2
 SOCKET_PATH_LIMIT = 107
 LISTEN = "0A"
 
 
 def check_person() -> None:
-    """Ask for root first: nothing else can be asked without it."""
+    """Ask for root first: nothing else can be asked without it. What else the machine lacks is named at once."""
     if platform.system() != "Linux":
         raise UnfitError("The embedded cluster needs Linux; start Docker for a kind cluster, or use CONTEXT=name.")
     if os.geteuid() != 0:
+        absent = packages.missing()
+        also = f", which also installs the Debian packages that are missing here ({' '.join(absent)})" if absent else ""
         raise UnfitError(
-            "The embedded cluster needs root: run `sudo make up`, start Docker for a kind cluster, or use CONTEXT=name."
+            f"The embedded cluster needs root: run `sudo make up`{also}, start Docker for a kind cluster, or use "
+            "CONTEXT=name."
         )
 
 
-def check(layout: Layout) -> None:
-    """Raise the first thing that is not fit; the packages must be installed."""
+def check_bare(layout: Layout, wanted: space.Wanted) -> None:
+    """Raise the first thing that is not fit, of all that can be asked before any package is installed."""
     check_checkout(layout)
-    check_space(layout)
+    space.check(layout, wanted)
     check_memory(Path("/proc/meminfo").read_text())
     check_cgroups()
-    check_overlay(layout.local)
     check_kernel()
+    check_ports([Path("/proc/net/tcp").read_text(), Path("/proc/net/tcp6").read_text()])
+
+
+def check_equipped(layout: Layout) -> None:
+    """Raise the first thing that is not fit, of what the installed packages' programs tell."""
+    check_overlay(layout.local)
+    check_other_nodes(machine.nft_tables())
     check_firewall(output("iptables", "-S", "FORWARD"))
     check_routes(json.loads(output("ip", "-json", "-4", "route")))
-    check_ports([Path("/proc/net/tcp").read_text(), Path("/proc/net/tcp6").read_text()])
 
 
 def check_checkout(layout: Layout) -> None:
@@ -59,17 +63,6 @@ def check_checkout(layout: Layout) -> None:
     longest = layout.data / "kubelet" / "pod-resources" / "kubelet.sock"
     if len(str(longest)) > SOCKET_PATH_LIMIT or set(",:") & set(str(layout.checkout)):
         raise UnfitError(f"The path {layout.checkout} is too long, or has a comma or a colon; clone to a shorter one.")
-
-
-def check_space(layout: Layout) -> None:
-    """Ask for more when something has to be built."""
-    building = any(not binary(layout, tool).exists() for tool in TOOLS)
-    for folder in (layout.cache, layout.local):
-        folder.mkdir(parents=True, exist_ok=True)
-        needed = SPACE_TO_BUILD if building else SPACE_TO_RUN
-        free = shutil.disk_usage(folder).free / GIB
-        if free < needed:
-            raise UnfitError(f"{folder} has {free:.1f} GiB free, {needed} are needed; make room there and try again.")
 
 
 def check_memory(meminfo: str) -> None:
@@ -125,7 +118,11 @@ def check_kernel() -> None:
         subprocess.run(["modprobe", "br_netfilter"], check=False, capture_output=True)
     if not needed.exists():
         raise UnfitError("The kernel has no br_netfilter; load that module (`modprobe br_netfilter`) and try again.")
-    if "ip kube-proxy" in machine.nft_tables():
+
+
+def check_other_nodes(nft_tables: Iterable[str]) -> None:
+    """Refuse a second kube-proxy: it would take the first one's table for its own."""
+    if "ip kube-proxy" in nft_tables:
         raise UnfitError("Another Kubernetes node runs on this machine (the nft table `ip kube-proxy`); stop it first.")
 
 

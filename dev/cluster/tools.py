@@ -139,10 +139,12 @@ def build(layout: Layout, tool: Tool, jobs: Jobs) -> None:
     go = golang.toolchain(golang.wanted_version(module), layout.cache)
     argv = [str(go), *BUILD, "-ldflags", f"-s -w {_stamp(layout, tool)}", "-o", str(unfinished), tool.package]
     environment = {"GOCACHE": str(_build_cache(layout)), **os.environ, **BUILD_ENVIRONMENT}
-    if not jobs.run(argv, log, cwd=module, env=environment):
+    try:
+        if not jobs.run(argv, log, cwd=module, env=environment):
+            raise UnfitError(f"Building {tool.name} failed; read {log}, then `make up` again: it goes on from here.")
+        unfinished.replace(target)
+    finally:
         unfinished.unlink(missing_ok=True)
-        raise UnfitError(f"Building {tool.name} failed; read {log}, then run `make up` again: it goes on from here.")
-    unfinished.replace(target)
 
 
 def _stamp(layout: Layout, tool: Tool) -> str:

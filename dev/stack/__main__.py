@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from dev.cluster.errors import UnfitError
+from dev.cluster import ground
+from dev.cluster.errors import UnfitError, full_disk_told
 from dev.cluster.locks import exclusive
 from dev.cluster.paths import Layout
 from dev.cluster.workshop import workshop
@@ -17,7 +18,8 @@ def main() -> int:
     """Return 1, after a sentence, when something does not work."""
     layout = Layout.of_this_checkout()
     try:
-        with exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
+        ground.need_embedded(layout)
+        with full_disk_told(), exclusive(layout.local / "lock", BUSY), workshop(layout) as shop:
             stack = Stack(layout, shop)
             stack.up()
             print(stack.report())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from dev.cluster import ground
 from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import kubectl
 from dev.cluster.paths import Layout
@@ -68,6 +69,7 @@ class Drill:
 
     def run(self) -> None:
         """Go through it; raises UnfitError with what did not happen."""
+        ground.need_embedded(self._layout)
         self._kubectl("create", "namespace", self.namespace)
         try:
             self._apply(resource(self.namespace))

@@ -1,4 +1,4 @@
-"""The guide as data, read from the text that people read, and a shell to run its commands in."""
+"""The guide and the README as data, read from the text that people read, and a shell to run their commands in."""
 
 import os
 import re
@@ -13,15 +13,18 @@ from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GUIDE = CHECKOUT / "docs" / "observability-guide.md"
+README = CHECKOUT / "README.md"
 _FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"(^|\s\s)\s*#.*$")
+_CONTINUED = re.compile(r"\s*\\\n\s*")
 _VARIABLE = re.compile(r"[A-Z_]+=\S+")
 
 
-def lines(language: str) -> list[str]:
-    """Return what stands in the fences of a language, comments left out."""
-    blocks = [text for name, text in _FENCE.findall(GUIDE.read_text()) if name == language]
-    found = [line.strip() for block in blocks for line in block.splitlines()]
-    return [line for line in found if line and not line.startswith("#")]
+def lines(language: str, page: Path = GUIDE) -> list[str]:
+    """Return what stands in the fences of a language, comments left out and continued lines in one."""
+    blocks = [text for name, text in _FENCE.findall(page.read_text()) if name == language]
+    found = [_COMMENT.sub("", line).strip() for block in blocks for line in _CONTINUED.sub(" ", block).splitlines()]
+    return [line for line in found if line]
 
 
 def commands() -> list[str]:

@@ -13,6 +13,8 @@ from dev.cluster import machine
 from dev.cluster.paths import Layout
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+UP = ("up", "--on=embedded")
+BARE = (*UP, "--no-app")
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def up(cluster: Layout, command: Command) -> Callable[[], None]:
     """Return `up --no-app`, which must succeed."""
 
     def run() -> None:
-        result = command("up", "--no-app")
+        result = command(*BARE)
         assert result.returncode == 0, result.stderr
 
     return run
@@ -43,7 +45,7 @@ def _leave_it_as_it_was(cluster: Layout, kubectl: Callable[..., str]) -> Iterato
     parts = {"--no-app": "namespace/text-to-image-system", "--no-stack": "namespace/monitoring"}
     left_out = [option for option, namespace in parts.items() if namespace not in there]
     yield
-    command = [sys.executable, "-m", "dev.cluster", "up", *left_out]
+    command = [sys.executable, "-m", "dev.cluster", *UP, *left_out]
     subprocess.run(command, cwd=cluster.checkout, check=True)  # noqa: S603
 
 

@@ -2,16 +2,17 @@
 
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dev.cluster import catalog, machine, processes
+from dev.cluster import catalog, ground, machine, network, processes
 from dev.cluster.mounts import mounts_below
 from dev.cluster.paths import MACHINE, Layout
 from dev.cluster.waiting import until
-from tests.machine.conftest import Command
+from tests.machine.conftest import BARE, UP, Command
 from tests.machine.snapshot import Snapshot, take
 
 
@@ -72,7 +73,7 @@ def test_up_after_a_kill_from_outside_clears_away_and_starts(
     kill_from_outside()
     left = mounts_below(MACHINE, cluster.data)
     assert left, "a killed cluster leaves mounts, or there is nothing to show"
-    result = command("up", "--no-app")
+    result = command(*BARE)
     assert result.returncode == 0, result.stderr
     assert "Clearing away" in result.stderr
     kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=10s")
@@ -106,7 +107,7 @@ def test_another_checkout_clears_a_dead_cluster_away(
 def test_a_cluster_whose_checkout_was_deleted_is_cleared_away(
     command: Command, empty: Snapshot, other_checkout: Path, cluster: Layout
 ) -> None:
-    assert command("up", "--no-app", where=other_checkout).returncode == 0
+    assert command(*BARE, where=other_checkout).returncode == 0
     orphans = processes.records()
     # As far as `rm -r` gets: the rest is mounted, or written by what still runs.
     shutil.rmtree(other_checkout / "dev")
@@ -115,6 +116,25 @@ def test_a_cluster_whose_checkout_was_deleted_is_cleared_away(
     assert result.returncode == 0, result.stderr
     assert machine.read() is None
     assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+
+
+@pytest.mark.parametrize("port", [network.API_PORT, network.ETCD_PORT])
+def test_an_up_that_is_refused_changes_nothing(command: Command, cluster: Layout, empty: Snapshot, port: int) -> None:
+    packages = _packages()
+    with socket.create_server(("", port)):
+        result = command(*UP)
+    assert (result.returncode, result.stdout) == (1, "")
+    (sentence,) = result.stderr.splitlines()
+    assert f"Port {port} is in use" in sentence
+    assert take(cluster) == empty, _difference(take(cluster), empty)
+    assert _packages() == packages
+    assert not ground.begun(cluster)
+
+
+def _packages() -> str:
+    """Return what apt has installed, on a machine that has it."""
+    status = Path("/var/lib/dpkg/status")
+    return status.read_text() if status.exists() else ""
 
 
 def _difference(now: Snapshot, before: Snapshot) -> str:

@@ -13,7 +13,7 @@ from dev.cluster import processes
 from dev.cluster.locks import exclusive
 from dev.cluster.paths import Layout
 from dev.cluster.waiting import until
-from tests.machine.conftest import Command
+from tests.machine.conftest import BARE, UP, Command
 
 DAEMONS = (
     "etcd",
@@ -62,7 +62,7 @@ def test_pods_survive_the_death_of_containerd_and_kubelet(
 
 
 def test_a_second_up_of_the_same_checkout_waits_and_says_so(cluster: Layout, checkout: Path) -> None:
-    program = [sys.executable, "-m", "dev.cluster", "up", "--no-app"]
+    program = [sys.executable, "-m", "dev.cluster", *BARE]
     with exclusive(cluster.local / "lock"):
         second = subprocess.Popen(program, cwd=checkout, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
         assert second.stderr
@@ -72,13 +72,13 @@ def test_a_second_up_of_the_same_checkout_waits_and_says_so(cluster: Layout, che
     second.communicate()
 
 
-@pytest.mark.parametrize("verb", ["up", "down"])
+@pytest.mark.parametrize("words", [UP, ("down",)])
 def test_another_checkout_is_refused_and_told_where_the_cluster_is(
-    up: Callable[[], None], command: Command, other_checkout: Path, checkout: Path, verb: str
+    up: Callable[[], None], command: Command, other_checkout: Path, checkout: Path, words: tuple[str, ...]
 ) -> None:
     up()
     before = processes.records()
-    result = command(verb, where=other_checkout)
+    result = command(*words, where=other_checkout)
     assert result.returncode == 1
     (sentence,) = result.stderr.splitlines()
     assert str(checkout) in sentence
@@ -88,7 +88,7 @@ def test_another_checkout_is_refused_and_told_where_the_cluster_is(
 
 def test_an_interrupted_up_leaves_nothing_half_installed(command: Command, cluster: Layout, checkout: Path) -> None:
     assert command("down").returncode == 0
-    program = [sys.executable, "-m", "dev.cluster", "up", "--no-app"]
+    program = [sys.executable, "-m", "dev.cluster", *BARE]
     first = subprocess.Popen(program, cwd=checkout, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603
     assert until(lambda: "etcd" in processes.records(), seconds=60)
     os.kill(first.pid, signal.SIGINT)

@@ -1,14 +1,14 @@
 """A machine that is not fit is told so in one sentence, before anything is made."""
 
-import shutil
+import socket
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from dev.cluster import machine, preflight
+from dev.cluster import commands, machine, network, packages, preflight, space
 from dev.cluster.errors import UnfitError
 from dev.cluster.paths import Layout
+from dev.cluster.workshop import workshop
 
 HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
@@ -66,14 +66,6 @@ def test_too_little_memory_is_said_in_numbers() -> None:
     preflight.check_memory("MemTotal: 9999999 kB\nMemAvailable: 4194304 kB\n")
 
 
-def test_a_full_disk_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = Layout(tmp_path, tmp_path / "cache")
-    monkeypatch.setattr(preflight, "TOOLS", ())
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 30))
-    with pytest.raises(UnfitError, match=r"cache has 1\.0 GiB free, 3 are needed"):
-        preflight.check_space(layout)
-
-
 @pytest.mark.parametrize("checkout", ["/srv/" + "deep/" * 20, "/srv/a,b", "/srv/a:b"])
 def test_a_checkout_whose_path_breaks_sockets_or_mounts_is_refused(checkout: str) -> None:
     with pytest.raises(UnfitError, match="clone to a shorter one"):
@@ -88,6 +80,79 @@ def test_who_is_not_root_learns_three_ways_out(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(UnfitError, match=r"sudo make up.*Docker.*CONTEXT=name"):
         preflight.check_person()
+
+
+def test_who_is_not_root_learns_which_packages_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(packages, "missing", lambda: ["buildah", "runc"])
+    with pytest.raises(UnfitError, match=r"sudo make up.*\(buildah runc\).*Docker.*CONTEXT=name"):
+        preflight.check_person()
+    monkeypatch.setattr(packages, "missing", list)
+    with pytest.raises(UnfitError) as refusal:
+        preflight.check_person()
+    assert "packages" not in str(refusal.value)
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """Return a checkout on a machine that lacks a package, is fit otherwise, and is nobody's."""
+    ours = tmp_path / "run"
+    monkeypatch.setattr(commands, "MACHINE", ours)
+    monkeypatch.setattr(machine, "LOCK", ours / "lock")
+    monkeypatch.setattr(machine, "RECORD", ours / "cluster.json")
+    monkeypatch.setattr(machine, "cgroup_hierarchies", list)
+    monkeypatch.setattr(preflight, "check_kernel", lambda: None)
+    monkeypatch.setattr(preflight, "SOCKET_PATH_LIMIT", 1000)
+    monkeypatch.setattr(preflight, "MEMORY", 0)
+    for share in ("PROGRAMS", "IMAGES", "RUNNING"):
+        monkeypatch.setattr(space, share, 0)
+    monkeypatch.setattr(network, "PORTS", ())
+    monkeypatch.setattr(packages, "missing", lambda: ["buildah"])
+    monkeypatch.setattr(packages, "install", lambda *_: pytest.fail("a package is installed"))
+    (tmp_path / "dev").symlink_to(Layout.of_this_checkout().checkout / "dev")
+    return Layout(tmp_path, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("unfit", ["path", "disk", "memory", "cgroups", "kernel", "port"])
+def test_a_machine_that_is_refused_has_no_package_more_and_no_trace(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, unfit: str
+) -> None:
+    def refuse() -> None:
+        raise UnfitError("no br_netfilter")
+
+    with socket.create_server(("", 0)) as taken:
+        change: dict[str, tuple[object, str, object]] = {
+            "path": (preflight, "SOCKET_PATH_LIMIT", 1),
+            "disk": (space, "RUNNING", 1 << 30),
+            "memory": (preflight, "MEMORY", 1 << 30),
+            "cgroups": (machine, "cgroup_hierarchies", lambda: [layout.checkout / "missing"]),
+            "kernel": (preflight, "check_kernel", refuse),
+            "port": (network, "PORTS", (taken.getsockname()[1],)),
+        }
+        monkeypatch.setattr(*change[unfit])
+        with workshop(layout) as shop, pytest.raises(UnfitError):
+            commands._take(layout, shop, space.wanted(app=True, stack=True))
+    assert not machine.LOCK.parent.exists()
+
+
+def test_a_cluster_that_runs_is_asked_for_room_too(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make up` after `make up STACK=off` builds the stack."""
+    monkeypatch.setattr(commands, "_runs", lambda _: True)
+    monkeypatch.setattr(space, "PROGRAMS", 1 << 30)
+    with workshop(layout) as shop, pytest.raises(UnfitError, match="GiB free"):
+        commands._take(layout, shop, space.wanted(app=True, stack=True))
+
+
+def test_a_fit_machine_gets_the_packages_that_are_missing(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the test above would prove nothing."""
+
+    def install(absent: list[str], *_: object) -> None:
+        raise UnfitError(f"installing {absent}")
+
+    monkeypatch.setattr(packages, "install", install)
+    with workshop(layout) as shop, pytest.raises(UnfitError, match="buildah"):
+        commands._take(layout, shop, space.wanted(app=True, stack=True))
+    assert not machine.LOCK.parent.exists()
 
 
 def test_cgroups_that_cannot_be_made_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
