@@ -21,7 +21,7 @@ down: $(UV) ## stop the local cluster and leave the machine as it was [CONTEXT=n
 status: $(UV) ## say what of the local cluster runs
 	@$(RUN) python -m dev.cluster status
 
-drill: $(UV) ## make every alert of the guide fire, reach Alertmanager and end, on the local cluster
+drill: $(UV) ## make every alert of the guide fire, reach Alertmanager and a receiver, and end, on the local cluster
 	@$(RUN) python -m dev.stack.drill
 
 bench-operator: $(UV) ## measure the operator beside a bare client, figures to .local/bench [COUNT=1000]

@@ -1,4 +1,4 @@
-"""A fire drill: make a service fail on purpose and watch each alert go pending, fire, reach Alertmanager, and end.
+"""A fire drill: make a service fail on purpose and watch each alert fire, reach Alertmanager and a receiver, and end.
 
 The windows are shortened by the resource's own spec; the programs are the ones that everybody runs.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 import uuid
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,44 +18,27 @@ from dev.cluster import ground
 from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import kubectl
 from dev.cluster.paths import Layout
+from dev.stack.drilled import (
+    ABSENT,
+    CALM,
+    COST,
+    DOWN,
+    MISBEHAVIOUR,
+    NAME,
+    SECRET,
+    TROUBLE,
+    Alert,
+    check,
+    model,
+    resource,
+    traffic,
+)
+from dev.stack.webhook import Webhook, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-NAME = "drill"
-CALM = {"latency": "10ms", "failureRate": "0"}
-TROUBLE = {"latency": "1s500ms", "failureRate": "0.5"}
-MISBEHAVIOUR = ("HighErrorRate", "HighLatency", "ImageGenerationFailure", "TextToImageErrorBudgetBurn")
-DOWN, ABSENT = "TextToImageDown", "TextToImageAbsent"
 PATIENCE_SECONDS = 300.0
-
-Alert = dict[str, Any]
-
-
-def model(sandbox: dict[str, str]) -> dict[str, Any]:
-    """Return the only model, behaving as asked."""
-    return {"name": "sdxl", "provider": "Sandbox", "sandbox": sandbox}
-
-
-def resource(namespace: str) -> dict[str, Any]:
-    """Return a service whose alerts look back one minute instead of five or sixty."""
-    thresholds = {"window": "1m", "for": "15s", "downFor": "15s", "latencyP95": "1s"}
-    fast = {
-        "name": "fast",
-        "severity": "Critical",
-        "factor": "2",
-        "longWindow": "2m",
-        "shortWindow": "30s",
-        "for": "15s",
-    }
-    alerts = {"thresholds": thresholds, "burnRates": [fast], "anomalies": {"mode": "Disabled"}}
-    monitoring = {"metrics": {"interval": "5s"}, "alerts": alerts, "tracing": {"mode": "Disabled"}}
-    return {
-        "apiVersion": "texttoimage.dev/v1alpha1",
-        "kind": "TextToImageService",
-        "metadata": {"name": NAME, "namespace": namespace},
-        "spec": {"models": [model(CALM)], "monitoring": monitoring},
-    }
 
 
 class Drill:
@@ -65,6 +46,7 @@ class Drill:
 
     def __init__(self, layout: Layout, say: Callable[[str], None], namespace: str = "") -> None:
         self._layout, self._say = layout, say
+        self._webhook: Webhook
         self.namespace = namespace or f"drill-{uuid.uuid4().hex[:6]}"
 
     def run(self) -> None:
@@ -72,20 +54,30 @@ class Drill:
         ground.need_embedded(self._layout)
         self._kubectl("create", "namespace", self.namespace)
         try:
-            self._apply(resource(self.namespace))
-            self._kubectl("wait", "--for=condition=Monitored", f"t2i/{NAME}", "--timeout=180s", namespaced=True)
-            with self._traffic():
-                self._until(lambda: self._query("up") == 1.0, "Prometheus to scrape the service")
-                self._misbehave()
-            self._take_down()
+            with listening() as self._webhook:
+                self._drill()
         finally:
             self._kubectl("delete", "namespace", self.namespace, "--wait=false")
+
+    def _drill(self) -> None:
+        self._kubectl("create", "secret", "generic", SECRET, f"--from-literal=url={self._webhook.url}", namespaced=True)
+        self._apply(resource(self.namespace))
+        self._kubectl("wait", "--for=condition=Monitored", f"t2i/{NAME}", "--timeout=180s", namespaced=True)
+        with traffic(self._url()):
+            self._until(lambda: self._query("up") == 1.0, "Prometheus to scrape the service")
+            self._misbehave()
+        self._take_down()
+        self._say("What it has cost is recorded every five minutes.")
+        self._fires(COST)
+        self._hears_that_it_is_over()
 
     def _misbehave(self) -> None:
         before = self._pods()
         self._say("The sandbox fails half of the generations and takes its time.")
         self._patch({"models": [model(TROUBLE)]})
         self._fires(*MISBEHAVIOUR)
+        for name in MISBEHAVIOUR:
+            self._tells(name)
         if self._pods() != before:
             raise UnfitError("the drill has rolled the pods; it must only change what the running service re-reads")
         self._say("The sandbox behaves again.")
@@ -124,8 +116,25 @@ class Drill:
         for name, states in seen.items():
             self._until(partial(self._received, name), f"{name} to reach Alertmanager")
             received = self._received(name)[0]
-            _check(name, received, self.namespace)
+            check(name, received, self.namespace)
             self._say(f"  {name}: {' → '.join(states)} → Alertmanager ({received['labels']['severity']})")
+
+    def _tells(self, name: str) -> None:
+        """Wait for the notification, which comes half a minute after the first alert of its group."""
+        self._until(lambda: self._webhook.heard(name, "firing", self.namespace), f"{name} to be told to the receiver")
+        check(name, self._webhook.heard(name, "firing", self.namespace)[0], self.namespace)
+        self._say(f"  {name}: told to the receiver")
+
+    def _hears_that_it_is_over(self) -> None:
+        """Wait for what Alertmanager tells five minutes after the first word of it.
+
+        Not of warnings: while the service is down they are held back, also that they are over.
+        """
+        for name in MISBEHAVIOUR:
+            if self._webhook.heard(name, "firing", self.namespace)[0]["labels"]["severity"] == "critical":
+                over = partial(self._webhook.heard, name, "resolved", self.namespace)
+                self._until(over, f"the receiver to be told that {name} is over")
+                self._say(f"  {name}: told that it is over")
 
     def _ends(self, name: str) -> None:
         self._until(lambda: not self._alerts(name) and not self._received(name), f"{name} to end")
@@ -152,6 +161,10 @@ class Drill:
         """Ask through the API server, which every kind of cluster offers."""
         pod = f"/api/v1/namespaces/monitoring/pods/{program}-text-to-image-0:{port}/proxy"
         return json.loads(self._kubectl("get", "--raw", f"{pod}{path}"))
+
+    def _url(self) -> str:
+        where = "--output=jsonpath={.spec.clusterIP}"
+        return f"http://{self._kubectl('get', f'service/{NAME}-service', where, namespaced=True)}"
 
     def _pods(self) -> list[str]:
         selector = f"--selector=app.kubernetes.io/instance={NAME}"
@@ -182,38 +195,6 @@ class Drill:
             if time.monotonic() > deadline:
                 raise UnfitError(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}{said}")
             time.sleep(1)
-
-    @contextmanager
-    def _traffic(self) -> Iterator[None]:
-        """Ask for small pictures, several at a time, for as long as it takes."""
-        where = "--output=jsonpath={.spec.clusterIP}"
-        url = f"http://{self._kubectl('get', f'service/{NAME}-service', where, namespaced=True)}/generate"
-        over = threading.Event()
-
-        def ask() -> None:
-            with httpx.Client(timeout=30) as client:
-                while not over.wait(0.5):
-                    try:
-                        client.post(url, json={"prompt": "a drill", "width": 64, "height": 64})
-                    except httpx.TransportError:
-                        continue
-
-        callers = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
-        for caller in callers:
-            caller.start()
-        try:
-            yield
-        finally:
-            over.set()
-
-
-def _check(name: str, alert: Alert, namespace: str) -> None:
-    """Hold what arrived to what a person on call needs."""
-    labels, annotations = alert["labels"], alert["annotations"]
-    if labels.get("service") != f"{NAME}-service" or labels.get("namespace") != namespace or "severity" not in labels:
-        raise UnfitError(f"{name} arrived without the labels that it is routed by: {labels}")
-    if not annotations.get("runbook_url", "").endswith(f"/{name}.md") or not annotations.get("dashboard_url"):
-        raise UnfitError(f"{name} arrived without its links: {annotations}")
 
 
 def main() -> int:

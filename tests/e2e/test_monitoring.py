@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
 
 from tests.conftest import KubectlError
 from tests.e2e.boards import TOPICS, queries
+from tests.e2e.provider import MODEL, PAID, customer, provider, refuse
 from tests.e2e.subject import SANDBOX, Subject, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.e2e.prometheus import Prometheus
+    from tests.e2e.prometheus import Prometheus, Result
+    from tests.fakes.replicate import FakeReplicate
 
 # What Prometheus may take to learn of targets and rules comes on top of a start.
 pytestmark = pytest.mark.timeout(900)
 
-# Panels some query of which has nothing to show for a sandbox that is minutes old.
+# Queries, by title and legend, that have nothing to show for services that are minutes old.
 WITHOUT_DATA = {
-    "Errors by their cause": "no provider is called",
-    "Requests to providers that failed": "no provider is called",
-    "Retries": "no provider is called",
-    "Tokens": "no provider here reports tokens",
-    "Requests and what is usual": "bands take a week of history",
-    "Against last week": "there is no last week",
-    "Requests, this week and last": "there is no last week",
+    ("Requests and what is usual", "upper end of the usual"): "bands take a week of history",
+    ("Requests and what is usual", "lower end of the usual"): "bands take a week of history",
+    ("Against last week", "Against last week"): "there is no last week",
+    ("Requests, this week and last", "last week"): "there is no last week",
 }
 GENERATE = 'http_requests_total{endpoint="/generate"'
 
@@ -41,12 +41,17 @@ def serve(stack: None, kubectl: Callable[..., str]) -> Iterator[Callable[..., Su
     """Make services that answer, with their monitoring in place, in namespaces that go with the module."""
     made: list[Subject] = []
 
-    def make(**sandbox: str) -> Subject:
+    def make(fake: FakeReplicate | None = None, **sandbox: str) -> Subject:
         subject = Subject(kubectl, f"monitoring-{uuid.uuid4().hex[:6]}", "pictures")
         made.append(subject)
         kubectl("create", "namespace", subject.namespace)
-        model = {"name": "sdxl", "provider": "Sandbox", "price": {"perImage": "0.01"}, "sandbox": sandbox}
-        subject.apply({"models": [model], "monitoring": {"metrics": {"interval": "5s"}}})
+        price = {"price": {"perImage": "0.01"}}
+        models = [{"name": "sdxl", "provider": "Sandbox", "sandbox": sandbox} | price]
+        spec: dict[str, Any] = {"models": models, "monitoring": {"metrics": {"interval": "5s"}}}
+        if fake:
+            models.append(MODEL | price)
+            spec |= customer(kubectl, subject.namespace, fake)
+        subject.apply(spec)
         return subject
 
     yield make
@@ -122,33 +127,50 @@ def test_every_rule_is_evaluated_without_an_error(painted: Subject, prometheus: 
         assert [(rule["name"], rule.get("lastError")) for rule in group["rules"] if rule["health"] == "err"] == []
 
 
+class Failing(NamedTuple):
+    """A service, and the provider of its paid model."""
+
+    subject: Subject
+    fake: FakeReplicate
+
+
 @pytest.fixture(scope="module")
-def failing(serve: Callable[..., Subject]) -> Subject:
-    """Give one that fails now and then, and is alerted on through nobody."""
-    subject = serve(latency="10ms", failureRate="0.4")
-    subject.ready()
-    return subject
+def failing(serve: Callable[..., Subject]) -> Iterator[Failing]:
+    """Give one that fails now and then, as its provider does, and is alerted on through nobody."""
+    with provider() as fake:
+        subject = serve(fake, latency="10ms", failureRate="0.4")
+        subject.ready()
+        yield Failing(subject, fake)
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_no_panel_of_a_dashboard_is_without_data(failing: Subject, prometheus: Prometheus, topic: str) -> None:
+def test_no_panel_of_a_dashboard_is_without_data(failing: Failing, prometheus: Prometheus, topic: str) -> None:
     """Every query of every panel, but for those that by their nature have nothing to show here."""
-    asked = queries(failing, topic)
+    subject, asked = failing.subject, queries(failing.subject, topic)
     assert asked
 
-    def empty() -> set[str]:
-        return {query.title for query in asked if not prometheus.query(query.expr)}
+    def empty() -> set[tuple[str, str]]:
+        return {(query.title, query.legend) for query in asked if not _told(prometheus.query(query.expr))}
 
-    def filled() -> bool:
-        answer = failing.generate("a mill", width=64, height=64)
+    def filled() -> list[set[tuple[str, str]]]:
+        answer = subject.generate("a mill", model="sdxl", width=64, height=64)
         if answer.status_code == 200:
             rated = {"generation_id": answer.json()["id"], "rating": "up"}
-            assert httpx.post(f"{failing.url()}/feedback", json=rated).status_code < 300
-        assert not empty() - WITHOUT_DATA.keys()
-        return True
+            assert httpx.post(f"{subject.url()}/feedback", json=rated).status_code < 300
+        refuse(failing.fake, ["429"], seconds=0.2)
+        assert subject.generate("a mill", model=PAID, width=64, height=64).status_code == 200
+        left = empty()
+        assert not left - WITHOUT_DATA.keys()
+        return [left]
 
-    until(filled, f"data in {topic}", seconds=480)  # sums of five minutes, by the clock, are the last to come
-    assert empty() == WITHOUT_DATA.keys() & {query.title for query in asked}, "what has data is no exception any more"
+    (left,) = until(filled, f"data in {topic}", seconds=480)  # sums of five minutes, by the clock, are the last to come
+    excused = WITHOUT_DATA.keys() & {(query.title, query.legend) for query in asked}
+    assert left == excused, "what has data is no exception any more"
+
+
+def _told(result: list[Result]) -> bool:
+    """Tell whether there is a number: a share of no requests is none."""
+    return any(not math.isnan(float(series["value"][1])) for series in result)
 
 
 def test_receivers_arrive_in_the_running_alertmanager(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cluster.paths import Layout
-from dev.stack.drill import ABSENT, DOWN, MISBEHAVIOUR, Drill
+from dev.stack.drill import Drill
+from dev.stack.drilled import ABSENT, COST, DOWN, MISBEHAVIOUR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("cluster")
-def test_alerts_go_pending_fire_reach_alertmanager_and_end(checkout: Path) -> None:
+def test_alerts_go_pending_fire_reach_alertmanager_and_a_receiver_and_end(checkout: Path) -> None:
     subprocess.run([sys.executable, "-m", "dev.stack"], cwd=checkout, check=True)
     said: list[str] = []
     Drill(Layout.of_this_checkout(), said.append).run()
@@ -27,3 +28,7 @@ def test_alerts_go_pending_fire_reach_alertmanager_and_end(checkout: Path) -> No
         assert "pending → firing → Alertmanager" in next(
             line for line in said if line.strip().startswith(f"{name}:")
         ), story
+    for name in MISBEHAVIOUR:
+        assert f"{name}: told to the receiver" in story, story
+    assert "HighErrorRate: told that it is over" in story, story
+    assert f"{COST}: firing → Alertmanager" in story, story

@@ -1,4 +1,4 @@
-"""What `make up` leaves a newcomer with: a table that says True, a picture, and three things to try that work."""
+"""What `make up` leaves a newcomer with: a table that says True, a picture, and things to try that work."""
 
 import json
 import os
@@ -15,6 +15,13 @@ from dev.cluster.paths import Layout
 from tests.e2e.subject import Subject, size_of, until
 
 SIZE = (768, 512)
+# What says of each program that it is there, under the address that is printed.
+PAGES = {"Prometheus": "/-/ready", "Alertmanager": "/-/ready", "Jaeger": "/api/services"}
+STEPS_OF_THE_STACK = (
+    "custom resources of the Prometheus Operator",
+    "images of the stack",
+    "Prometheus, Alertmanager, metrics-server, Jaeger",
+)
 EDITOR = "#!/bin/sh\nsed -i '0,/^  replicas: /s/^  replicas: .*/  replicas: 3/' \"$1\"\n"
 
 
@@ -26,14 +33,31 @@ def environment(**more: str) -> dict[str, str]:
     return {**inherited, "PATH": path, **more}
 
 
-@pytest.fixture(scope="module")
-def said(cluster: Layout) -> str:
-    """Return what `make up` prints on a cluster that is up; the stack is left as it is."""
-    (cluster.local / "picture.png").unlink(missing_ok=True)
-    command = ["make", "up", "STACK=off"]
+def make_up(cluster: Layout, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run it on a cluster that is up already."""
+    command = ["make", "up", *options]
     done = subprocess.run(command, cwd=cluster.checkout, env=environment(), text=True, capture_output=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done
+
+
+@pytest.fixture(scope="module")
+def without_stack(cluster: Layout) -> subprocess.CompletedProcess[str]:
+    """Return what is printed without the stack, which is left as it is."""
+    (cluster.local / "picture.png").unlink(missing_ok=True)
+    return make_up(cluster, "STACK=off")
+
+
+@pytest.fixture(scope="module")
+def with_stack(stack: None, cluster: Layout) -> subprocess.CompletedProcess[str]:
+    """Return what is printed by a plain `make up`."""
+    return make_up(cluster)
+
+
+@pytest.fixture(scope="module")
+def said(without_stack: subprocess.CompletedProcess[str]) -> str:
+    """Return what is printed about the service alone."""
+    return without_stack.stdout
 
 
 @pytest.fixture
@@ -46,9 +70,7 @@ def lines(said: str) -> tuple[str, list[str]]:
 
 
 def test_the_table_says_true(said: str) -> None:
-    header, *rows = [line.split() for line in said.partition("\n\n")[0].splitlines()]
-    (row,) = [row for row in rows if row[:2] == ["text-to-image", "text-to-image"]]
-    assert row[header.index("READY")] == "True"
+    assert ready_of_the_sample(said) == "True"
 
 
 def test_the_picture_is_where_it_says(said: str) -> None:
@@ -111,6 +133,66 @@ def test_the_third_runs_every_suite(lines: tuple[str, list[str]], cluster: Layou
     for suite in ("unit", "golden", "contract", "rules", "cluster", "e2e", "machine"):
         assert f"tests/{suite}/" in found
     assert "tests/e2e/test_up.py::test_the_third_runs_every_suite" in found
+
+
+def test_the_service_is_told_of_before_the_stack_is_begun(
+    with_stack: subprocess.CompletedProcess[str], said: str
+) -> None:
+    """Whoever wants a picture need not wait for the stack."""
+    before, ready, rest = with_stack.stderr.partition("\nThe service is ready.\n")
+    told, follows, after = rest.partition("\n\nThe monitoring stack follows.\n")
+    assert ready, with_stack.stderr
+    assert follows, with_stack.stderr
+    assert ready_of_the_sample(told) == "True"
+    assert told.partition("\n\n")[2] == said.partition("\n\n")[2].partition("\n\nFound")[0]
+    assert "a picture" in before
+    assert not any(step in before for step in STEPS_OF_THE_STACK)
+    assert all(step in after for step in STEPS_OF_THE_STACK)
+    assert with_stack.stdout.startswith("Monitoring:\n")
+    assert re.match(r"Found already up: .*the monitoring stack after ", with_stack.stdout.splitlines()[-1])
+
+
+def test_without_the_stack_nothing_is_said_of_it(without_stack: subprocess.CompletedProcess[str]) -> None:
+    printed = without_stack.stderr + without_stack.stdout
+    assert not [word for word in (*STEPS_OF_THE_STACK, "Monitoring:") if word in printed]
+
+
+@pytest.mark.parametrize("program", PAGES)
+def test_the_stack_is_where_it_says(
+    with_stack: subprocess.CompletedProcess[str], lines: tuple[str, list[str]], cluster: Layout, program: str
+) -> None:
+    (forward,) = [line for line in about_the_stack(with_stack) if f"# {program}: " in line]
+    page = forward.partition(f"# {program}: ")[2]
+    command = ["bash", "-c", f"{lines[0]}\nexec {forward}"]
+    with subprocess.Popen(command, cwd=cluster.checkout, env=environment(), text=True, stdout=subprocess.PIPE) as shell:  # noqa: S603
+        try:
+            assert shell.stdout
+            assert page.removeprefix("http://localhost") in shell.stdout.readline()
+            answer = httpx.get(page + PAGES[program], timeout=30, trust_env=False)
+        finally:
+            shell.terminate()
+    assert answer.status_code == 200, answer.text
+
+
+def test_what_else_it_says_of_the_stack_works(
+    with_stack: subprocess.CompletedProcess[str], lines: tuple[str, list[str]], cluster: Layout, tmp_path: Path
+) -> None:
+    commands = [line for line in about_the_stack(with_stack) if line.startswith("kubectl") and "forward" not in line]
+    top, dashboard = commands
+    assert re.search(r"^text-to-image-\S+\s+\d+m\s+\d+Mi", run(f"{lines[0]}\n{top}", cluster), re.MULTILINE)
+    run(f"{lines[0]}\ncd {tmp_path}\n{dashboard}", cluster)
+    (file,) = tmp_path.iterdir()
+    assert json.loads(file.read_text())["title"] == "text-to-image / text-to-image / Overview"
+
+
+def about_the_stack(up: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line.strip() for line in up.stdout.partition("\n\n")[0].splitlines()]
+
+
+def ready_of_the_sample(report: str) -> str:
+    header, *rows = [line.split() for line in report.partition("\n\n")[0].splitlines()]
+    (row,) = [row for row in rows if row[:2] == ["text-to-image", "text-to-image"]]
+    return row[header.index("READY")]
 
 
 def run(script: str, cluster: Layout, **more: str) -> str:

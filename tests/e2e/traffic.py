@@ -61,20 +61,42 @@ class Books(tuple[Answer, ...]):
         return bounds[-1]
 
 
-def drive(url: str, rates: Mapping[str, float], seconds: float) -> Books:
+RATINGS = ("down", "up", None)
+
+
+def drive(url: str, rates: Mapping[str, float], seconds: float, rated: Sequence[str | None] = RATINGS) -> Books:
     """Ask for pictures of each model so many times a second, evenly, whatever the answers take.
 
-    Every third picture is rated down and the one after it up.
+    Of the pictures, as they are asked for, each is rated by the next of `rated`, over and over.
     """
     began = time.monotonic()
     moments = sorted((number / rate, model) for model, rate in rates.items() for number in range(int(rate * seconds)))
     with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(64) as threads:
-        ratings = itertools.cycle(("down", "up", None))
+        ratings = itertools.cycle(rated)
         sent: list[Future[Answer]] = []
         for moment, model in moments:
             time.sleep(max(0.0, began + moment - time.monotonic()))
             sent.append(threads.submit(_ask, client, model, next(ratings)))
         return Books(each.result() for each in sent)
+
+
+def crowd(url: str, model: str, callers: int, seconds: float, apart: float) -> Books:
+    """Have so many callers ask again as soon as they are answered, so that just so many requests are being served.
+
+    They begin `apart` seconds after each other: callers in step would all be between two requests at once.
+    """
+    end = time.monotonic() + seconds
+
+    def ask(client: httpx.Client, number: int) -> list[Answer]:
+        time.sleep(number * apart)
+        answers = []
+        while time.monotonic() < end:
+            answers.append(_ask(client, model, None))
+        return answers
+
+    with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(callers) as threads:
+        asked = [threads.submit(ask, client, number) for number in range(callers)]
+        return Books(answer for each in asked for answer in each.result())
 
 
 def side_by_side(work: Iterable[Callable[[], Books]]) -> list[Books]:

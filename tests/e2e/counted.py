@@ -1,0 +1,151 @@
+"""Which queries and rules are held to what was sent, how, and why the others are not."""
+
+from __future__ import annotations
+
+from tests.e2e import expected
+from tests.e2e.expected import (
+    Expected,
+    a_second,
+    cost,
+    cost_of_one,
+    each,
+    failed_a_second,
+    failures,
+    model,
+    nothing,
+    one,
+    percentile,
+    spans,
+)
+
+# By topic, title and legend: a dashboard may ask under one title for several things.
+COUNTED: dict[tuple[str, str, str], Expected] = {
+    ("overview", "Availability", "Availability"): one(lambda books: books.success),
+    ("overview", "Uptime", "Uptime"): one(lambda _: 1.0),
+    ("overview", "Request rate", "Request rate"): one(a_second),
+    ("overview", "Response time", "Response time"): one(percentile(0.95)),
+    ("overview", "Generation success", "Generation success"): one(lambda books: books.success),
+    ("overview", "Request rate", "{{endpoint}}"): Expected(("endpoint",), expected.by_endpoint),
+    ("overview", "Response time", "median"): one(percentile(0.5)),
+    ("overview", "Response time", "95th percentile"): one(percentile(0.95)),
+    # Three callers of two hundred that wait for a processor themselves decide the bucket.
+    ("overview", "Response time", "99th percentile"): one(percentile(0.99))._replace(within=0.5),
+    ("overview", "Success rate", "success"): one(lambda books: books.success),
+    ("overview", "Success rate", "error"): one(failures),
+    ("overview", "Errors by status", "{{status}} {{endpoint}}"): Expected(("status",), expected.errors),
+    ("overview", "Errors by their cause", "{{model}}: {{reason}}"): Expected(("model", "reason"), expected.refusals),
+    ("overview", "Error budget left", "{{slo}}"): Expected(("slo",), expected.budgets),
+    ("overview", "Burn rate", "{{slo}} {{window}}"): Expected(("slo", "window"), expected.burn_rates, whole=False),
+    ("models", "Model against model", "Invocations"): each("model", model, len),
+    ("models", "Model against model", "Success"): each("model", model, lambda books: books.success),
+    ("models", "Model against model", "Median"): each("model", model, percentile(0.5)),
+    ("models", "Model against model", "95th percentile"): each("model", model, percentile(0.95)),
+    ("models", "Model against model", "Cost a request"): each("model", model, cost_of_one),
+    ("models", "Invocations", "{{model}}"): each("model", model, a_second),
+    ("models", "Latency", "{{model}} median"): each("model", model, percentile(0.5)),
+    ("models", "Latency", "{{model}} 95th percentile"): each("model", model, percentile(0.95)),
+    ("models", "Success", "{{model}}"): each("model", model, lambda books: books.success),
+    ("models", "Outcomes", "{{model}} {{status}}"): Expected(("model", "status"), expected.outcomes),
+    ("models", "Cost a request", "{{model}} in {{currency}}"): each("model", model, cost_of_one),
+    ("models", "Tokens", "{{model}} {{type}}"): Expected(("model", "type"), expected.tokens),
+    ("models", "Feedback", "{{model}} {{rating}}"): Expected(("model", "rating"), expected.feedback),
+    ("models", "Requests to providers that failed", "{{model}}: {{reason}}"): Expected(
+        ("model", "reason"), expected.refusals
+    ),
+    ("models", "Retries", "{{model}}: {{reason}}"): Expected(("model", "reason"), expected.retries),
+    ("models", "Circuit breakers", "{{model}}"): Expected(("model",), expected.breakers),
+    ("business", "Pictures today", "Pictures today"): one(lambda books: len(books.good), ever=True),
+    ("business", "Pictures this week", "Pictures this week"): one(lambda books: len(books.good), ever=True),
+    ("business", "Requests, this week and last", "this week"): one(lambda books: len(books) / 3600, ever=True),
+    ("business", "Pictures a day", "{{model}}"): each("model", model, lambda books: len(books.good), ever=True),
+    ("business", "Requests by key", "{{key}}"): Expected(("key",), expected.by_key),
+    ("business", "Active callers", "Active callers"): one(lambda _: 1),
+    ("business", "Models in demand", "Generations"): each("model", model, len),
+    ("business", "Cost a day", "{{model}} in {{currency}}"): each("model", model, cost, ever=True),
+    ("business", "Cost a week", "{{currency}}"): each("currency", lambda _: "USD", cost, ever=True),
+    ("traces", "Steps", "Spans a second"): spans(a_second, a_second),
+    ("traces", "Steps", "95th percentile"): spans(percentile(0.95), percentile(0.95)),
+    ("traces", "Spans", "{{service_name}} {{span_name}}"): spans(a_second, a_second),
+    ("traces", "Slow steps", "{{service_name}} {{span_name}}"): spans(percentile(0.95), percentile(0.95)),
+    ("traces", "Failed steps", "{{service_name}} {{span_name}}"): spans(failed_a_second, failed_a_second),
+    ("traces", "Calls to others", "{{service_name}} to {{span_name}}"): spans(a_second, None),
+    ("traces", "Spans lost", "{{exporter}}: {{reason}}"): nothing("exporter"),
+}
+# What only says something while requests are being served, by what it says of a crowd: how many callers, how many of
+# them are served, and how many seconds each waits before that.
+CROWDED = {
+    ("overview", "Active requests", "Active requests"): lambda callers, slots, _: callers,
+    ("overview", "Active requests", "{{pod}}"): lambda callers, slots, _: callers,
+    ("overview", "Generations at the same time", "running"): lambda callers, slots, _: slots,
+    ("overview", "Generations at the same time", "waiting"): lambda callers, slots, _: callers - slots,
+    ("overview", "Waiting and turned away", "wait, 95th percentile"): lambda callers, slots, wait: wait,
+}
+# What no count of requests can tell, and why.
+UNCOUNTED = {
+    ("overview", "CPU", "{{pod}}"): "the pod's",
+    ("overview", "Memory", "{{pod}}"): "the pod's",
+    ("overview", "Requests and what is usual", "requests"): "recorded every two minutes; compared with the rules",
+    ("overview", "Requests and what is usual", "upper end of the usual"): "a band takes a week of history",
+    ("overview", "Requests and what is usual", "lower end of the usual"): "a band takes a week of history",
+    ("models", "Polling gap", "{{model}} 95th percentile"): "no caller sees it",
+    ("business", "Against last week", "Against last week"): "there is no last week",
+    ("business", "Requests, this week and last", "last week"): "there is no last week",
+    ("traces", "Spans taken in", "{{transport}}"): "batches, which the program sends as it likes",
+}
+# What is zero all the time, as it should be.
+ZERO = {("traces", "Spans lost", "{{exporter}}: {{reason}}")}
+# What stays as it is while the traffic changes.
+CONSTANT = ZERO | {
+    ("overview", "Uptime", "Uptime"),
+    ("overview", "Response time", "99th percentile"),
+    ("business", "Active callers", "Active callers"),
+    # Shares and percentiles of one model: the mix of models changes, not what each is like.
+    ("models", "Model against model", "Success"),
+    ("models", "Model against model", "Median"),
+    ("models", "Model against model", "95th percentile"),
+    ("models", "Model against model", "Cost a request"),
+    ("models", "Latency", "{{model}} median"),
+    ("models", "Latency", "{{model}} 95th percentile"),
+    ("models", "Success", "{{model}}"),
+    ("models", "Cost a request", "{{model}} in {{currency}}"),
+}
+# What falls back to the last hour while there is no month: once an hour has been summed, that stands for the month.
+OF_THE_MONTH = {("overview", "Error budget left", "{{slo}}"), ("t2i:slo_budget:remaining_ratio", "")}
+
+# By name, and by those labels that tell rules of one name apart.
+RULES: dict[tuple[str, str], Expected] = {
+    ("HighErrorRate", ""): one(failures),
+    ("HighLatency", ""): one(percentile(0.95)),
+    ("ImageGenerationFailure", ""): one(failures),
+    ("TextToImageDown", ""): nothing(),  # these two fire in the drill
+    ("TextToImageAbsent", ""): nothing(),
+    ("TextToImageBreakerOpen", ""): Expected(("model",), expected.breakers),
+    ("TextToImageErrorBudgetBurn", "1h fast"): Expected(("slo",), expected.burns),
+    ("t2i:slo:increase5m", "events"): Expected(("slo",), expected.slo_events),
+    ("t2i:slo:increase5m", "errors"): Expected(("slo",), expected.slo_errors),
+    ("t2i:slo:increase", "5m events"): Expected(("slo",), expected.slo_events),
+    ("t2i:slo:increase", "5m errors"): Expected(("slo",), expected.slo_errors),
+    ("t2i:slo:increase", "1h events"): Expected(("slo",), expected.slo_events),
+    ("t2i:slo:increase", "1h errors"): Expected(("slo",), expected.slo_errors),
+    ("t2i:slo_burn:rate", ""): Expected(("slo", "window"), expected.burn_rates, whole=False),
+    ("t2i:slo_budget:remaining_ratio", ""): Expected(("slo",), expected.budgets),
+    ("t2i:cost:increase5m", ""): one(cost, ever=True),
+    ("t2i:signal", "requests"): one(len, ever=True),
+    ("t2i:signal", "cost"): each("currency", lambda _: "USD", cost, ever=True),
+}
+# What reads those again, once they have been recorded.
+RECORDED: dict[tuple[str, str], Expected] = {
+    ("t2i:signal", "latency"): one(percentile(0.95), ever=True),
+    ("t2i:signal", "errors"): one(failures, ever=True),
+}
+_A_WEEK = "takes a week of history; tests/rules plays some"
+UNCOMPARED = {
+    ("TextToImageCostAboveBudget", ""): "sums what is recorded every five minutes; fires in the drill",
+    ("t2i:slo:increase1h", ""): "sums an hour once an hour; tests/rules plays it",
+    ("t2i:slo:increase", "30d"): "sums those hours; tests/rules plays it",
+    ("t2i:signal:mean1h", ""): "the mean of an hour, once an hour",
+    **{("t2i:signal:usual", reference): _A_WEEK for reference in ("1d", "1w", "2w")},
+    **{("t2i:signal:varied", reference): _A_WEEK for reference in ("1d", "1w", "2w", "mean")},
+    **{(f"t2i:signal:{name}", ""): _A_WEEK for name in ("high", "deviation", "upper", "lower")},
+    **{("TextToImageAnomaly", what): _A_WEEK for what in ("above", "cost above", "requests below")},
+}

@@ -1,0 +1,208 @@
+"""What a query must give, worked out from what was sent."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from t2i_service.telemetry import DURATION_BUCKETS
+
+from tests.e2e.provider import PAID, TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.e2e.traffic import Answer, Books
+
+# The window that everything is asked over.
+WINDOW = 90
+PRICES = {"steady": 0.01, "shaky": 0.03, PAID: 0.05}
+# The objectives of the services. Budgets are overspent so little that what is left of 1 is told from what is left of 2.
+AVAILABLE, FAST, FAST_SECONDS = 0.9, 0.9, 1.0
+# As many failures of its provider in a row and a model's breaker opens.
+FAILURES_TO_OPEN = 10
+# What an open one answers, so that no provider is asked.
+TURNED_AWAY = "503"
+
+Values = dict[tuple[str, ...], float]
+
+
+class Seen(NamedTuple):
+    """What a query can know of: the traffic of the window, and all since the service's first scrape.
+
+    `refused` counts the creates of the window that its provider refused, by why.
+    """
+
+    recent: Books
+    ever: Books
+    refused: Mapping[str, int]
+
+
+class Expected(NamedTuple):
+    """The values that a query must give, by those of its labels that tell its series apart.
+
+    Not `whole`: there may be other series too. A value of NaN may be anything.
+    """
+
+    labels: tuple[str, ...]
+    values: Callable[[Seen], Mapping[tuple[str, ...], float]]
+    whole: bool = True
+    within: float = 0.05
+
+    def agrees(self, found: Mapping[tuple[str, ...], float], sent: Mapping[tuple[str, ...], float]) -> bool:
+        """Compare to within 5 % or what is said; a series of zeros and none at all are the same."""
+        others = [value for key, value in found.items() if key not in sent and value and not math.isnan(value)]
+        return not (self.whole and others) and all(
+            math.isnan(value) or math.isclose(found.get(key, 0.0), value, rel_tol=self.within, abs_tol=1e-9)
+            for key, value in sent.items()
+        )
+
+
+def one(value: Callable[[Books], float], *, ever: bool = False) -> Expected:
+    """Expect a single series."""
+    return Expected((), lambda seen: {(): value(seen.ever if ever else seen.recent)})
+
+
+def each(
+    label: str, of: Callable[[Answer], str | None], value: Callable[[Books], float], *, ever: bool = False
+) -> Expected:
+    """Expect a series for each group of answers."""
+
+    def values(seen: Seen) -> Values:
+        return {(word,): value(group) for word, group in (seen.ever if ever else seen.recent).by(of).items()}
+
+    return Expected((label,), values)
+
+
+def nothing(*labels: str) -> Expected:
+    """Expect no series but those of zeros."""
+    return Expected(labels, lambda _: {})
+
+
+def model(answer: Answer) -> str:
+    return answer.model
+
+
+def a_second(books: Books) -> float:
+    return len(books) / WINDOW
+
+
+def failures(books: Books) -> float:
+    return 1 - books.success
+
+
+def failed_a_second(books: Books) -> float:
+    return a_second(books.only(lambda answer: not answer.good))
+
+
+def cost(books: Books) -> float:
+    """Add up the pictures: a failed prediction makes none, and the price is by the image."""
+    return sum(PRICES[answer.model] for answer in books if answer.good)
+
+
+def cost_of_one(books: Books) -> float:
+    return cost(books) / len(books)
+
+
+def percentile(share: float) -> Callable[[Books], float]:
+    """Leave the paid model by itself out: what it refuses takes so little that its caller measures mostly itself."""
+
+    def value(books: Books) -> float:
+        alone = {answer.model for answer in books} == {PAID}
+        return math.nan if alone else books.quantile(share, DURATION_BUCKETS)
+
+    return value
+
+
+def outcomes(seen: Seen) -> Values:
+    return {
+        (name, word): a_second(books)
+        for name, group in seen.recent.by(model).items()
+        for word, books in group.by(lambda answer: "success" if answer.good else "error").items()
+    }
+
+
+def by_endpoint(seen: Seen) -> Values:
+    rated = seen.recent.only(lambda answer: answer.rating is not None)
+    return {("/generate",): a_second(seen.recent), ("/feedback",): a_second(rated)}
+
+
+def by_key(seen: Seen) -> Values:
+    return {("anonymous",): sum(by_endpoint(seen).values())}
+
+
+def errors(seen: Seen) -> Values:
+    failed = seen.recent.only(lambda answer: not answer.good)
+    return {(status,): a_second(books) for status, books in failed.by(lambda answer: answer.status).items()}
+
+
+def feedback(seen: Seen) -> Values:
+    return {
+        (name, rating): float(len(books))
+        for name, group in seen.ever.by(model).items()
+        for rating, books in group.by(lambda answer: answer.rating).items()
+    }
+
+
+def refusals(seen: Seen) -> Values:
+    return {(PAID, reason): count / WINDOW for reason, count in seen.refused.items()}
+
+
+def retries(seen: Seen) -> Values:
+    """Expect those of throttled creates: a token that is refused once is refused again."""
+    return {key: value for key, value in refusals(seen).items() if key[1] == "rate_limited"}
+
+
+def tokens(seen: Seen) -> Values:
+    made = seen.recent.good.only(lambda answer: answer.model == PAID)
+    return {(PAID, kind): count * a_second(made) for kind, count in TOKENS.items()}
+
+
+def breakers(seen: Seen) -> Values:
+    """Expect it half open: it opened longer ago than it stays so, and nobody has asked since."""
+    return {(PAID,): 1.0} if seen.refused.get("unauthorized", 0) >= FAILURES_TO_OPEN else {}
+
+
+def slo_events(seen: Seen) -> Values:
+    return {(name,): float(len(seen.ever)) for name in ("availability", "latency")}
+
+
+def slo_errors(seen: Seen) -> Values:
+    slow = seen.ever.only(lambda answer: answer.seconds > FAST_SECONDS)
+    failed = len(seen.ever) - len(seen.ever.good)
+    return {("availability",): float(failed), ("latency",): float(len(slow))}
+
+
+def burns(seen: Seen) -> Values:
+    """Tell how many times too fast the budgets go, over any window that holds all there was."""
+    allowed = {"availability": 1 - AVAILABLE, "latency": 1 - FAST}
+    return {(name,): count / len(seen.ever) / allowed[name] for (name,), count in slo_errors(seen).items()}
+
+
+def burn_rates(seen: Seen) -> Values:
+    """Tell of what is recorded half a minute after it happened, a rule's pace; others lag more."""
+    return {(name, window): value for (name,), value in burns(seen).items() for window in ("5m", "1h")}
+
+
+def budgets(seen: Seen) -> Values:
+    return {name: 1 - value for name, value in burns(seen).items()}
+
+
+def signals(seen: Seen) -> Values:
+    """Tell of the half hour that holds all there was."""
+    values = {"requests": len, "latency": percentile(0.95), "errors": failures, "cost": cost}
+    return {(name,): float(value(seen.ever)) for name, value in values.items()}
+
+
+def spans(of_models: Callable[[Books], float], of_all: Callable[[Books], float] | None) -> Expected:
+    """Expect the spans of the whole request and of its model; steps in between come on top."""
+
+    def values(seen: Seen) -> Values:
+        steps: Values = {("generate_image",): of_all(seen.recent)} if of_all else {}
+        reached = seen.recent.only(lambda answer: answer.status != TURNED_AWAY).by(model).items()
+        return steps | {(f"{_PROVIDERS.get(name, 'sandbox')}_{name}",): of_models(group) for name, group in reached}
+
+    return Expected(("span_name",), values, whole=False)
+
+
+_PROVIDERS = {PAID: "replicate"}

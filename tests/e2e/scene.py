@@ -1,0 +1,175 @@
+"""Two services under different traffic, some of which fails, and the books of what they were sent."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.e2e.expected import AVAILABLE, FAILURES_TO_OPEN, FAST, FAST_SECONDS, PRICES, WINDOW, Seen
+from tests.e2e.provider import ACCEPTED, MODEL, PAID, REASONS, refuse
+from tests.e2e.subject import Subject, until
+from tests.e2e.traffic import Books, crowd, drive, side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.e2e.prometheus import Prometheus
+    from tests.fakes.replicate import FakeReplicate
+
+# Traffic flows in the middle of the window: its counters are scraped before and after.
+QUIET_BEFORE, TRAFFIC = 8, 42
+# The pods send spans every 5 s, Jaeger counts them every 15 s, and a machine may be busy.
+SPANS_ARRIVE = 40
+SHAKY_SECONDS = 0.7
+MODELS = [
+    {"name": "steady", "provider": "Sandbox", "sandbox": {"latency": "300ms"}},
+    {"name": "shaky", "provider": "Sandbox", "sandbox": {"latency": "700ms", "failureRate": "0.5"}},
+    MODEL,
+]
+# As long as the shaky model's, retried or not: a bucket that few are in would move the percentile by a lot for each.
+PREDICTION = 0.6
+
+
+class Load(NamedTuple):
+    """What a service is sent in a phase: requests a second to each model.
+
+    Every so many creates of the paid one are throttled. In the end its provider may fail until the breaker opens.
+    """
+
+    steady: float
+    shaky: float
+    paid: float
+    throttled: int
+    trips: bool = False
+
+
+PHASES = (
+    {"a": Load(4.0, 1.0, 0.4, throttled=3, trips=True), "b": Load(1.0, 2.0, 1.0, throttled=8)},
+    {"a": Load(1.0, 2.0, 1.0, throttled=5), "b": Load(3.0, 0.8, 0.3, throttled=2, trips=True)},
+)
+# Generations that each service runs at a time. Of a crowd of two and a half times as many each waits 1.5 times as long
+# as it is served, 1.05 s; on a busy machine longer, but not out of the histogram's bucket from 1 to 2.5 s.
+SLOTS, CROWD = {"a": 12, "b": 8}, 2.5
+WAIT = 1 + 0.95 * (2.5 - 1)
+CROWD_STAYS, CROWD_SEEN = 10.0, 8
+
+
+class Moment(NamedTuple):
+    """When to ask, in Unix seconds, and what was sent by then."""
+
+    at: float
+    seen: Seen
+
+
+Phases = list[dict[str, Moment]]
+
+
+class Service(NamedTuple):
+    """One of the two, and the provider of its paid model."""
+
+    name: str
+    subject: Subject
+    fake: FakeReplicate
+
+    @property
+    def callers(self) -> int:
+        return int(CROWD * SLOTS[self.name])
+
+
+def spec_of(name: str) -> dict[str, Any]:
+    """Return a spec whose alerts look back over the window, and whose budgets are spent at once."""
+    fast = {"name": "fast", "severity": "Critical", "factor": "1", "for": "2m"}
+    alerts = {
+        "thresholds": {"window": f"{WINDOW}s", "latencyP95": "500ms", "errorRate": "0.01"},
+        "slo": {
+            "availability": str(AVAILABLE),
+            "latency": {"threshold": f"{FAST_SECONDS:g}s", "target": str(FAST)},
+        },
+        "burnRates": [fast | {"longWindow": "1h", "shortWindow": "5m"}],
+        "budget": {"amount": "0.01"},
+    }
+    return {
+        "models": [each | {"price": {"perImage": str(PRICES[str(each["name"])])}} for each in MODELS],
+        "admission": {"maxInFlight": SLOTS[name]},
+        "monitoring": {"metrics": {"interval": "2s"}, "alerts": alerts},
+    }
+
+
+def warmed_up(services: list[Service], prometheus: Prometheus) -> dict[str, Books]:
+    """Let every series begin, and wait until it has been seen: what a counter has then is in no increase."""
+    sent = {}
+    for service in services:
+        first = f"http_requests_total{selector(service.subject)}"
+        until(lambda first=first: prometheus.query(first), "the first scrape", seconds=180)
+        url, books = service.subject.url(), Books()
+        while len({(answer.model, answer.status) for answer in books}) < 3:
+            books = Books((*books, *drive(url, {"steady": 2.0, "shaky": 2.0}, 2.0)))
+        refuse(service.fake, ["429", ACCEPTED, "401"])
+        sent[service.name] = Books((*books, *drive(url, {PAID: 2.0}, 1.0, rated=(None,))))
+        last = f"t2i_model_tokens_total{selector(service.subject, model=PAID)}"
+        until(lambda last=last: prometheus.query(last), "the paid model's tokens", seconds=60)
+    return sent
+
+
+def crowded(services: list[Service]) -> tuple[float, dict[str, Books]]:
+    """Have more callers than are served at once; return until when they stayed, and what they were sent."""
+    until_then = time.time() + CROWD_STAYS
+    work = (
+        functools.partial(
+            crowd, each.subject.url(), "shaky", each.callers, CROWD_STAYS, CROWD * SHAKY_SECONDS / each.callers
+        )
+        for each in services
+    )
+    return until_then, dict(zip((each.name for each in services), side_by_side(work), strict=True))
+
+
+def driven(services: list[Service], ever: dict[str, Books]) -> Phases:
+    """Drive both services through both phases."""
+    ended = []
+    for loads in PHASES:
+        asked_at = time.time() + WINDOW
+        time.sleep(QUIET_BEFORE)
+        refused: dict[str, Counter[str]] = {each.name: Counter() for each in services}
+        work = (functools.partial(_phase, each, loads[each.name], refused[each.name]) for each in services)
+        recent = dict(zip(refused, side_by_side(work), strict=True))
+        time.sleep(max(0.0, asked_at - time.time()))
+        ever = {name: Books((*ever[name], *recent[name])) for name in recent}
+        ended.append({name: Moment(asked_at, Seen(recent[name], ever[name], refused[name])) for name in recent})
+    return ended
+
+
+def _phase(service: Service, load: Load, refused: Counter[str]) -> Books:
+    """Close the breaker if it is half open, drive, and open it if that is wanted; count what the provider refuses.
+
+    Whom an open one turns away is answered otherwise than those whose provider fails.
+    """
+    url, unrated = service.subject.url(), (None,)
+    paid = functools.partial(drive, url, rated=unrated)
+    refuse(service.fake, seconds=PREDICTION)
+    books = paid({PAID: 1.0}, 1.0)
+    script = [*itertools.islice(itertools.cycle([ACCEPTED] * (load.throttled - 1) + ["429"]), 200)]
+    left = refuse(service.fake, script, PREDICTION)
+    sandbox = functools.partial(drive, url, {"steady": load.steady, "shaky": load.shaky}, TRAFFIC)
+    both = side_by_side([sandbox, functools.partial(paid, {PAID: load.paid}, TRAFFIC)])
+    _count(refused, script[: len(script) - len(left)])
+    books = Books((*books, *both[0], *both[1]))
+    if load.trips:
+        script = ["401"] * FAILURES_TO_OPEN
+        left = refuse(service.fake, script)
+        failed, turned_away = paid({PAID: 20.0}, FAILURES_TO_OPEN / 20.0), paid({PAID: 20.0}, 0.25)
+        books = Books((*books, *failed, *turned_away))
+        _count(refused, script[: len(script) - len(left)])
+    return books
+
+
+def _count(refused: Counter[str], answers: list[str]) -> None:
+    refused.update(REASONS[answer] for answer in answers if answer != ACCEPTED)
+
+
+def selector(subject: Subject, **labels: str) -> str:
+    """Return the matchers of a service's series."""
+    own: Mapping[str, str] = {"namespace": subject.namespace, "service": f"{subject.name}-service", **labels}
+    return "{" + ",".join(f'{name}="{value}"' for name, value in own.items()) + "}"
