@@ -8,6 +8,8 @@ import msgspec
 _POLICIES = ("admission webhook ", "ValidatingAdmissionPolicy ")
 # How etcd and the way to it call an object that will never fit, with 500.
 _TOO_LARGE = ("request is too large", "larger than max")
+# How server-side apply calls a value of a wrong type, and a quantity that is none, with 500.
+_WRONG_TYPES = ("failed to create typed patch object", "unable to convert unstructured object")
 # Not there, in time, yet or any more: namespace and kind come and go, tokens and versions grow old.
 _PASSING = frozenset({0, 401, 404, 408, 409, 410, 429})
 _NO_HEADERS: Mapping[str, str] = {}
@@ -41,7 +43,7 @@ class ApiError(Exception):
         """
         if any(words in self.message for words in _POLICIES):
             return False
-        return self.status in (400, 422) or "failed to create typed patch object" in self.message
+        return self.status in (400, 422) or any(words in self.message for words in _WRONG_TYPES)
 
     @property
     def transient(self) -> bool:

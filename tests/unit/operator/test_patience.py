@@ -46,6 +46,7 @@ FINAL = [
     ApiError(413, "RequestEntityTooLarge", "limit is 3145728"),
     ApiError(422, "Invalid", "spec.ports: Required value"),
     ApiError(500, "InternalError", "failed to create typed patch object (n/pictures; apps/v1, Kind=Deployment)"),
+    ApiError(500, "InternalError", "failed to convert new object: unable to convert unstructured object to apps/v1"),
     ApiError(500, "InternalError", "etcdserver: request is too large"),
     ApiError(503, "Unavailable", 'admission webhook "policy.example.com" denied the request: not here'),
     ApiError(429, "TooMany", "ValidatingAdmissionPolicy 'none' with binding 'none' denied request: not here"),
