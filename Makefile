@@ -7,7 +7,7 @@ PYTEST     ?= $(RUN) pytest
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status drill bench-operator bench-service bench-monitoring soak test test-fast check format generate clean
+.PHONY: help up down status drill bench-operator bench-service bench-monitoring soak soak-operator test test-fast check format generate clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -24,8 +24,8 @@ status: $(UV) ## say what of the local cluster runs
 drill: $(UV) ## make every alert of the guide fire, reach Alertmanager and a receiver, and end, on the local cluster
 	@$(RUN) python -m dev.stack.drill
 
-bench-operator: $(UV) ## measure the operator beside a bare client, figures to .local/bench [COUNT=1000]
-	@$(RUN) python -m dev.bench.operator --count $(or $(COUNT),1000)
+bench-operator: $(UV) ## measure the operator beside a bare client, figures to .local/bench [COUNT=1000; CROWD=1: among strangers' objects; ROLL=1: instead, roll all pods]
+	@$(RUN) python -m dev.bench.operator --count $(or $(COUNT),1000) $(if $(CROWD),--crowd) $(if $(ROLL),--roll)
 
 bench-service: $(UV) ## measure what the service's instruments cost, figures to .local/bench [PARTS=idle: only that]
 	@$(RUN) python -m dev.bench.service $(PARTS)
@@ -35,6 +35,9 @@ bench-monitoring: $(UV) ## measure rules, series, dashboards and span metrics, f
 
 soak: $(UV) ## let callers leave and a provider fail for ten minutes, and look for what is left, figures to .local/bench [MINUTES=10]
 	@$(RUN) python -m dev.bench.soak --minutes $(or $(MINUTES),10)
+
+soak-operator: $(UV) ## let people edit, break and delete resources for ten minutes, and look for what is left, figures to .local/bench [MINUTES=10]
+	@$(RUN) python -m dev.bench.soak_operator --minutes $(or $(MINUTES),10)
 
 # They drain nodes, delete namespaces and look into containerd: not for a cluster that anybody else works with.
 test: override ON := embedded

@@ -21,7 +21,11 @@ _PATIENCE = aiohttp.ClientTimeout(total=60)
 
 
 class RefusedError(Exception):
-    """The API server did not want what a benchmark needs."""
+    """The API server did not want what a benchmark needs, and answered with this status."""
+
+    def __init__(self, method: str, path: object, status: int, content: bytes) -> None:
+        super().__init__(f"{method} {path}: {status} {content[:300]!r}")
+        self.status = status
 
 
 def session(kubeconfig: Path, connections: int = CONNECTIONS) -> aiohttp.ClientSession:
@@ -56,7 +60,7 @@ async def ask(client: aiohttp.ClientSession, method: str, path: str, body: Any =
     async with client.request(method, path, data=data, headers=headers) as response:
         content = await response.read()
         if response.status >= 400:
-            raise RefusedError(f"{method} {path}: {response.status} {content[:300]!r}")
+            raise RefusedError(method, path, response.status, content)
         return json.loads(content)
 
 

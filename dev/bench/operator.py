@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dev.bench import crowd, phases
 from dev.bench.client import session
 from dev.bench.measure import memory, save
+from dev.bench.roll import roll
 from dev.bench.scene import Scene, scene
 from dev.cluster.errors import UnfitError
 
@@ -35,36 +36,46 @@ def main(argv: list[str] | None = None) -> int:
     """Return 1, after a sentence, when the cluster does not come up."""
     parser = argparse.ArgumentParser(prog="python -m dev.bench.operator", description=__doc__)
     parser.add_argument("--count", type=int, nargs="+", default=[1000], help="how many resources; a run for each")
-    crowded = f"also with {crowd.SECRETS} Secrets and {crowd.PODS} Pods of others"
-    parser.add_argument("--unrelated", action="store_true", help=crowded)
+    strangers = f"also with {crowd.SECRETS} Secrets and {crowd.PODS} Pods of others"
+    parser.add_argument("--crowd", action="store_true", help=strangers)
+    parser.add_argument("--roll", action="store_true", help="instead: roll one pod of each, on nodes of kwok")
     options = parser.parse_args(argv)
     try:
         with scene() as here:
-            asyncio.run(_all(here, options.count, unrelated=options.unrelated))
+            everything = _rolls(here, options.count) if options.roll else _all(here, options.count, options.crowd)
+            asyncio.run(everything)
     except UnfitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _all(here: Scene, counts: Sequence[int], *, unrelated: bool) -> None:
+async def _rolls(here: Scene, counts: Sequence[int]) -> None:
+    async with session(here.layout.kubeconfig) as admin:
+        for count in counts:
+            _tell(f"operator-roll-{count}", await roll(here, admin, count))
+
+
+async def _all(here: Scene, counts: Sequence[int], crowded: bool) -> None:
     async with session(here.layout.kubeconfig) as admin:
         recorded = await phases.record(here, admin)
         for count in counts:
-            figures = await _run(here, admin, recorded, count, unrelated=unrelated)
-            file = save(f"operator-{count}", figures)
-            print(json.dumps(figures, indent=1), f"\n{file}", flush=True)
+            _tell(f"operator-{count}", await _run(here, admin, recorded, count, crowded=crowded))
+
+
+def _tell(name: str, figures: dict[str, Any]) -> None:
+    print(json.dumps(figures, indent=1), f"\n{save(name, figures)}", flush=True)
 
 
 async def _run(
-    here: Scene, admin: aiohttp.ClientSession, recorded: tuple[list[Exchange], Subject], count: int, *, unrelated: bool
+    here: Scene, admin: aiohttp.ClientSession, recorded: tuple[list[Exchange], Subject], count: int, *, crowded: bool
 ) -> dict[str, Any]:
     """Measure the bare client before and after, so that a machine that changes meanwhile shows."""
     mix = [exchange.method for exchange in recorded[0]]
     figures: dict[str, Any] = {"recorded_requests": {method: mix.count(method) for method in sorted(set(mix))}}
     few = min(count, BARE)
     before = await phases.bare(here, admin, recorded, few, f"before-{count}")
-    figures |= await _operator(here, admin, count, unrelated=unrelated)
+    figures |= await _operator(here, admin, count, crowded=crowded)
     after = await phases.bare(here, admin, recorded, few, f"after-{count}")
     rate = figures["converge"]["resources_per_second"]
     asked = figures["converge"]["requests_per_second"]
@@ -78,7 +89,7 @@ async def _run(
     }
 
 
-async def _operator(here: Scene, admin: aiohttp.ClientSession, count: int, *, unrelated: bool) -> dict[str, Any]:
+async def _operator(here: Scene, admin: aiohttp.ClientSession, count: int, *, crowded: bool) -> dict[str, Any]:
     namespace = here.namespace(f"run-{count}")
     subjects = await here.resources(admin, namespace, count, here.account.class_name)
     operator = here.account.process("measured")
@@ -87,8 +98,8 @@ async def _operator(here: Scene, admin: aiohttp.ClientSession, count: int, *, un
         figures["converge"]["ready"] = await phases.ready(admin, namespace)
         figures["deleted_to_repaired"] = await phases.repairs(here, admin, subjects, SAMPLES, "delete")
         figures["edited_to_repaired"] = await phases.repairs(here, admin, subjects, SAMPLES, "patch")
-        if unrelated:
-            figures["unrelated"] = await _crowded(here, admin, operator.pid)
+        if crowded:
+            figures["crowd"] = await _crowded(here, admin, operator.pid)
     finally:
         await asyncio.to_thread(operator.stop)
     figures["stopped_to_repaired"] = await phases.handover(here, admin, subjects[0], HANDOVERS, signal.SIGTERM)

@@ -39,7 +39,7 @@ REPAIRED = (
     (_MONITORING, "servicemonitors", "-monitor"),
     (_MONITORING, "prometheusrules", "-alerts"),
 )
-_EDIT = {"metadata": {"labels": {"app.kubernetes.io/component": "edited"}}}
+EDIT = {"metadata": {"labels": {"app.kubernetes.io/component": "edited"}}}
 
 
 async def record(scene: Scene, admin: aiohttp.ClientSession) -> tuple[list[Exchange], Subject]:
@@ -49,7 +49,7 @@ async def record(scene: Scene, admin: aiohttp.ClientSession) -> tuple[list[Excha
     operator = account.process("recorded")
     namespace = scene.namespace("recorded")
     try:
-        await asyncio.to_thread(_started, operator)
+        await asyncio.to_thread(started, operator)
         offset = scene.audit(namespace).now()
         (subject,) = await scene.resources(admin, namespace, 1, account.class_name)
         await scene.audit(namespace).quiet(offset, account.username, QUIET_SECONDS)
@@ -84,7 +84,7 @@ async def converge(scene: Scene, operator: OperatorProcess, namespace: str, coun
     """Start the operator beside resources that nobody has looked at yet; the end is its last write."""
     audit, began = scene.audit(namespace), time.time()
     offset = audit.now()
-    await asyncio.to_thread(_started, operator)
+    await asyncio.to_thread(started, operator)
     asked = _requests(operator)
     leading = datetime.fromisoformat(operator.events('"event": "leading"')[-1]["timestamp"]).timestamp()
     await _all_ready(operator, count)
@@ -115,7 +115,7 @@ async def repairs(
             break
         name, offset = subject.name + suffix, audit.now()
         path = f"{root}/namespaces/{subject.namespace}/{plural}/{name}"
-        body = _EDIT if verb == "patch" else {"propagationPolicy": "Background"}
+        body = EDIT if verb == "patch" else {"propagationPolicy": "Background"}
         await ask(admin, verb.upper(), path, body, "merge-patch+json" if verb == "patch" else "json")
         ours = await audit.first(offset, partial(_is, ADMINISTRATOR, plural, name))
         theirs = await audit.first(offset, partial(_is, scene.account.username, plural, name))
@@ -129,7 +129,7 @@ async def restart(scene: Scene, namespace: str, count: int, resync_seconds: floa
     audit, operator = scene.audit(namespace), scene.account.process("restarted", resync_seconds=resync_seconds)
     offset, began = audit.now(), time.monotonic()
     try:
-        await asyncio.to_thread(_started, operator)
+        await asyncio.to_thread(started, operator)
         leading = time.monotonic()
         await _reached(lambda: _reconciled(operator) >= count)
         observed = time.monotonic()
@@ -155,7 +155,7 @@ async def handover(
     for _ in range(samples):
         leader, follower = scene.account.process("leader"), scene.account.process("follower")
         try:
-            await asyncio.to_thread(_started, leader)
+            await asyncio.to_thread(started, leader)
             await asyncio.to_thread(follower.start)
             await _reached(partial(_stands_by, follower))
             offset, began = audit.now(), time.time()
@@ -174,13 +174,14 @@ async def ready(admin: aiohttp.ClientSession, namespace: str) -> int:
     """Count the resources whose status says, of the newest generation, that they are Ready."""
     items = (await ask(admin, "GET", SERVICES.format(namespace)))["items"]
     return sum(
-        any((c["type"], c["status"]) == ("Ready", "True") for c in item["status"]["conditions"])
+        any((c["type"], c["status"]) == ("Ready", "True") for c in item.get("status", {}).get("conditions", []))
         and item["status"]["observedGeneration"] == item["metadata"]["generation"]
         for item in items
     )
 
 
-def _started(operator: OperatorProcess) -> None:
+def started(operator: OperatorProcess) -> None:
+    """Start it and wait until it leads."""
     operator.start()
     operator.wait_until_leading()
 

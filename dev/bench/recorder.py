@@ -83,7 +83,7 @@ async def _again(client: aiohttp.ClientSession, exchanges: list[Exchange], model
         async with client.request(method, url, data=_renamed(body, model, other) or None, headers=headers) as response:
             content = await response.read()
             if response.status >= 400 and not (method == "GET" and response.status == 404):
-                raise RefusedError(f"{method} {url}: {response.status} {content[:300]!r}")
+                raise RefusedError(method, url, response.status, content)
 
 
 def _renamed(text: str, model: Subject, other: Subject) -> str:

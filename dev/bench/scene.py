@@ -78,23 +78,29 @@ class Scene:
         return Audit(self.layout.audit_log, namespace)
 
     async def resources(
-        self, admin: aiohttp.ClientSession, namespace: str, count: int, class_name: str
+        self, admin: aiohttp.ClientSession, namespace: str, count: int, class_name: str, spec: dict[str, Any] = SPEC
     ) -> list[Subject]:
         """Make so many resources of a class."""
         made: list[Subject] = []
 
         async def make(number: int) -> None:
-            body = {
-                "apiVersion": "texttoimage.dev/v1alpha1",
-                "kind": "TextToImageService",
-                "metadata": {"name": f"pictures-{number:05}"},
-                "spec": {"className": class_name, **SPEC},
-            }
-            live = await ask(admin, "POST", SERVICES.format(namespace), body)
-            made.append(Subject(live["metadata"]["name"], namespace, live["metadata"]["uid"]))
+            made.append(await self.resource(admin, namespace, f"pictures-{number:05}", class_name, spec))
 
         await side_by_side(partial(make, number) for number in range(1, count + 1))
         return sorted(made)
+
+    async def resource(
+        self, admin: aiohttp.ClientSession, namespace: str, name: str, class_name: str, spec: dict[str, Any] = SPEC
+    ) -> Subject:
+        """Make one."""
+        body = {
+            "apiVersion": "texttoimage.dev/v1alpha1",
+            "kind": "TextToImageService",
+            "metadata": {"name": name},
+            "spec": {"className": class_name, **spec},
+        }
+        live = await ask(admin, "POST", SERVICES.format(namespace), body)
+        return Subject(name, namespace, live["metadata"]["uid"])
 
 
 @contextmanager
