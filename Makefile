@@ -6,6 +6,11 @@ PYTEST     ?= $(RUN) pytest
 
 export PYTHONDONTWRITEBYTECODE := 1
 
+# Whose cluster is meant is said with each command: a variable that lies about in a shell says nothing.
+ifneq ($(filter environment%,$(origin CONTEXT)),)
+override CONTEXT :=
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help up down status drill bench-operator bench-service bench-monitoring soak soak-operator test test-fast check format generate clean
 

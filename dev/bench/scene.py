@@ -17,6 +17,7 @@ from dev.bench.audit import Audit
 from dev.bench.client import ask, side_by_side
 from dev.bench.pod import PodAccount
 from dev.bench.recorder import Subject
+from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import agrees, kubectl
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
@@ -107,7 +108,9 @@ class Scene:
 def scene() -> Iterator[Scene]:
     """Bring up what is missing, and leave the cluster as it was found."""
     layout = Layout.of_this_checkout()
-    subprocess.run([sys.executable, "-m", "dev.cluster", "up", "--on=embedded", "--no-app"], check=True)
+    up = [sys.executable, "-m", "dev.cluster", "up", "--on=embedded", "--no-app"]
+    if subprocess.run(up, check=False).returncode:
+        raise UnfitError("The cluster did not come up; what is printed above says why.")
     run = partial(kubectl, layout)
     with ExitStack() as unfinished:
         _install(layout, unfinished)

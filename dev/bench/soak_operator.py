@@ -21,6 +21,7 @@ from dev.bench import phases
 from dev.bench.client import RefusedError, ask, session
 from dev.bench.measure import memory, save
 from dev.bench.scene import SERVICES, SPEC, Scene, scene
+from dev.cluster.errors import UnfitError
 from tests.cluster.operators import metric
 
 if TYPE_CHECKING:
@@ -208,10 +209,15 @@ async def _soak(minutes: float) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Return 1 when something is left over."""
+    """Return 1 when something is left over, or, after a sentence, when the cluster does not come up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
-    figures = asyncio.run(_soak(parser.parse_args().minutes))
+    options = parser.parse_args()
+    try:
+        figures = asyncio.run(_soak(options.minutes))
+    except UnfitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(json.dumps(figures, indent=1), f"\nwritten to {save('soak-operator', figures)}")
     return 1 if figures["left"] else 0
 

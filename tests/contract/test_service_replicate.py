@@ -243,6 +243,8 @@ def test_pictures_only_from_the_providers_hosts(paid: RunningService, replicate:
         "",
         "out-0.png",
         "https://[::1/a.png",
+        "https://a..replicate.delivery/a.png",
+        f"https://{'a' * 70}.replicate.delivery/a.png",
         "https://replicate.delivery:port/a.png",
         "https://replicate.delivery/\x00.png",
         "https://\u2603.\ud55c\u200b.replicate.delivery/a.png",

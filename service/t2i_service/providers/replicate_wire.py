@@ -30,8 +30,8 @@ OUTPUT_HOST = "replicate.delivery"
 PATH = "/v1/predictions"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
-# Parsers differ on control characters, and servers on how much they read.
-_LINK = re.compile(r"[^\x00-\x1f\x7f]{1,65536}")
+# What may stand in a link is ASCII that can be seen; servers differ on how much they read.
+_LINK = re.compile(r"[!-~]{1,65536}")
 
 log = logs.get("app.replicate")
 
@@ -93,12 +93,14 @@ class Wire:
         await self._files.aclose()
 
     def _allowed(self, url: str) -> URL:
-        # Read once, by the parser that is asked for it, so that no two disagree on the host.
+        # Read once, by the parser that is asked for it, so that no two disagree on the host; sent as it is, since a
+        # link may be signed to the letter.
         try:
-            link = URL(url if _LINK.fullmatch(url) else "")
+            link = URL(url if _LINK.fullmatch(url) else "", encoded=True)
+            host = (link.raw_host or "").lower()
+            host.encode("idna")
         except ValueError as error:
             raise errors.OutputRefusedError("The provider's link to the image cannot be read.") from error
-        host = link.raw_host or ""
         theirs = host == OUTPUT_HOST or host.endswith(f".{OUTPUT_HOST}")
         if link.scheme in ({"https"} if theirs else {"http", "https"}) and (theirs or host == self.address):
             return link
@@ -111,6 +113,8 @@ class Wire:
                 reply = Reply(response.status, response.headers, await response.read())
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
+        except UnicodeError as error:
+            raise errors.UpstreamUnreachableError(f"No host can be called {self.address}.") from error
         log.debug("Provider answered", method=method, path=path, status=reply.status, duration=_since(started))
         return reply
 

@@ -1,0 +1,53 @@
+"""What aiohttp does by itself and a provider's links do not bear."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+from t2i_service.http_client import HttpClient
+from t2i_service.providers.replicate_wire import Wire
+from t2i_service.upstream_errors import UpstreamUnreachableError
+from yarl import URL
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx"
+
+
+async def test_a_name_that_is_not_resolved_costs_no_more_than_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hanging(*_: object, **__: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hanging)
+    client = HttpClient(1, connect_seconds=0.05, patience_seconds=30)
+    started = time.monotonic()
+    with pytest.raises(aiohttp.ClientConnectorError, match=r"not resolved within 0\.05 s"):
+        async with client.request("GET", URL("http://replicate.example/")):
+            pass
+    assert time.monotonic() - started < 10
+    await client.aclose()
+
+
+async def test_a_host_that_cannot_be_is_not_reached() -> None:
+    wire = Wire("http://a..b", "token", 1)
+    with pytest.raises(UpstreamUnreachableError, match=r"No host can be called a\.\.b"):
+        await wire.get("some-id")
+    await wire.aclose()
+
+
+async def test_a_link_is_sent_to_the_letter() -> None:
+    """It may be signed."""
+    lines = list[bytes]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(await reader.readline())
+        writer.write(ANSWER)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        wire = Wire(f"http://127.0.0.1:{port}", "token", 1)
+        assert await wire.download(f"http://127.0.0.1:{port}/%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1]") == b"x"
+        await wire.aclose()
+    assert lines == [b"GET /%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1] HTTP/1.1\r\n"]
