@@ -26,6 +26,7 @@ from t2i_service.openapi import describe
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Wire
 from t2i_service.providers.sandbox import SandboxProvider
+from t2i_service.ratings import Ratings
 from t2i_service.recording import Recorder
 from t2i_service.routes import feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
@@ -81,6 +82,7 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
         image_links=ImageLinks(metrics),
+        ratings=Ratings(),
     )
 
 

@@ -62,7 +62,7 @@ async def _bug(request: Request, _error: Exception) -> Response:
 def answer_to(path: str, error: ServiceError, privacy: Privacy) -> Response:
     """Write an error's answer in the words of the API it was asked in, without a prompt that an upstream quoted."""
     context, headers = request_context(), dict(error.headers)
-    detail = privacy.scrub(error.detail, context.prompts)[:MAX_DETAIL_CHARACTERS]
+    detail = privacy.told(error, context.prompts)[:MAX_DETAIL_CHARACTERS]
     if context.may_have_created:
         headers["x-should-retry"] = "false"  # OpenAI's clients obey this: nobody should pay twice for one request.
     if path.startswith(OPENAI_PREFIX):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from t2i_service.models import Models
     from t2i_service.privacy import Privacy
     from t2i_service.providers.base import Provider
+    from t2i_service.ratings import Ratings
     from t2i_service.settings import Settings
     from t2i_service.tracing import Tracing
 
@@ -41,6 +42,7 @@ class State:
     providers: Mapping[str, Provider]
     generator: Generator
     image_links: ImageLinks
+    ratings: Ratings
     draining: bool = False
     stop_by: float = math.inf
 

@@ -35,11 +35,21 @@ class Task:
 
 def resolve(request: GenerateRequest, models: Models) -> Task:
     """Raise `UnknownModelError`, or `InvalidInputError` naming every field outside the chosen model's limits."""
-    model = models.get(request.model) if request.model else models.pick()
+    if request.model:
+        model = models.get(request.model)
+    else:
+        model = models.pick(lambda model: not _outside(_task(request, model)))
     if model is None:
         raise UnknownModelError(models.names)
+    task = _task(request, model)
+    if errors := _outside(task):
+        raise InvalidInputError(errors)
+    return task
+
+
+def _task(request: GenerateRequest, model: Model) -> Task:
     limits, defaults = model.limits, model.defaults
-    task = Task(
+    return Task(
         model=model,
         prompt=request.prompt,
         negative_prompt=defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt,
@@ -51,9 +61,6 @@ def resolve(request: GenerateRequest, models: Models) -> Task:
         guidance_scale=request.guidance_scale or defaults.guidance_scale,
         scheduler=defaults.scheduler,
     )
-    if errors := _outside(task):
-        raise InvalidInputError(errors)
-    return task
 
 
 def _outside(task: Task) -> list[dict[str, object]]:

@@ -69,7 +69,7 @@ SPANS_DROPPED = Metric(
 )
 ABANDONED = Metric("t2i_generations_abandoned_total", "counter", "Generations that a stopping pod no longer waits for")
 KEY_REQUESTS = Metric("t2i_key_requests_total", "counter", "Requests by the id of their API key", ("key",))
-FEEDBACK = Metric("t2i_model_feedback_total", "counter", "Feedback of users on images", ("model", "rating"))
+FEEDBACK = Metric("t2i_model_feedback_total", "counter", "Ratings of images, each once", ("model", "rating"))
 BUILD_INFO = Metric("t2i_build_info", "gauge", "Always 1; says which build runs", ("version", "commit"))
 
 METRICS = (

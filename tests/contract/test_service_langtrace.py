@@ -124,11 +124,13 @@ def test_feedback_is_counted_and_becomes_an_evaluation_of_that_span(
         wait_for(lambda: langtrace.evaluations.get(span_id, {}).get("userScore") == 1)
         client.post("/feedback", json=body | {"rating": "down"})
         wait_for(lambda: langtrace.evaluations[span_id]["userScore"] == -1)
+        client.post("/feedback", json=body)
+        wait_for(lambda: langtrace.evaluations[span_id]["userScore"] == 1)
     trace_id = base64.b64encode(bytes.fromhex(answer["trace_id"])).decode()
     assert langtrace.evaluations[span_id]["traceId"] == trace_id
-    assert langtrace.methods == ["GET", "POST", "GET", "PUT"]
-    assert told.metric("t2i_model_feedback_total", model="sdxl", rating="up") == 1
-    (line, _) = told.logged("Feedback received")
+    assert langtrace.methods == ["GET", "POST", "GET", "PUT", "GET", "PUT"]
+    assert [told.metric("t2i_model_feedback_total", model="sdxl", rating=word) for word in ("up", "down")] == [1, 1]
+    (line, *_) = told.logged("Feedback received")
     assert (line["rating"], line["comment"]) == ("up", "what a very ...")
 
 

@@ -197,6 +197,8 @@ def test_a_deadline_shows_in_both_spans(
     trace = collector.trace(logged["trace_id"])
     assert {span.span.status.code for span in trace.values()} == {2}
     assert {span.attributes["error.type"] for span in trace.values()} == {"generation_timeout"}
+    asked = [span for span in trace.values() if "gen_ai.response.id" in span.attributes]
+    assert [span.attributes["gen_ai.response.id"] for span in asked] == list(replicate.predictions)[-1:]
 
 
 def test_waiting_for_a_slot_is_a_span(start: Callable[..., RunningService], collector: FakeCollector) -> None:
