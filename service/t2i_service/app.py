@@ -31,6 +31,7 @@ from t2i_service.recording import Recorder
 from t2i_service.routes import feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
 from t2i_service.tracing import Tracing
+from t2i_service.unscraped import Unscraped
 from t2i_service.version import installed
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         generator=generator,
         image_links=ImageLinks(metrics),
         ratings=Ratings(),
+        unscraped=Unscraped(metrics),
     )
 
 
@@ -93,6 +95,7 @@ async def _drain(state: State) -> None:
     state.generator.abandon()
     if lost := await state.background.drain(CLEANUP_SECONDS):
         log.error("Background work lost at shutdown", tasks=lost)
+    state.unscraped.tell()
 
 
 def create_app(state: State) -> ASGIApp:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from t2i_service.ratings import Ratings
     from t2i_service.settings import Settings
     from t2i_service.tracing import Tracing
+    from t2i_service.unscraped import Unscraped
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class State:
     generator: Generator
     image_links: ImageLinks
     ratings: Ratings
+    unscraped: Unscraped
     draining: bool = False
     stop_by: float = math.inf
 
