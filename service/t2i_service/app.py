@@ -28,7 +28,7 @@ from t2i_service.providers.replicate_wire import Wire
 from t2i_service.providers.sandbox import SandboxProvider
 from t2i_service.ratings import Ratings
 from t2i_service.recording import Recorder
-from t2i_service.routes import feedback, generate, generations, openai, operations, page
+from t2i_service.routes import docs, feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
 from t2i_service.tracing import Tracing
 from t2i_service.unscraped import Unscraped
@@ -121,6 +121,7 @@ def create_app(state: State) -> ASGIApp:
         version=installed(),
         lifespan=lifespan,
         telemetry=NO_NATIVE_TELEMETRY,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.parts = state
@@ -131,5 +132,6 @@ def create_app(state: State) -> ASGIApp:
     openai.add_to(app)
     feedback.add_to(app)
     page.add_to(app)
+    docs.add_to(app)
     operations.add_to(app)
     return Instruments(app, state)

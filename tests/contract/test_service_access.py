@@ -48,6 +48,7 @@ def closed(start: Callable[..., RunningService], folder: Path) -> RunningService
         ("GET", "/metrics", False),
         ("GET", "/info", False),
         ("GET", "/docs", False),
+        ("GET", "/docs/swagger-ui.css", False),
         ("GET", "/", False),
     ],
 )
