@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from t2i_service import logs
-from t2i_service.models_config import Model, ModelsError, default_models, read
+from t2i_service.models_config import Limits, Model, ModelsError, default_models, read, widest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +32,11 @@ class Models:
     def get(self, name: str) -> Model | None:
         """Return the model a request names."""
         return self._by_name.get(name)
+
+    def limits_for(self, name: object) -> Limits:
+        """Return the limits of the model a request names, else the widest that are offered to one that names none."""
+        named = self._by_name.get(name) if isinstance(name, str) else None
+        return named.limits if named else widest(model.limits for model in self if model.weight)
 
     @property
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What this process has counted since it was last scraped: a pod's last totals reach no Prometheus, so the log has them.
+"""What this process has counted since it was last scraped: a pod's last totals reach no Prometheus, so the log does.
 
 Endpoints drops a pod as soon as it terminates, and whoever still scrapes it cannot after its socket has closed.
 """
