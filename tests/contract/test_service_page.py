@@ -107,7 +107,9 @@ def test_the_docs_draw_the_whole_api_and_ask_no_other_origin(page: Page, service
     foreign = [url for url in page.requested if not url.startswith((service.url, "data:", "about:"))]
     assert foreign == []
     assert page.console == []
-    page.value("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked=1'}))")
+    page.value(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked=1'}))"
+    )
     assert page.value("window.hacked") is None
     page.console.clear()
 

@@ -131,7 +131,7 @@ def test_what_outlives_the_grace_period_is_answered_stopped_and_told(
     assert replicate.statuses() == ["canceled"]
     lines = service.logged("Image generation abandoned", runs_on=False)
     assert {line["prediction_id"] for line in lines} == {*replicate.predictions, ""}
-    assert len(service.logged("Image generation failed")) == 2
+    assert len(service.logged("Image generation failed", level="error")) == 2
     assert {root.trace_id for root in roots} == {line["trace_id"] for line in lines}
     assert {root.attributes["error.type"] for root in roots} == {"stopping"}
     assert {root.attributes["http.response.status_code"] for root in roots} == {503}
