@@ -9,6 +9,7 @@ from t2i_service import logs
 from t2i_service.buckets import Bucket
 from t2i_service.errors import RateLimitedError, UnauthorizedError
 from t2i_service.keyring import KeysError, digest_of
+from t2i_service.privacy import SHORTEST_SECRET
 from t2i_service.secret_files import follow_files, read_files
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class Access:
     def _take(self, files: dict[str, str]) -> None:
         self._privacy.keep_secret(files.values())
         self._digests = {key_id: digest_of(key) for key_id, key in files.items() if key}
+        if short := sorted(key_id for key_id, key in files.items() if 0 < len(key) < SHORTEST_SECRET):
+            log.warning("API keys are too short to be kept out of logs", keys=short, shortest=SHORTEST_SECRET)
         log.info("API keys taken over", keys=sorted(self._digests))
 
 

@@ -26,10 +26,12 @@ from t2i_service.openapi import describe
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Wire
 from t2i_service.providers.sandbox import SandboxProvider
+from t2i_service.ratings import Ratings
 from t2i_service.recording import Recorder
-from t2i_service.routes import feedback, generate, generations, openai, operations, page
+from t2i_service.routes import docs, feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
 from t2i_service.tracing import Tracing
+from t2i_service.unscraped import Unscraped
 from t2i_service.version import installed
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
         image_links=ImageLinks(metrics),
+        ratings=Ratings(),
+        unscraped=Unscraped(metrics),
     )
 
 
@@ -91,6 +95,7 @@ async def _drain(state: State) -> None:
     state.generator.abandon()
     if lost := await state.background.drain(CLEANUP_SECONDS):
         log.error("Background work lost at shutdown", tasks=lost)
+    state.unscraped.tell()
 
 
 def create_app(state: State) -> ASGIApp:
@@ -116,6 +121,7 @@ def create_app(state: State) -> ASGIApp:
         version=installed(),
         lifespan=lifespan,
         telemetry=NO_NATIVE_TELEMETRY,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.parts = state
@@ -126,5 +132,6 @@ def create_app(state: State) -> ASGIApp:
     openai.add_to(app)
     feedback.add_to(app)
     page.add_to(app)
+    docs.add_to(app)
     operations.add_to(app)
     return Instruments(app, state)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 
 class ServiceError(Exception):
-    """An answer other than success, with all that its problem document needs."""
+    """An answer other than success, with all that its problem document needs.
+
+    `quotes`: whether its detail may hold words of an upstream, which may be those of a prompt.
+    """
 
     status = 500
     code = "internal_error"
     title = "The service made a mistake"
+    quotes = False
 
     def __init__(self, detail: str, *, headers: dict[str, str] | None = None, **members: object) -> None:
         super().__init__(detail)
@@ -56,6 +60,7 @@ class GenerationFailedError(ServiceError):
     status = 502
     code = "generation_failed"
     title = "The model failed to make the image"
+    quotes = True
 
 
 class GenerationRefusedError(ServiceError):
@@ -64,6 +69,7 @@ class GenerationRefusedError(ServiceError):
     status = 422
     code = "generation_refused"
     title = "The model refused this prompt"
+    quotes = True
 
 
 class GenerationCanceledError(ServiceError):

@@ -21,7 +21,7 @@ class HttpClient:
     """Connections of one purpose; no redirect is followed, no cookie kept, no proxy used that is not asked for.
 
     `connect_seconds` bounds the look-up of a name and the making of a connection, `patience_seconds` the wait for a
-    free one and for each part of an answer. Other options are those of `aiohttp.ClientSession`. Its event loop is the one
+    free one and for each part of an answer. Other options are those of `aiohttp.ClientSession`. Its event loop is that
     of the first request.
     """
 

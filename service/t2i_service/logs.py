@@ -68,8 +68,10 @@ class _Shape:
             line["exception"] = _traceback(trouble)
         line.update(event)
         prompts = request.prompts if request else ()
-        for field in ("event", "exception", "error"):
-            if isinstance(text := line.get(field), str) and (field != "event" or level not in {"info", "debug"}):
+        if isinstance(error := line.get("error"), BaseException):
+            line["error"] = self._privacy.told(error, prompts)
+        for field in ("exception", "error"):
+            if isinstance(text := line.get(field), str):
                 line[field] = self._privacy.scrub(text, prompts)
         return self._privacy.redact(_encode(line).decode()).encode()
 

@@ -70,7 +70,7 @@ class Instruments:
             await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
         except Exception as error:
             # It has been answered already; what is left is to tell those who run the service.
-            context.span.fail(type(error).__name__, self._state.privacy.scrub(str(error), context.prompts))
+            context.span.fail(type(error).__name__, self._state.privacy.told(error, context.prompts))
             log.exception("Request failed", method=scope["method"])
         finally:
             if not quiet:

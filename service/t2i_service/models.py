@@ -7,10 +7,10 @@ import random
 from typing import TYPE_CHECKING
 
 from t2i_service import logs
-from t2i_service.models_config import Model, ModelsError, default_models, read
+from t2i_service.models_config import Limits, Model, ModelsError, default_models, read, widest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 POLL_SECONDS = 1.0
@@ -25,8 +25,6 @@ class Models:
         self._path = path
         self._by_name = {model.name: model for model in (read(path) if path else default_models())}
         self._stamp = self._stat()
-        self._names = [model.name for model in self._by_name.values() if model.weight]
-        self._weights = [model.weight for model in self._by_name.values() if model.weight]
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._by_name.values())
@@ -35,16 +33,23 @@ class Models:
         """Return the model a request names."""
         return self._by_name.get(name)
 
+    def limits_for(self, name: object) -> Limits:
+        """Return the limits of the model a request names, else the widest that are offered to one that names none."""
+        named = self._by_name.get(name) if isinstance(name, str) else None
+        return named.limits if named else widest(model.limits for model in self if model.weight)
+
     @property
     def names(self) -> list[str]:
         """What a request may name."""
         return list(self._by_name)
 
-    def pick(self) -> Model:
-        """Choose by weight for a request that names no model."""
-        if len(self._names) == 1:
-            return self._by_name[self._names[0]]
-        return self._by_name[random.choices(self._names, self._weights)[0]]  # noqa: S311 - balance, not secrecy
+    def pick(self, takes: Callable[[Model], bool]) -> Model:
+        """Choose by weight for a request that names no model: among those that take it, among all when none does."""
+        offered = [model for model in self if model.weight]
+        if len(offered) == 1:
+            return offered[0]
+        able = [model for model in offered if takes(model)] or offered
+        return random.choices(able, [model.weight for model in able])[0]  # noqa: S311 - balance, not secrecy
 
     async def follow_file(self) -> None:
         """Take over new sandbox knobs as soon as the kubelet has written them; anything else waits for the rollout."""

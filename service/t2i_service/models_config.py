@@ -5,6 +5,7 @@ Fields this version does not know are ignored, so that a newer operator can run 
 """
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -55,6 +56,12 @@ class Limits(_Wire):
     max_outputs: int = Field(default=4, ge=1)
     max_steps: int = Field(default=500, ge=1)
     max_prompt_characters: int = Field(default=2000, ge=1)
+
+
+def widest(of: Iterable[Limits]) -> Limits:
+    """Return, field by field, the most that any of them allows."""
+    several = [limits.model_dump() for limits in of]
+    return Limits(**{field: max(limits[field] for limits in several) for field in Limits.model_fields})
 
 
 class Defaults(_Wire):

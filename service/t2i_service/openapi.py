@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 
 from t2i_service.api import Problem
+from t2i_service.models_config import widest
 from t2i_service.openai_errors import PREFIX
+from t2i_service.ranges import ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,15 +69,10 @@ def _add_errors(path: str, operation: dict[str, Any]) -> None:
 
 def _limit(properties: dict[str, Any], models: Models) -> None:
     """Write the widest limits of the models into the request's own schema."""
-    limits = [model.limits for model in models]
-    for field, most in (
-        ("width", max(limit.max_width for limit in limits)),
-        ("height", max(limit.max_height for limit in limits)),
-        ("steps", max(limit.max_steps for limit in limits)),
-        ("num_outputs", max(limit.max_outputs for limit in limits)),
-    ):
+    limits = widest(model.limits for model in models)
+    for field, allowed in ranges(limits).items():
         for option in properties[field].get("anyOf", [properties[field]]):
-            if option.get("type") == "integer":
-                option["maximum"] = most
-    properties["prompt"]["maxLength"] = max(limit.max_prompt_characters for limit in limits)
+            if option.get("type") != "null":
+                option.update(allowed)
+    properties["prompt"]["maxLength"] = limits.max_prompt_characters
     properties["model"]["anyOf"][0]["enum"] = models.names

@@ -68,7 +68,7 @@ class Predictions:
         if error := create.exception():
             if told:
                 return
-            log.warning("Prediction not created, and nobody waits for it", model=run.task.model.name, error=str(error))
+            log.warning("Prediction not created, and nobody waits for it", model=run.task.model.name, error=error)
             return
         model = run.task.model
         ended = await run.provider.cancel(model, create.result().id)

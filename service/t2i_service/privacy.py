@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from t2i_service.errors import ServiceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,7 +17,12 @@ ELLIPSIS = "..."
 SHORTEST_PIECE = 16
 # Shorter values are no secrets but words and numbers, whose removal would break the JSON of any line.
 SHORTEST_SECRET = 8
-_WORD = re.compile(r"\w{4,}")
+# Of words that share this many letters with a prompt one may be made of the other: `images`, `imaginary`.
+SHARED_LETTERS = 4
+# Scripts without spaces, or with more than 26 letters, say as much in fewer of them.
+SHARED_SIGNS = 2
+SHORTEST_WORD = 3
+_WORD = re.compile(r"[^\W_]+")
 _TOKENS = re.compile(r"(?i)(bearer\s+)[^\s'\",}]+|\br8_[A-Za-z0-9]{8,}")
 
 
@@ -38,8 +45,17 @@ def _without_pieces(text: str, prompt: str, characters: int) -> str:
 
 
 def _without_words(text: str, prompts: str) -> str:
-    """Cut every word, whole or in part, that stands in the prompts: where nothing may be shown, not even one may."""
-    return _WORD.sub(lambda word: ELLIPSIS if word[0].casefold() in prompts else word[0], text)
+    """Cut every word that may have been made of one in the prompts: where nothing may be shown, not even one may."""
+
+    def shown(found: re.Match[str]) -> str:
+        word = found[0].casefold()
+        if word.isascii() and len(word) < SHORTEST_WORD:
+            return found[0]
+        shared = min(len(word), SHARED_LETTERS if word.isascii() else SHARED_SIGNS)
+        runs = (word[start : start + shared] for start in range(len(word) - shared + 1))
+        return ELLIPSIS if any(run in prompts for run in runs) else found[0]
+
+    return _WORD.sub(shown, text)
 
 
 def _spellings(prompt: str) -> set[str]:
@@ -78,6 +94,12 @@ class Privacy:
                 if not self.characters:
                     text = _without_words(text, "\n".join(spellings).casefold())
         return self.redact(_TOKENS.sub(lambda match: f"{match[1] or ''}{REDACTED}", text))
+
+    def told(self, error: BaseException, prompts: Iterable[str]) -> str:
+        """Return what may be told of an error: at 0 characters no words of an upstream, which may be a prompt's."""
+        if isinstance(error, ServiceError):
+            return f"{error.title}." if error.quotes and not self.characters else self.scrub(error.detail, prompts)
+        return self.scrub(str(error) or type(error).__name__, prompts)
 
     def redact(self, text: str) -> str:
         """Take known secrets out; cheap enough for every line."""

@@ -14,6 +14,7 @@ from t2i_service.context import request_context
 from t2i_service.errors import InvalidInputError, ServiceError
 from t2i_service.openai_errors import PREFIX as OPENAI_PREFIX
 from t2i_service.openai_errors import openai_error
+from t2i_service.ranges import out_of_range, ranges
 from t2i_service.state import state_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ MAX_DETAIL_CHARACTERS = 1000
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 # Python 3.13 renames this one; a code must not depend on the interpreter.
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+_OUTSIDE = frozenset({"greater_than_equal", "less_than_equal"})
 _CONSTRAINTS = ("ge", "gt", "le", "lt", "min_length", "max_length", "expected", "multiple_of")
 
 
@@ -43,7 +45,9 @@ async def _service_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    return await _service_error(request, InvalidInputError([_field_error(item) for item in error.errors()]))
+    named = error.body.get("model") if isinstance(error.body, dict) else None
+    allowed = ranges(state_of(request).models.limits_for(named))
+    return await _service_error(request, InvalidInputError([_field_error(item, allowed) for item in error.errors()]))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -62,7 +66,7 @@ async def _bug(request: Request, _error: Exception) -> Response:
 def answer_to(path: str, error: ServiceError, privacy: Privacy) -> Response:
     """Write an error's answer in the words of the API it was asked in, without a prompt that an upstream quoted."""
     context, headers = request_context(), dict(error.headers)
-    detail = privacy.scrub(error.detail, context.prompts)[:MAX_DETAIL_CHARACTERS]
+    detail = privacy.told(error, context.prompts)[:MAX_DETAIL_CHARACTERS]
     if context.may_have_created:
         headers["x-should-retry"] = "false"  # OpenAI's clients obey this: nobody should pay twice for one request.
     if path.startswith(OPENAI_PREFIX):
@@ -80,11 +84,13 @@ def answer_to(path: str, error: ServiceError, privacy: Privacy) -> Response:
     return Response(_encode(body), error.status, headers, "application/problem+json")
 
 
-def _field_error(item: dict[str, Any]) -> dict[str, object]:
+def _field_error(item: dict[str, Any], allowed_of: dict[str, dict[str, Any]]) -> dict[str, object]:
     """Name the field and what is allowed; what was sent is left out, it may be a prompt."""
     where = [str(part) for part in item["loc"] if part != "body"]
     if item["type"] == "json_invalid":
         return {"field": "body", "message": f"is not JSON: {item['ctx']['error']} at character {item['loc'][-1]}"}
+    if item["type"] in _OUTSIDE and len(where) == 1 and where[0] in allowed_of:
+        return out_of_range(where[0], allowed_of[where[0]])
     context = item.get("ctx") or {}
     allowed = {name: context[name] for name in _CONSTRAINTS if name in context}
     error: dict[str, object] = {"field": ".".join(where) or "body", "message": item["msg"]}

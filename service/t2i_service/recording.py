@@ -72,8 +72,9 @@ class Recorder:
         """End the span of the provider's call."""
         span, model, ended = run.span, run.task.model, run.prediction
         attributes: dict[str, Any] = {names.DURATION: run.provider_seconds, names.STATUS: outcome_of(error).value}
+        if run.prediction_id:
+            attributes[names.GEN_AI_RESPONSE_ID] = run.prediction_id
         if ended:
-            attributes[names.GEN_AI_RESPONSE_ID] = ended.id
             attributes[names.GEN_AI_RESPONSE_MODEL] = model.version if run.provider.name == "replicate" else model.name
             attributes[names.POLL_GAP_SECONDS] = ended.poll_gap_seconds
             if ended.predict_seconds is not None:
@@ -131,8 +132,7 @@ class Recorder:
             self._metrics.model_tokens.labels(model.name, kind).inc(count)
 
     def _text(self, run: Generation, error: BaseException | None) -> str:
-        text = str(error) or type(error).__name__
-        return self._privacy.scrub(text, (run.task.prompt, run.task.negative_prompt))
+        return self._privacy.told(error, (run.task.prompt, run.task.negative_prompt)) if error else ""
 
 
 _WORDS = {Outcome.ERROR: "failed", Outcome.CANCELED: "canceled", Outcome.REFUSED: "refused"}

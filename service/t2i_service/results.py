@@ -97,7 +97,7 @@ def state_of_generation(found: Found, prediction: Prediction, request: Request, 
     reference = found.reference
     # One that succeeded has had its images; the provider removes them after an hour.
     error = error_of(prediction) if prediction.status.ended and prediction.status is not Status.SUCCEEDED else None
-    detail = state.privacy.scrub(error.detail, prediction.prompts) if error else ""
+    detail = state.privacy.told(error, prediction.prompts) if error else ""
     return {
         "id": found.id,
         "request_id": reference.request_id,

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from t2i_service.models import Models
     from t2i_service.privacy import Privacy
     from t2i_service.providers.base import Provider
+    from t2i_service.ratings import Ratings
     from t2i_service.settings import Settings
     from t2i_service.tracing import Tracing
+    from t2i_service.unscraped import Unscraped
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class State:
     providers: Mapping[str, Provider]
     generator: Generator
     image_links: ImageLinks
+    ratings: Ratings
+    unscraped: Unscraped
     draining: bool = False
     stop_by: float = math.inf
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from t2i_service.errors import InvalidInputError, UnknownModelError
+from t2i_service.ranges import LEAST, LIMITED, out_of_range, ranges
 
 if TYPE_CHECKING:
     from t2i_service.api import GenerateRequest
     from t2i_service.models import Models
     from t2i_service.models_config import Model
 
-MIN_SIDE = 64
 MAX_SEED = 2**32 - 1
 
 
@@ -35,11 +35,21 @@ class Task:
 
 def resolve(request: GenerateRequest, models: Models) -> Task:
     """Raise `UnknownModelError`, or `InvalidInputError` naming every field outside the chosen model's limits."""
-    model = models.get(request.model) if request.model else models.pick()
+    if request.model:
+        model = models.get(request.model)
+    else:
+        model = models.pick(lambda model: not _outside(_task(request, model)))
     if model is None:
         raise UnknownModelError(models.names)
+    task = _task(request, model)
+    if errors := _outside(task):
+        raise InvalidInputError(errors)
+    return task
+
+
+def _task(request: GenerateRequest, model: Model) -> Task:
     limits, defaults = model.limits, model.defaults
-    task = Task(
+    return Task(
         model=model,
         prompt=request.prompt,
         negative_prompt=defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt,
@@ -51,31 +61,18 @@ def resolve(request: GenerateRequest, models: Models) -> Task:
         guidance_scale=request.guidance_scale or defaults.guidance_scale,
         scheduler=defaults.scheduler,
     )
-    if errors := _outside(task):
-        raise InvalidInputError(errors)
-    return task
 
 
 def _outside(task: Task) -> list[dict[str, object]]:
     limits = task.model.limits
-    ranges = (
-        ("width", task.width, MIN_SIDE, limits.max_width),
-        ("height", task.height, MIN_SIDE, limits.max_height),
-        ("num_outputs", task.num_outputs, 1, limits.max_outputs),
-        ("steps", task.steps, 1, limits.max_steps),
-    )
     errors = [
-        _range_error(field, f"must be from {least} to {most}", least, most)
-        for field, value, least, most in ranges
-        if not least <= value <= most
+        out_of_range(field, ranges(limits)[field])
+        for field, limit in LIMITED.items()
+        if not LEAST[field] <= getattr(task, field) <= getattr(limits, limit)
     ]
     most = limits.max_prompt_characters
     for field, text in (("prompt", task.prompt), ("negative_prompt", task.negative_prompt)):
         if len(text) > most:
-            errors.append(_range_error(field, f"must be at most {most} characters long, not {len(text)}", None, most))
+            message = f"must be at most {most} characters long, not {len(text)}"
+            errors.append({"field": field, "message": message, "allowed": {"max_length": most}})
     return errors
-
-
-def _range_error(field: str, message: str, least: int | None, most: int) -> dict[str, object]:
-    allowed = {"minimum": least, "maximum": most} if least is not None else {"max_length": most}
-    return {"field": field, "message": message, "allowed": allowed}

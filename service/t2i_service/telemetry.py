@@ -67,9 +67,13 @@ SPANS_EXPORTED = Metric("t2i_spans_exported_total", "counter", "Spans an exporte
 SPANS_DROPPED = Metric(
     "t2i_spans_dropped_total", "counter", "Spans lost to a full queue or a failed export", ("exporter", "reason")
 )
-ABANDONED = Metric("t2i_generations_abandoned_total", "counter", "Generations that a stopping pod no longer waits for")
+ABANDONED = Metric(
+    "t2i_generations_abandoned_total",
+    "counter",
+    "Generations a stopping pod no longer waits for; no scrape sees the last, its log line does",
+)
 KEY_REQUESTS = Metric("t2i_key_requests_total", "counter", "Requests by the id of their API key", ("key",))
-FEEDBACK = Metric("t2i_model_feedback_total", "counter", "Feedback of users on images", ("model", "rating"))
+FEEDBACK = Metric("t2i_model_feedback_total", "counter", "Ratings of images, each once", ("model", "rating"))
 BUILD_INFO = Metric("t2i_build_info", "gauge", "Always 1; says which build runs", ("version", "commit"))
 
 METRICS = (

@@ -23,6 +23,7 @@ class UpstreamError(ServiceError):
     status = 502
     code = "provider_error"
     title = "The provider of the model failed"
+    quotes = True
     reason = "server_error"
     transient = False
     created_nothing = False
@@ -34,6 +35,7 @@ class UpstreamUnreachableError(UpstreamError):
     status = 503
     code = "provider_unreachable"
     title = "The provider of the model cannot be reached"
+    quotes = False
     reason = "connect"
     transient = True
     created_nothing = True
@@ -42,6 +44,7 @@ class UpstreamUnreachableError(UpstreamError):
 class UpstreamCutError(UpstreamError):
     """The connection ended, or time ran out, before the whole answer was there."""
 
+    quotes = False
     reason = "cut"
     transient = True
 
@@ -66,6 +69,7 @@ class UpstreamThrottledError(UpstreamError):
     status = 503
     code = "provider_rate_limited"
     title = "The provider of the model limits the rate"
+    quotes = False
     reason = "rate_limited"
     transient = True
     created_nothing = True
@@ -117,6 +121,7 @@ class OutputGoneError(UpstreamError):
     status = 410
     code = "image_expired"
     title = "The image is no longer there"
+    quotes = False
     reason = "output_gone"
 
 
@@ -124,4 +129,5 @@ class OutputRefusedError(UpstreamError):
     """The picture is too large, lies on a host that is not the provider's, or is no picture."""
 
     code = "provider_bad_image"
+    quotes = False
     reason = "bad_image"

@@ -48,6 +48,7 @@ def closed(start: Callable[..., RunningService], folder: Path) -> RunningService
         ("GET", "/metrics", False),
         ("GET", "/info", False),
         ("GET", "/docs", False),
+        ("GET", "/docs/swagger-ui.css", False),
         ("GET", "/", False),
     ],
 )
@@ -75,6 +76,15 @@ def test_an_id_belongs_to_its_key(closed: RunningService) -> None:
         assert client.get(path, headers=ALICE).status_code == 200
         assert client.get(path, headers=BOB).json()["code"] == "unknown_generation"
         assert client.get(result["images"][0]["url"]).status_code == 200
+
+
+def test_only_its_key_rates_an_image(closed: RunningService) -> None:
+    with closed.client() as client:
+        body = {"generation_id": client.post("/generate", json=SMALL, headers=ALICE).json()["id"], "rating": "down"}
+        refused = client.post("/feedback", json=body, headers=BOB)
+        assert (refused.status_code, refused.json()["code"]) == (404, "unknown_generation")
+        assert closed.metric("t2i_model_feedback_total", model="sdxl", rating="down") == 0
+        assert client.post("/feedback", json=body, headers=ALICE).status_code == 202
 
 
 def test_requests_are_counted_by_configured_key_id(closed: RunningService) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.replicate import TOKEN
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -95,11 +96,15 @@ def test_a_harmful_request_id_is_replaced(sandbox: RunningService, request_id: s
     ("change", "field", "allowed"),
     [
         ({"width": 2049}, "width", {"minimum": 64, "maximum": 2048}),
-        ({"height": 63}, "height", {"ge": 64}),
+        ({"height": 63}, "height", {"minimum": 64, "maximum": 2048}),
         ({"num_outputs": 5}, "num_outputs", {"minimum": 1, "maximum": 4}),
+        ({"num_outputs": 0}, "num_outputs", {"minimum": 1, "maximum": 4}),
         ({"steps": 501}, "steps", {"minimum": 1, "maximum": 500}),
-        ({"guidance_scale": 51}, "guidance_scale", {"le": 50.0}),
-        ({"seed": -1}, "seed", {"ge": 0}),
+        ({"steps": 0}, "steps", {"minimum": 1, "maximum": 500}),
+        ({"guidance_scale": 51}, "guidance_scale", {"minimum": 1, "maximum": 50}),
+        ({"guidance_scale": 0.5}, "guidance_scale", {"minimum": 1, "maximum": 50}),
+        ({"seed": -1}, "seed", {"minimum": 0, "maximum": 2**32 - 1}),
+        ({"seed": 2**32}, "seed", {"minimum": 0, "maximum": 2**32 - 1}),
         ({"prompt": "x" * 2001}, "prompt", {"max_length": 2000}),
         ({"prompt": "  "}, "prompt", {"min_length": 1}),
         ({"response_format": "jpeg"}, "response_format", {"expected": "'b64_json' or 'url'"}),
@@ -114,6 +119,18 @@ def test_bad_input_names_the_field_and_what_is_allowed(
     assert [error["field"] for error in problem["errors"]] == [field]
     assert problem["errors"][0]["allowed"] == allowed
     assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+def test_what_is_allowed_is_what_the_named_model_allows(start: Callable[..., RunningService]) -> None:
+    small = SANDBOX | {"name": "small", "limits": {"maxWidth": 512}, "defaults": {"width": 64, "height": 64}}
+    service = start(SANDBOX, small | {"weight": 0})
+    for model, width, most in (("small", 63, 512), ("small", 513, 512), ("sdxl", 63, 2048), (None, 63, 2048)):
+        (error,) = post(service, SMALL | {"width": width, "model": model}).json()["errors"]
+        assert error == {
+            "field": "width",
+            "message": f"must be from 64 to {most}",
+            "allowed": {"minimum": 64, "maximum": most},
+        }
 
 
 def test_every_wrong_field_is_named_at_once(sandbox: RunningService) -> None:
@@ -149,12 +166,42 @@ def test_a_path_that_is_not_there_and_a_method_that_is_not(sandbox: RunningServi
     assert answer.headers["allow"] == "POST"
 
 
-def test_info_tells_what_runs_and_no_secret(start: Callable[..., RunningService]) -> None:
-    service = start(SDXL, T2I_COMMIT="abc1234")
+def test_info_tells_what_runs_and_no_secret(start: Callable[..., RunningService], tmp_path: Path) -> None:
+    signing = base64.b64encode(bytes(range(32))).decode()
+    secrets = {"keys/alice": "key-of-alice", "signing/k1": signing, "signing/primary": "k1"}
+    for path, value in secrets.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(value)
+    service = start(
+        SDXL,
+        T2I_COMMIT="abc1234",
+        T2I_API_KEYS_DIR=str(tmp_path / "keys"),
+        T2I_SIGNING_KEYS_DIR=str(tmp_path / "signing"),
+        LANGTRACE_API_KEY="langtrace-secret",
+        LANGTRACE_API_HOST="http://127.0.0.1:9",
+        OTLP_ENDPOINT="http://127.0.0.1:9",
+        OTEL_EXPORTER_OTLP_HEADERS="x-token=header-secret",
+        OTEL_EXPORTER_OTLP_TRACES_HEADERS="x-token=traces-secret",
+    )
     with service.client() as client:
         answer = client.get("/info")
-    assert (answer.json()["commit"], answer.json()["models"][0]["provider"]) == ("abc1234", "replicate")
-    assert "r8_" not in answer.text
+    told = answer.json()
+    assert told.keys() == {
+        "service", "version", "commit", "authentication", "models", "trace_url", "limits",
+    }  # fmt: skip
+    assert told["limits"].keys() == {"max_in_flight", "max_queued", "max_queue_seconds", "requests_per_minute"}
+    (model,) = told["models"]
+    assert model.keys() == {
+        "name", "provider", "version", "weight", "timeout_seconds", "price", "limits", "defaults", "state",
+    }  # fmt: skip
+    assert model["limits"].keys() == {"max_width", "max_height", "max_outputs", "max_steps", "max_prompt_characters"}
+    assert model["defaults"].keys() == {
+        "width", "height", "steps", "guidance_scale", "negative_prompt", "scheduler",
+    }  # fmt: skip
+    assert (told["commit"], told["authentication"]) == ("abc1234", "api_key")
+    assert (model["provider"], model["state"]) == ("replicate", "closed")
+    for secret in (TOKEN, "key-of-alice", signing, "langtrace-secret", "header-secret", "traces-secret"):
+        assert secret not in answer.text
 
 
 def test_a_missing_token_is_why_it_is_not_ready(start: Callable[..., RunningService]) -> None:

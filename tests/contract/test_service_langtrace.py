@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
+import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -86,6 +88,14 @@ def test_a_model_call_arrives_with_all_that_is_known(
     assert {span["name"] for span in langtrace.spans} == {"replicate_sdxl"}
 
 
+def test_tokens_arrive_where_they_are_reported(
+    told: RunningService, langtrace: FakeLangTrace, replicate: FakeReplicate
+) -> None:
+    replicate.knobs.tokens = {"input_token_count": 7, "output_token_count": 1056}
+    attributes = span_of(langtrace, generate(told)["trace_id"])["attributes"]
+    assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (7, 1056)
+
+
 def test_no_other_vendors_header_is_sent_along(
     told: RunningService, langtrace: FakeLangTrace, replicate: FakeReplicate
 ) -> None:
@@ -124,11 +134,13 @@ def test_feedback_is_counted_and_becomes_an_evaluation_of_that_span(
         wait_for(lambda: langtrace.evaluations.get(span_id, {}).get("userScore") == 1)
         client.post("/feedback", json=body | {"rating": "down"})
         wait_for(lambda: langtrace.evaluations[span_id]["userScore"] == -1)
+        client.post("/feedback", json=body)
+        wait_for(lambda: langtrace.evaluations[span_id]["userScore"] == 1)
     trace_id = base64.b64encode(bytes.fromhex(answer["trace_id"])).decode()
     assert langtrace.evaluations[span_id]["traceId"] == trace_id
-    assert langtrace.methods == ["GET", "POST", "GET", "PUT"]
-    assert told.metric("t2i_model_feedback_total", model="sdxl", rating="up") == 1
-    (line, _) = told.logged("Feedback received")
+    assert langtrace.methods == ["GET", "POST", "GET", "PUT", "GET", "PUT"]
+    assert [told.metric("t2i_model_feedback_total", model="sdxl", rating=word) for word in ("up", "down")] == [1, 1]
+    (line, *_) = told.logged("Feedback received")
     assert (line["rating"], line["comment"]) == ("up", "what a very ...")
 
 
@@ -148,6 +160,20 @@ def test_generations_under_way_leave_room_for_feedback(
         client.post("/feedback", json={"generation_id": answer.json()["id"], "rating": "up"})
     wait_for(lambda: langtrace.evaluations.keys() - known)
     assert not service.logged("langtrace was not told the feedback")
+
+
+def test_feedback_under_way_has_a_bound(start: Callable[..., RunningService]) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * MAX_WAITING) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        service = start(SANDBOX, LANGTRACE_API_KEY=KEY, LANGTRACE_API_HOST=host, T2I_GRACE_SECONDS="2")
+        body = {"generation_id": generate(service)["id"], "rating": "up"}
+        with service.client() as client:
+            for _ in range(MAX_WAITING):
+                client.post("/feedback", json=body)
+            assert not service.logged("langtrace was not told the feedback")
+            assert client.post("/feedback", json=body).status_code == 202
+        wait_for(lambda: service.logged("langtrace was not told the feedback", level="warning"))
+        service.stop()
 
 
 @pytest.mark.parametrize(
@@ -182,6 +208,39 @@ def test_langtrace_in_trouble_costs_counted_spans(
 
 def test_without_a_key_the_log_says_so(sandbox: RunningService) -> None:
     assert sandbox.logged("langtrace is off")
+
+
+WATCHED = """
+import json, sys, threading
+
+class Watch:
+    def find_spec(name, path=None, target=None):
+        if name == "langtrace_python_sdk":
+            print(json.dumps({"event": "imported", "thread": threading.current_thread().name}), flush=True)
+
+sys.meta_path.insert(0, Watch)
+from t2i_service import main
+main.main()
+"""
+
+
+@pytest.mark.parametrize(("key", "threads"), [("", []), (KEY, ["export-langtrace"])])
+def test_the_sdk_is_imported_off_the_event_loop_and_only_with_a_key(
+    langtrace_server: tuple[FakeLangTrace, str], tmp_path: Path, key: str, threads: list[str]
+) -> None:
+    (tmp_path / "watched.py").write_text(WATCHED)
+    models = tmp_path / "models.json"
+    models.write_text(json.dumps({"models": [SANDBOX]}))
+    environment = {"T2I_MODELS_FILE": str(models), "LANGTRACE_API_KEY": key, "LANGTRACE_API_HOST": langtrace_server[1]}
+    service = RunningService(environment, under=[sys.executable, str(tmp_path / "watched.py")])
+    try:
+        service.wait_until_up()
+        assert generate(service)["status"] == "succeeded"
+        if key:
+            wait_for(lambda: service.metric("t2i_spans_exported_total", exporter="langtrace") == 1, seconds=30)
+    finally:
+        service.stop()
+    assert [line["thread"] for line in service.logged("imported")] == threads
 
 
 def test_only_configured_addresses_are_connected_to(

@@ -94,6 +94,26 @@ def test_nothing_comes_from_elsewhere_and_the_policy_holds(page: Page, service: 
     page.console.clear()
 
 
+def test_the_docs_draw_the_whole_api_and_ask_no_other_origin(page: Page, service: RunningService) -> None:
+    page.requested.clear()
+    page.console.clear()
+    with service.client() as client:
+        assert client.get("/docs").status_code == 200
+        paths = client.get("/openapi.json").json()["paths"]
+        assert client.get("/docs/__init__.py").status_code == 404
+    page.open(f"{service.url}/docs")
+    operations = sum(len(methods) for methods in paths.values())
+    wait_for(lambda: page.value("document.querySelectorAll('.opblock').length") == operations)
+    foreign = [url for url in page.requested if not url.startswith((service.url, "data:", "about:"))]
+    assert foreign == []
+    assert page.console == []
+    page.value(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hacked=1'}))"
+    )
+    assert page.value("window.hacked") is None
+    page.console.clear()
+
+
 def test_a_phone_shows_it_whole(page: Page, service: RunningService) -> None:
     page.resize(360, 740, mobile=True)
     page.open(f"{service.url}/")

@@ -30,6 +30,7 @@ SAID = (
     f"cannot draw {PROMPT!r}",
     json.dumps({"prompt": PROMPT, "negative": NEGATIVE}),
     "the words 'ZEBRAFISH', 'quagmire' and 'mudskipper' are flagged",
+    "cannot write zebrafish_quagmire.png of zebrafishes",
     f"{'x' * 1990} {PROMPT}",
 )
 QUOTING: dict[str, Callable[[str], Response]] = {

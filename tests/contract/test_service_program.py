@@ -131,7 +131,15 @@ def test_what_outlives_the_grace_period_is_answered_stopped_and_told(
     assert replicate.statuses() == ["canceled"]
     lines = service.logged("Image generation abandoned", runs_on=False)
     assert {line["prediction_id"] for line in lines} == {*replicate.predictions, ""}
-    assert len(service.logged("Image generation failed")) == 2
+    assert len(service.logged("Image generation failed", level="error")) == 2
     assert {root.trace_id for root in roots} == {line["trace_id"] for line in lines}
     assert {root.attributes["error.type"] for root in roots} == {"stopping"}
     assert {root.attributes["http.response.status_code"] for root in roots} == {503}
+    # No scrape can see what the end of the grace period counts, so the log tells it.
+    (told,) = service.logged("Counted since the last scrape")
+    (record,) = replicate.predictions.values()
+    assert told["counted"] == {
+        't2i_model_generations_total{model="sdxl",provider="replicate",status="error"}': 2,
+        't2i_model_cost_total{currency="USD",model="sdxl"}': pytest.approx((record.ended - record.started) * 0.000975),
+        "t2i_generations_abandoned_total": 2,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from t2i_service.providers.replicate_refusals import DEFAULT_THROTTLE_SECONDS
 from tests.contract.conftest import SDXL
 from tests.fakes.collector import collecting
 from tests.fakes.replicate import TOKEN, VERSION
+from tests.fakes.replicate_wire import blank_png
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -74,10 +76,35 @@ def test_tokens_are_counted_where_they_are_reported_and_never_made_up(
 def test_every_end_that_is_no_success(
     paid: RunningService, replicate: FakeReplicate, outcome: str, error: str, expected: tuple[int, str]
 ) -> None:
-    replicate.knobs.outcome, replicate.knobs.error = outcome, error
+    replicate.knobs.outcome, replicate.knobs.error, replicate.knobs.predict_seconds = outcome, error, 0.2
+    charged = paid.metric("t2i_model_cost_total", model="sdxl", currency="USD")
     answer = generate(paid)
     assert (answer.status_code, answer.json()["code"]) == expected
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    if outcome != "aborted":
+        # What ran is paid for, whatever came of it.
+        charged = paid.metric("t2i_model_cost_total", model="sdxl", currency="USD") - charged
+        assert charged == pytest.approx(0.2 * 0.000975)
+
+
+def test_the_gap_is_told_apart_and_polling_learns(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL)
+    replicate.knobs.predict_seconds = 1.03
+    timings, polls = [], []
+    for _ in range(4):
+        replicate.requests.clear()
+        timings.append(generate(service).json()["timings"])
+        polls.append([kind for kind, _ in replicate.requests].count("get"))
+    for timing in timings:
+        assert timing["predict"] == pytest.approx(1.03, abs=0.001)
+        assert timing["poll_gap"] > 0
+        # The rest is the create, on a machine that may be busy.
+        assert timing["predict"] + timing["poll_gap"] <= timing["total"] - timing["fetch"]
+    gaps = sum(timing["poll_gap"] for timing in timings)
+    assert service.metric("t2i_model_poll_gap_seconds_sum", model="sdxl") == pytest.approx(gaps)
+    assert polls[3] < polls[0]
 
 
 def test_starting_and_processing_are_waited_for(paid: RunningService, replicate: FakeReplicate) -> None:
@@ -272,6 +299,21 @@ def test_a_success_without_a_picture_is_a_failure(paid: RunningService, replicat
 
 def test_a_huge_picture_is_refused(paid: RunningService, replicate: FakeReplicate) -> None:
     replicate.knobs.image_bytes = 33 * 1024 * 1024
+    answer = generate(paid)
+    assert answer.json()["code"] == "provider_bad_image"
+    assert "32 MiB" in answer.json()["detail"]
+
+
+def test_a_picture_without_end_is_given_up_at_the_cap(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.faults = {"file": ["endless"]}
+    answer = generate(paid)
+    assert answer.json()["code"] == "provider_bad_image"
+    assert "32 MiB" in answer.json()["detail"]
+
+
+def test_a_huge_picture_inside_the_answer_is_refused(paid: RunningService, replicate: FakeReplicate) -> None:
+    picture = base64.b64encode(blank_png(8, 8, 33 * 1024 * 1024)).decode()
+    replicate.knobs.outputs = [f"data:image/png;base64,{picture}"]
     answer = generate(paid)
     assert answer.json()["code"] == "provider_bad_image"
     assert "32 MiB" in answer.json()["detail"]

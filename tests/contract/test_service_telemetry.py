@@ -30,9 +30,10 @@ FOREIGN = ("process_", "python_")
 SECRET_PROMPT = 'my "secret"\nwish about Éowyn' + " and so on" * 5
 
 
-def ask(service: RunningService, **body: object) -> httpx.Response:
+def ask(service: RunningService, headers: dict[str, str] | None = None, /, **body: object) -> httpx.Response:
+    small = {"prompt": "a lighthouse", "width": 64, "height": 64}
     with service.client() as client:
-        return client.post("/generate", json={"prompt": "a lighthouse", "width": 64, "height": 64, **body})
+        return client.post("/generate", json=small | body, headers=headers)
 
 
 def test_every_name_is_declared_and_every_declared_name_is_there(sandbox: RunningService) -> None:
@@ -109,7 +110,7 @@ def test_capacity_has_an_end_and_says_when_to_come_again(start: Callable[..., Ru
 def test_an_open_breaker_spares_the_provider_and_not_readiness(
     start: Callable[..., RunningService], replicate: FakeReplicate
 ) -> None:
-    service = start(SDXL)
+    service = start(SDXL, SDXL | {"name": "turbo", "weight": 0})
     replicate.knobs.faults = {"create": ["500"] * 10}
     assert {ask(service).json()["code"] for _ in range(10)} == {"provider_error"}
     answer = ask(service)
@@ -119,6 +120,11 @@ def test_an_open_breaker_spares_the_provider_and_not_readiness(
     assert service.metric("t2i_model_breaker_state", model="sdxl") == 2
     with service.client() as client:
         assert client.get("/ready").status_code == 200
+        told = {model["name"]: model["state"] for model in client.get("/info").json()["models"]}
+    assert told == {"sdxl": "open", "turbo": "closed"}
+    # The same provider's other model is none the worse for it.
+    assert ask(service, model="turbo").status_code == 200
+    assert ask(service).json()["code"] == "provider_unavailable"
 
 
 def test_what_alerts_and_panels_count_starts_at_zero(start: Callable[..., RunningService]) -> None:
@@ -157,12 +163,16 @@ def test_two_models_share_a_service_and_are_told_apart(
         assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["sdxl", "draft", "spare"]
 
 
-BROKEN = """
-from t2i_service import main
+KEYS = ("key-of-alice", "lt-very-quiet")
+BROKEN = f"""
+import logging
+from t2i_service import logs, main
 from t2i_service.routes import generate
 
 def resolve(body, models):
-    raise LookupError(f"no room for {body.prompt!r}")
+    logging.getLogger("library").warning("sent %s and %s", *{KEYS})
+    logs.get().warning("Odd headers", headers={KEYS})
+    raise LookupError(f"no room for {{body.prompt!r}} of {KEYS}")
 
 generate.resolve = resolve
 main.main()
@@ -171,18 +181,29 @@ main.main()
 
 def test_a_bug_is_one_line_and_a_problem(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(BROKEN)
-    service = RunningService({"T2I_PROMPT_CHARACTERS": "0"}, under=[sys.executable, str(tmp_path / "broken.py")])
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "alice").write_text(KEYS[0])
+    service = RunningService(
+        {
+            "T2I_PROMPT_CHARACTERS": "0",
+            "T2I_API_KEYS_DIR": str(tmp_path / "keys"),
+            "LANGTRACE_API_KEY": KEYS[1],
+            "LANGTRACE_API_HOST": "http://127.0.0.1:9",
+        },
+        under=[sys.executable, str(tmp_path / "broken.py")],
+    )
+    secret = {"authorization": f"Bearer {KEYS[0]}"}
     try:
         service.wait_until_up()
         known = len(service.lines)
-        answer = ask(service, prompt="something nobody may see")
+        answer = ask(service, secret, prompt="something nobody may see")
         assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
         told = answer.json()
         assert (told["code"], told["request_id"]) == ("internal_error", answer.headers["x-request-id"])
         wait_for(lambda: len(service.lines) > known)
         assert service.metric("http_requests_total", method="POST", endpoint="/generate", status="500") == 1
         assert service.metric("active_requests") == 0
-        assert ask(service).status_code == 500
+        assert ask(service, secret).status_code == 500
     finally:
         service.stop()
     failed, *_ = lines = [line for line in service.logs[known:] if line["level"] == "error"]
@@ -192,3 +213,10 @@ def test_a_bug_is_one_line_and_a_problem(tmp_path: Path) -> None:
     assert "LookupError: no room for" in failed["exception"]
     for sink in (answer.text, *service.lines):
         assert "nobody" not in sink
+        assert not [key for key in KEYS if key in sink]
+    for (line, *_), field in (
+        (lines, "exception"),
+        (service.logged("sent [redacted] and [redacted]", logger="library"), "event"),
+        (service.logged("Odd headers"), "headers"),
+    ):
+        assert str(line[field]).count("[redacted]") >= 2

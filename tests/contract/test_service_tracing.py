@@ -124,7 +124,7 @@ def test_a_failure_shows_in_the_trace(
     replicate.knobs.outcome, replicate.knobs.error = "failed", f"cannot draw {PROMPT!r}"
     line = generate(traced, headers={"x-request-id": "failing"})
     assert line.status_code == 502
-    (logged,) = wait_for(lambda: traced.logged("Image generation failed", request_id="failing"))
+    (logged,) = wait_for(lambda: traced.logged("Image generation failed", level="error", request_id="failing"))
     wait_for(lambda: len(collector.trace(logged["trace_id"])) == 2)
     trace = collector.trace(logged["trace_id"])
     assert trace["generate_image"].span.status.code == 2
@@ -148,7 +148,7 @@ def test_a_failed_fetch_shows_in_the_trace(
 ) -> None:
     replicate.knobs.outputs = ["https://images.example.com/a.png"]
     assert generate(traced, headers={"x-request-id": "unfetched"}).status_code == 502
-    (logged,) = wait_for(lambda: traced.logged("Image generation failed", request_id="unfetched"))
+    (logged,) = wait_for(lambda: traced.logged("Image generation failed", level="error", request_id="unfetched"))
     wait_for(lambda: len(collector.trace(logged["trace_id"])) == 3)
     trace = collector.trace(logged["trace_id"])
     for name in ("generate_image", "fetch_images"):
@@ -169,7 +169,7 @@ def test_what_never_reached_the_provider_shows_in_the_trace(
     assert {generate(service).status_code for _ in range(10)} == {502}
     assert generate(service).json()["code"] == "provider_unavailable"
     for kind, logged in (("overloaded", 0), ("provider_unavailable", -1)):
-        line = wait_for(lambda: service.logged("Image generation failed"))[logged]
+        line = wait_for(lambda: service.logged("Image generation failed", level="error"))[logged]
         root = wait_for(lambda line=line: collector.trace(line["trace_id"]).get("generate_image"))
         assert (root.span.status.code, root.attributes["error.type"], line["code"]) == (2, kind, kind)
         assert root.attributes["error"] == root.span.status.message
@@ -192,11 +192,13 @@ def test_a_deadline_shows_in_both_spans(
     service = start(SDXL | {"timeoutSeconds": 1}, OTLP_ENDPOINT=collector.url)
     replicate.knobs.predict_seconds = 60
     assert generate(service).status_code == 504
-    (logged,) = wait_for(lambda: service.logged("Image generation failed"))
+    (logged,) = wait_for(lambda: service.logged("Image generation failed", level="error"))
     wait_for(lambda: len(collector.trace(logged["trace_id"])) == 2)
     trace = collector.trace(logged["trace_id"])
     assert {span.span.status.code for span in trace.values()} == {2}
     assert {span.attributes["error.type"] for span in trace.values()} == {"generation_timeout"}
+    asked = [span for span in trace.values() if "gen_ai.response.id" in span.attributes]
+    assert [span.attributes["gen_ai.response.id"] for span in asked] == list(replicate.predictions)[-1:]
 
 
 def test_waiting_for_a_slot_is_a_span(start: Callable[..., RunningService], collector: FakeCollector) -> None:

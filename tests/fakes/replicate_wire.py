@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import struct
 import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -36,6 +37,13 @@ def _throttled(seconds: int) -> Response:
     return JSONResponse({"detail": detail}, 429, headers)
 
 
+async def _endless() -> AsyncIterator[bytes]:
+    while True:
+        yield bytes(1024 * 1024)
+        # Sent into the void nothing waits, and nobody would hear that the client has left.
+        await asyncio.sleep(0)
+
+
 CREDIT = (
     "You have insufficient credit to run this model. Go to https://replicate.com/account/billing#billing to purchase "
     "credit. Once you purchase credit, please wait a few minutes before trying again."
@@ -55,6 +63,7 @@ FAULTS: dict[str, Callable[[int], Response]] = {
     "html200": lambda _: HTMLResponse("<html><body>Maintenance</body></html>"),
     "wrong_json": lambda _: JSONResponse({"unexpected": ["shape"]}),
     "cut": lambda _: Cut(),
+    "endless": lambda _: StreamingResponse(_endless(), media_type="image/png"),
 }
 
 

@@ -127,7 +127,7 @@ class ReplicateProvider(Provider):
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if late or _given_up() or not error.transient or not isinstance(error, worth):
                     raise
-                log.warning("Upstream asked again", model=model.name, reason=error.reason, error=error.detail)
+                log.warning("Upstream asked again", model=model.name, reason=error.reason, error=error)
                 self._metrics.retries.labels(model.name, error.reason).inc()
             await asyncio.sleep(pause)
             backoff = min(backoff * 2, LONGEST_BACKOFF)

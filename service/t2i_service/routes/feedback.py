@@ -41,10 +41,11 @@ def add_to(app: FastAPI) -> None:
 
 
 async def feedback(request: Request, body: Feedback) -> Response:
-    """Count the rating; the comment goes to the log, as short as a prompt would."""
+    """Count the rating, once an image; the comment goes to the log, as short as a prompt would."""
     state = state_of(request)
     reference = state.keyring.reference_of(body.generation_id, owner_of_request(state))
-    state.metrics.feedback.labels(reference.model, body.rating).inc()
+    if state.ratings.is_new(reference, body.rating):
+        state.metrics.feedback.labels(reference.model, body.rating).inc()
     comment = state.privacy.shown(body.comment)
     log.info(
         "Feedback received",

@@ -91,11 +91,13 @@ def _model(model: Model) -> dict[str, Any]:
 
 async def metrics(request: Request) -> Response:
     """Serve OpenMetrics with exemplars to who asks for it, else Prometheus' plain text."""
-    registry = state_of(request).metrics.registry
+    state = state_of(request)
     asked = "application/openmetrics-text" in request.headers.get("accept", "")
     write, media_type = (
         (openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST)
         if asked
         else (generate_latest, CONTENT_TYPE_LATEST)
     )
-    return Response(write(registry), media_type=media_type)
+    text = write(state.metrics.registry)
+    state.unscraped.scraped()
+    return Response(text, media_type=media_type)

@@ -77,7 +77,9 @@ def test_weights_choose_and_zero_is_only_by_name(tmp_path: Path) -> None:
             {"name": "never", "provider": "Sandbox", "weight": 0},
         )
     )
-    picked = [models.pick().name for _ in range(1000)]
+    picked = [models.pick(lambda _: True).name for _ in range(1000)]
     assert set(picked) == {"often", "seldom"}
     assert picked.count("often") > 800
+    assert {models.pick(lambda model: model.name != "often").name for _ in range(50)} == {"seldom"}
+    assert {models.pick(lambda model: model.name == "never").name for _ in range(1000)} == {"often", "seldom"}
     assert models.get("never") is not None

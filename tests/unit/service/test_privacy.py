@@ -7,6 +7,7 @@ import logging
 
 import pytest
 from t2i_service import logs
+from t2i_service.errors import GenerationRefusedError, GenerationTimedOutError
 from t2i_service.main import secrets_of
 from t2i_service.privacy import REDACTED, Privacy
 from t2i_service.settings import load
@@ -39,9 +40,29 @@ def test_where_nothing_may_be_shown_not_even_a_word_is() -> None:
     prompt = "Éowyn's table\nin the golden hall"
     said = "NSFW: 'EOWYN', \"golden\"; \\u00c9owyn and Éow... at the tab, tables, unrelated words"
     assert Privacy(0).scrub(said, [prompt]) == (
-        "NSFW: 'EOWYN', \"...\"; \\... and Éow... at the tab, tables, unrelated words"
+        "NSFW: '...', \"...\"; \\... and ...... at ... ..., ..., unrelated words"
     )
     assert Privacy(1).scrub(said, [prompt]) == said
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said", "kept"),
+    [
+        ("A zebrafish in the quagmire", "could not write zebrafish_quagmire.png", "could not write ..._....png"),
+        ("a zebrafish", "two zebrafishes", "two ..."),
+        ("a cat with a gun", "the word 'gun' is no word", "the word '...' is no word"),
+        ("一个裸体女人在海边", "内容包含裸体女人, 已被拒绝", "..., 已被拒绝"),
+    ],
+)
+def test_what_was_made_of_a_prompts_words_is_cut_too(prompt: str, said: str, kept: str) -> None:
+    assert Privacy(0).scrub(said, [prompt]) == kept
+
+
+def test_where_nothing_may_be_shown_no_words_of_an_upstream_are_told() -> None:
+    error, own = GenerationRefusedError("NSFW: 'a gun'"), GenerationTimedOutError("sdxl took longer than 120 s.")
+    assert Privacy(0).told(error, ["a gun"]) == "The model refused this prompt."
+    assert Privacy(5).told(error, ["a gun"]) == "NSFW: 'a gun'"
+    assert Privacy(0).told(own, ["a gun"]) == "sdxl took longer than 120 s."
 
 
 def test_known_secrets_and_tokens_are_taken_out() -> None:

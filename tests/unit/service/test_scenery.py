@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from hashlib import blake2b, sha256
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from t2i_service.providers.sandbox import Drawing, SandboxProvider
 from t2i_service.providers.scenery import draw
+
+from tests.unit.service.running import TASK
 
 
 def pixels(png: bytes) -> tuple[int, int, list[bytes]]:
@@ -52,6 +57,24 @@ def test_the_size_is_exact(width: int, height: int) -> None:
 def test_two_digests_differ_in_more_than_a_fifth_of_the_pixels(one: str, other: str) -> None:
     if one != other:
         assert differing(draw(digest(one), 64, 64), draw(digest(other), 64, 64)) > 0.2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"prompt": "a lighthouse at dusk"}, {"prompt": "a lighthouse at dawn"}),
+        ({"prompt": "a"}, {"prompt": "b"}),
+        ({"prompt": "a boat"}, {"prompt": "a boat", "negative_prompt": "sails"}),
+        ({"seed": 7}, {"seed": 8}),
+        ({"seed": 0}, {"seed": 2**32 - 1}),
+    ],
+)
+async def test_two_prompts_or_two_seeds_are_two_pictures(one: dict[str, Any], other: dict[str, Any]) -> None:
+    sandbox = SandboxProvider()
+    tasks = (replace(TASK, **one), replace(TASK, **other))
+    pictures = [await sandbox.fetch(task.model, Drawing.of(task).prediction, 0) for task in tasks]
+    await sandbox.aclose()
+    assert differing(pictures[0].data, pictures[1].data) > 0.2
 
 
 def test_the_bytes_are_the_same_on_every_machine() -> None:

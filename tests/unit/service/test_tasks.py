@@ -1,0 +1,42 @@
+"""A request and the models' limits: what one model does not take another may."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from t2i_service.api import GenerateRequest
+from t2i_service.errors import InvalidInputError
+from t2i_service.models import Models
+from t2i_service.tasks import resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Models:
+    small = {"name": "small", "provider": "Sandbox", "weight": 9, "limits": {"maxWidth": 512}}
+    file = tmp_path / "models.json"
+    file.write_text(json.dumps({"models": [small, {"name": "large", "provider": "Sandbox", "weight": 1}]}))
+    return Models(file)
+
+
+def _chosen(models: Models, **body: object) -> set[str]:
+    return {resolve(GenerateRequest.model_validate({"prompt": "p", **body}), models).model.name for _ in range(200)}
+
+
+def test_a_request_that_names_no_model_goes_to_one_that_takes_it(models: Models) -> None:
+    assert _chosen(models, width=1024) == {"large"}
+    assert _chosen(models, width=512) == {"small", "large"}
+
+
+def test_a_request_that_no_model_takes_is_refused(models: Models) -> None:
+    with pytest.raises(InvalidInputError, match="num_outputs"):
+        _chosen(models, num_outputs=10)
+
+
+def test_a_named_model_is_asked_whatever_others_would_take(models: Models) -> None:
+    with pytest.raises(InvalidInputError, match="width: must be from 64 to 512"):
+        _chosen(models, model="small", width=1024)
