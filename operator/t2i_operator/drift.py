@@ -18,8 +18,7 @@ from t2i_operator import naming, spec
 from t2i_operator.kinds import Object
 
 # `target`: of an autoscaler's metric, whose values are quantities among words that no reading as one would change.
-_QUANTITIES = frozenset({"limits", "requests", "target"})
-_QUANTITY = frozenset({"sizeLimit", "divisor"})
+_QUANTITIES = spec.QUANTITIES | {"target"}
 # They name the object rather than say something about it; no managedFields entry holds them.
 IDENTITY = frozenset({"name", "namespace"})
 
@@ -117,7 +116,7 @@ def _canonical(value: Any, quantities: bool = False) -> Any:
     if isinstance(value, dict):
         return {
             name: _quantity(inside)
-            if quantities or (name in _QUANTITY and isinstance(inside, str))
+            if quantities or (name in spec.QUANTITY and isinstance(inside, str))
             else _canonical(inside, quantities=name in _QUANTITIES)
             for name, inside in value.items()
             if inside != []

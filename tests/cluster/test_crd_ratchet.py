@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 GROUP = "earlier.texttoimage.dev"
-KIND = f"texttoimageservices.{GROUP}"
+# Names of its own: kubectl takes a short one for the first group that has it.
+NAMES = {"kind": "EarlierService", "listKind": "EarlierServiceList", "plural": "earlierservices"}
+KIND = f"{NAMES['plural']}.{GROUP}"
 BEFORE: dict[str, Any] = {
     "metrics": {"interval": "10m"},
     "tracing": {"jaeger": {"storage": {"memory": {"maxTraces": 10_000_000}}}},
@@ -38,21 +40,23 @@ def earlier(kubectl: Callable[..., str], namespace: str) -> Iterator[Callable[..
     """Store a resource by the CRD without rules, then install those; returns what patches it."""
     body = copy.deepcopy(crd())
     body["metadata"]["name"], body["spec"]["group"] = KIND, GROUP
-    body["spec"]["names"]["shortNames"], body["spec"]["names"]["categories"] = [], []
+    body["spec"]["names"] = {**NAMES, "singular": "earlierservice"}
     resource = {
         "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": "TextToImageService",
+        "kind": NAMES["kind"],
         "metadata": {"name": "pictures", "namespace": namespace},
         "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}], "monitoring": BEFORE},
     }
     kubectl("apply", "--server-side", "--filename=-", input=json.dumps(without_rules(body)))
-    kubectl("wait", "--for=condition=Established", f"crd/{KIND}", "--timeout=60s")
-    kubectl("create", "--filename=-", input=json.dumps(resource))
-    kubectl("apply", "--server-side", "--filename=-", input=json.dumps(body))
-    yield lambda patch, *argv: kubectl(
-        "patch", KIND, "pictures", f"--namespace={namespace}", "--type=merge", f"--patch={json.dumps(patch)}", *argv
-    )
-    kubectl("delete", f"crd/{KIND}")
+    try:
+        kubectl("wait", "--for=condition=Established", f"crd/{KIND}", "--timeout=60s")
+        kubectl("create", "--filename=-", input=json.dumps(resource))
+        kubectl("apply", "--server-side", "--filename=-", input=json.dumps(body))
+        yield lambda patch, *argv: kubectl(
+            "patch", KIND, "pictures", f"--namespace={namespace}", "--type=merge", f"--patch={json.dumps(patch)}", *argv
+        )
+    finally:
+        kubectl("delete", f"crd/{KIND}")
 
 
 def test_a_resource_from_before_a_rule_is_not_stuck(earlier: Callable[..., str]) -> None:

@@ -17,11 +17,13 @@ from typing import Any
 import msgspec
 
 from t2i_operator.spec.parsing import InvalidSpec, parse
-from t2i_operator.spec.quantities import amount
+from t2i_operator.spec.quantities import QUANTITIES, QUANTITY, amount
 from t2i_operator.spec.root import Spec, TextToImageService
 from t2i_operator.spec.scalars import seconds
 
 __all__ = [
+    "QUANTITIES",
+    "QUANTITY",
     "InvalidSpec",
     "Spec",
     "TextToImageService",

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2i_operator import nesting
+from t2i_operator.spec.quantities import QUANTITIES, QUANTITY
 
 # A PodSpec has about ten.
 _LEVELS = 50
-_QUANTITIES = frozenset({"limits", "requests", "overhead"})
-_QUANTITY = frozenset({"sizeLimit", "divisor"})
 # The API server works out such powers of ten: "1e999999" takes it seconds, and ten of them gigabytes (tried, 1.37).
 _LONGEST = 64
 _POWER = re.compile(r"[eE][+-]?0*[1-9][0-9]{2,}$")
@@ -36,7 +35,7 @@ def _quantities(value: Any, path: str, *, each: bool = False) -> Iterator[tuple[
         return
     for name, inside in value.items():
         if isinstance(inside, str):
-            if each or name in _QUANTITY:
+            if each or name in QUANTITY:
                 yield f"{path}.{name}", inside
         else:
-            yield from _quantities(inside, f"{path}.{name}", each=name in _QUANTITIES)
+            yield from _quantities(inside, f"{path}.{name}", each=name in QUANTITIES)

@@ -2,6 +2,9 @@
 
 from decimal import Decimal
 
+# The fields of a PodSpec, by name, that hold one, and those whose fields all do.
+QUANTITY = frozenset({"sizeLimit", "divisor"})
+QUANTITIES = frozenset({"limits", "requests", "overhead"})
 _SUFFIXES = {"m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18, "n": -9, "u": -6}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 # The greatest quantity is below 10^19 and the least is 10^-9; written out, "1e999999" would be a megabyte of zeros.

@@ -106,7 +106,7 @@ Duration = Annotated[str, spelled(DURATION, f"{_WHOLE} above 0, such as 30s, 1m3
 DurationOrZero = Annotated[
     str, spelled(f"^(0s|{_PARTS})$", f"{_WHOLE}, such as 0s, 30s, 1m30s or 500ms", longest=29, shortest=2)
 ]
-_QUANTITY = "^([0-9]{1,12}|[0-9]{0,12}\\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE]-?[0-9]{1,2})?$"
+_QUANTITY = "^([0-9]{1,12}|[0-9]{0,12}\\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE]-?[0-9])?$"
 Quantity = int | Annotated[str, spelled(_QUANTITY, "write a quantity, such as 2, 500m or 10Gi", longest=32)]
 Currency = Annotated[str, spelled("^[A-Z]{3}$", "write the three letters of a currency, such as USD", longest=16)]
 

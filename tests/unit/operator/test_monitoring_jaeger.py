@@ -89,6 +89,7 @@ SAMPLED = {"mode": "Enabled"}
         ({"storage": {"memory": {"maxTraces": 51200}}}, (51200, None, "435MiB")),
         ({"storage": {"memory": {"maxTraces": 200000}}, "resources": limited("2Gi")}, (200000, None, "1740MiB")),
         ({"resources": {"requests": {"memory": "64Mi"}}}, (50000, None, None)),
+        ({"resources": limited("1Mi")}, (50, None, None)),
         ({"resources": {"requests": {"memory": "64Mi"}}, "tailSampling": SAMPLED}, (50000, 50000, None)),
         ({"tailSampling": SAMPLED}, (25600, 25600, "435MiB")),
         ({"tailSampling": SAMPLED, "storage": {"type": "Badger"}}, (None, 51200, "435MiB")),

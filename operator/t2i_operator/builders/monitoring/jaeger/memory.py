@@ -43,7 +43,7 @@ def limiter() -> Object:
 def environment(resource: spec.TextToImageService) -> list[Object]:
     """Return what makes Go's runtime collect garbage in time; left alone, it lets the heap double first."""
     limit = _mebibytes(resource)
-    return [{"name": "GOMEMLIMIT", "value": f"{limit * _RUNTIME // 100}MiB"}] if limit else []
+    return [{"name": "GOMEMLIMIT", "value": f"{limit * _RUNTIME // 100}MiB"}] if limit and limit > 1 else []
 
 
 def kept_traces(resource: spec.TextToImageService) -> int:
@@ -74,6 +74,4 @@ def samples(resource: spec.TextToImageService) -> bool:
 def _mebibytes(resource: spec.TextToImageService) -> int | None:
     """Return the container's memory limit; None: it has none."""
     limit = resources(resource).get("limits", {}).get("memory")
-    if limit is None:
-        return None
-    return int(spec.amount(limit) / _MEBIBYTE)
+    return None if limit is None else int(spec.amount(limit) / _MEBIBYTE)
