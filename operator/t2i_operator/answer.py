@@ -1,6 +1,7 @@
 """What the API server answers, made fit to be decoded.
 
-Kopf decodes lists and watches itself, and would be ended by one resource that is nested too deep, at every start again.
+Kopf decodes lists and watches itself, and would be ended by one resource that is nested too deep, at every start again,
+or by one line of a watch that is too long.
 """
 
 import json
@@ -8,11 +9,16 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
+import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 
 from t2i_operator import nesting
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
+
+# Bytes. etcd takes 1.5 MiB, and Go writes six bytes for a `<`; aiohttp's own iteration ends at twice its read buffer.
+_LONGEST_LINE = 2**24
 
 
 class Answer(aiohttp.ClientResponse):
@@ -44,7 +50,10 @@ class Answer(aiohttp.ClientResponse):
 
 
 class _Lines:
-    """A stream of JSON lines; Kopf reads it in chunks and we by lines, and both get whole lines."""
+    """A stream of JSON lines; Kopf reads it in chunks and we by lines, and both get whole lines.
+
+    One that cannot be read on ends as the API server ends one that is too old: it is the end that Kopf lists after.
+    """
 
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content = content
@@ -56,5 +65,13 @@ class _Lines:
         return self.iter_chunked(0)
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
-        async for line in self._content:
-            yield nesting.shallow(line)
+        try:
+            while line := await self._content.readuntil(b"\n", max_size=_LONGEST_LINE):
+                yield nesting.shallow(line)
+        except HttpProcessingError as error:
+            yield _gone(error)
+
+
+def _gone(error: Exception) -> bytes:
+    status = {"kind": "Status", "code": 410, "message": f"the stream cannot be read on: {type(error).__name__}"}
+    return msgspec.json.encode({"type": "ERROR", "object": status})

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
 
 from t2i_operator import naming
 from t2i_operator.errors import ApiError, NotLeadingError, refused, unreachable
@@ -134,7 +135,9 @@ class Cluster:
     async def watch(
         self, kind: Kind, namespace: str | None, selector: str, since: str, resumed: Callable[[], None]
     ) -> AsyncIterator[Event]:
-        """Stream events until the server ends the watch; raise `ApiError` on silence, 410 and a broken connection.
+        """Stream events until the server ends the watch; raise `ApiError` on silence, a broken connection and 410.
+
+        410 stands for whatever only a new list helps against: a version too old, and a stream that cannot be read on.
 
         `resumed` is called once the server agrees to go on: a quiet stream has its first word a minute later.
         """
@@ -151,6 +154,8 @@ class Cluster:
                     if event.type == "ERROR":
                         raise refused(int(event.object.get("code", 0)), msgspec.json.encode(event.object))
                     yield event
+        except HttpProcessingError as error:  # neither of those below; to resume would be to read it again
+            raise ApiError(410, "Expired", f"watch {kind.path(namespace)}: {error!r}") from error
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise unreachable("watch", kind.path(namespace), error) from error
 

@@ -55,18 +55,21 @@ class Pause:
         self._checked.pop(key, None)
 
     async def _check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> None:
-        """Ask once for each generation: a dry run at every look would say the same."""
+        """Ask for each generation until there is an answer: a dry run at every look would say the same."""
         metadata = resource.metadata
         key, asked = Key(metadata.namespace, metadata.name), (metadata.uid, metadata.generation)
         known = self._checked.get(key)
         if known is None or (known.uid, known.generation) != asked:
-            known = self._checked[key] = _Checked(*asked, await self._refusal(resource, wanted))
+            refusal = await self._refusal(resource, wanted)
+            if refusal is None:
+                return
+            known = self._checked[key] = _Checked(*asked, refusal)
         if known.refusal:
             raise strategic.InvalidPatchError(known.refusal)
 
-    async def _refusal(self, resource: spec.TextToImageService, wanted: list[Object]) -> str:
+    async def _refusal(self, resource: spec.TextToImageService, wanted: list[Object]) -> str | None:
+        """Return "" for a template that is accepted, and None while that could not be found out."""
         try:
-            await self._placement.check_template(resource, wanted)
+            return "" if await self._placement.check_template(resource, wanted) else None
         except strategic.InvalidPatchError as error:
             return str(error)
-        return ""

@@ -54,17 +54,18 @@ class Placement:
                     break
         return expected
 
-    async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> None:
+    async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
         """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
 
-        Raises `strategic.InvalidPatchError` with the API server's words; writes nothing, a dry run at most.
+        Tells whether that is the last word: False after a failure that may pass. Raises `strategic.InvalidPatchError`
+        with the API server's words; writes nothing, a dry run at most.
 
         Under a name that is nobody's, so that what is refused is the template and not what somebody else did to the
         live object; of anything but the content the apply itself will tell.
         """
         deployment = next(desired for desired in wanted if desired["kind"] == DEPLOYMENT.name)
         if not spec.to_wire(resource.spec.pod_template) or self._objects.in_sync(deployment):
-            return
+            return True
         name = naming.trial(resource.metadata.name)
         trial = {**deployment, "metadata": {**deployment["metadata"], "name": name}}
         try:
@@ -75,6 +76,8 @@ class Placement:
                 raise strategic.InvalidPatchError(f"spec.podTemplate: {message}") from error
             if error.status in SERVERS_OWN:
                 raise
+            return not error.transient
+        return True
 
 
 def _lacks_ground(deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:

@@ -4,6 +4,8 @@ Messages are made so that they stay the same while the trouble does; the kubelet
 the status written at every retry.
 """
 
+from datetime import datetime, timedelta
+
 import msgspec
 
 from t2i_operator import naming
@@ -16,8 +18,10 @@ _IMAGE = {"ErrImagePull": "ImagePullBackOff", "ImageInspectError": "ImagePullBac
 _CRASH_LOOP = "CrashLoopBackOff"
 # Evicted, or left behind by a node that was shut down: others run in their place, and nobody collects them for long.
 _OVER = frozenset({"Failed", "Succeeded"})
-# A container that was stopped, by a probe say, may end with 0 as well; one that does so again and again ends by itself.
-_RESTARTS_BY_ITSELF = 2
+# Once is none: a container that was stopped, by a probe say, may end with 0 as well.
+_AGAIN_AND_AGAIN = 2
+# `restartCount` is of the pod's whole life. After a run of ten minutes the kubelet, too, starts its back-off anew.
+_SHORT_RUN = timedelta(minutes=10)
 
 
 class Trouble(msgspec.Struct, frozen=True, gc=False, order=True):
@@ -125,10 +129,18 @@ def _restarting(container: Object) -> tuple[str, str] | None:
     name, code, reason = container["name"], ended.get("exitCode"), ended.get("reason")
     waits = (state.get("waiting") or {}).get("reason") == _CRASH_LOOP
     if code == 0 and reason == "Completed":
-        again = waits or container.get("restartCount", 0) >= _RESTARTS_BY_ITSELF
-        return (_CRASH_LOOP, f"container {name} ends by itself with code 0; check its command") if again else None
+        again = waits or (container.get("restartCount", 0) >= _AGAIN_AND_AGAIN and _was_short(ended))
+        why = "by its command, or stopped by a probe; see the pod's events"
+        return (_CRASH_LOOP, f"container {name} ended with code 0 again and again: {why}") if again else None
     if reason == "OOMKilled":
         return "OOMKilled", f"container {name} ran out of memory; raise its memory limit in spec.podTemplate"
     if ended:
         return _CRASH_LOOP, f"container {name} exits with code {code}; see its logs"
     return (_CRASH_LOOP, f"container {name} keeps ending; see its logs") if waits else None
+
+
+def _was_short(ended: Object) -> bool:
+    began, finished = ended.get("startedAt"), ended.get("finishedAt")
+    if not began or not finished:
+        return False
+    return datetime.fromisoformat(finished) - datetime.fromisoformat(began) < _SHORT_RUN

@@ -1,5 +1,6 @@
 """What is said of a paused resource, all of whose objects are left as they are."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -188,13 +189,28 @@ async def test_a_refused_template_does_not_hide_what_is_missing() -> None:
     assert (said["Accepted"].reason, said["Progressing"].reason) == ("InvalidSpec", "Missing")
 
 
-async def test_a_template_that_could_not_be_asked_about_is_asked_about_again() -> None:
+@pytest.mark.parametrize(
+    ("status", "ends"),
+    [(503, pytest.raises(ApiError)), (500, nullcontext()), (504, nullcontext()), (401, nullcontext())],
+    ids=lambda value: str(value) if isinstance(value, int) else "",
+)
+async def test_a_template_that_could_not_be_asked_about_is_asked_about_again(
+    status: int, ends: AbstractContextManager[object]
+) -> None:
     paused = Paused(**WRONG)
-    paused.cluster.template = ApiError(503, "ServiceUnavailable", "not now")
-    with pytest.raises(ApiError):
+    paused.cluster.template = ApiError(status, "Unknown", "not now")
+    with ends:
         await paused.look()
     paused.cluster.template = REFUSAL
     assert (await paused.said())["Accepted"].reason == "InvalidSpec"
+
+
+async def test_a_policy_that_refuses_the_trial_is_asked_once() -> None:
+    paused = Paused(**WRONG)
+    paused.cluster.template = ApiError(403, "Forbidden", 'admission webhook "x" denied the request')
+    for _ in range(2):
+        assert (await paused.said())["Accepted"].status == "True"
+    assert paused.cluster.dry_runs == 1
 
 
 async def test_an_object_that_cannot_be_looked_at_counts_for_its_own_condition() -> None:

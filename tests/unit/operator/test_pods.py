@@ -23,8 +23,15 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return container(state={"waiting": {"reason": reason, "message": message}})
 
 
-def completed(state: dict[str, Any], *, restarts: int) -> dict[str, Any]:
-    return container(state=state, lastState=ended("Completed", 0), restartCount=restarts)
+def completed(state: dict[str, Any], *, restarts: int, minutes: int | None = 9) -> dict[str, Any]:
+    return container(state=state, lastState=ran(minutes), restartCount=restarts)
+
+
+def ran(minutes: int | None) -> dict[str, Any]:
+    """Return a run that ended with 0, after so many minutes; None where nobody knows."""
+    finished = None if minutes is None else f"2026-01-01T00:{minutes:02}:00Z"
+    times = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished}
+    return {"terminated": {"reason": "Completed", "exitCode": 0, **times}}
 
 
 def ended(reason: str, code: int) -> dict[str, Any]:
@@ -47,10 +54,12 @@ def ended(reason: str, code: int) -> dict[str, Any]:
         ),
         (waiting("CrashLoopBackOff"), "CrashLoopBackOff", "container main keeps ending"),
         (
-            completed({"waiting": {"reason": "CrashLoopBackOff"}}, restarts=1),
+            completed({"waiting": {"reason": "CrashLoopBackOff"}}, restarts=1, minutes=30),
             "CrashLoopBackOff",
-            "by itself with code 0",
+            "ended with code 0 again and again",
         ),
+        (completed({"running": {}}, restarts=2), "CrashLoopBackOff", "or stopped by a probe"),
+        (container(state=ran(9), restartCount=2), "CrashLoopBackOff", "or stopped by a probe"),
         (
             {"conditions": [{"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes are available"}]},
             "Unschedulable",
@@ -79,6 +88,9 @@ def test_trouble_has_the_pods_own_reason(status: dict[str, Any], reason: str, wo
         container(ready=True, state={"running": {}}, lastState=ended("Error", 1)),
         container(state={"running": {}}),
         completed({"running": {}}, restarts=1),
+        completed({"running": {}}, restarts=2, minutes=10),
+        completed({"running": {}}, restarts=2, minutes=None),
+        container(state=ran(10), restartCount=2),
         {
             "initContainerStatuses": [{"name": "first", "ready": True, "state": ended("Completed", 0)}],
             **waiting("PodInitializing"),
@@ -117,9 +129,9 @@ def test_a_pod_whose_trouble_ends_with_it_is_news() -> None:
     assert pods.newest_trouble(KEY) is None
 
 
-def test_the_message_stays_while_a_container_ends_by_itself_again_and_again() -> None:
+def test_the_message_stays_while_a_container_ends_with_0_again_and_again() -> None:
     waits = completed({"waiting": {"reason": "CrashLoopBackOff"}}, restarts=1)
-    runs, ends = completed({"running": {}}, restarts=2), completed(ended("Completed", 0), restarts=2)
+    runs, ends = completed({"running": {}}, restarts=2), completed(ran(9), restarts=2)
     assert trouble(pod(**waits)) == trouble(pod(**runs)) == trouble(pod(**ends)) is not None
 
 

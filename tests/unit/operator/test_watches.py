@@ -1,12 +1,16 @@
-"""A stream behind something that ends its watches at once, as a proxy may."""
+"""A stream behind something that ends its watches at once, as a proxy may, or that sends what is hard to read."""
 
 import asyncio
 import json
 import time
 
+import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from t2i_operator.cluster import Cluster
+from kopf._cogs.clients.api import iter_jsonlines
+from kubernetes.aio.client import Configuration
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.connection import Connection
 from t2i_operator.kinds import CONFIG_MAP, Object
 from t2i_operator.watches import Selection, Stream
 
@@ -135,3 +139,88 @@ async def test_an_object_that_trips_a_bug_is_passed_over() -> None:
         assert not running.done()
         running.cancel()
     assert sink.taken == ["bad", "a", "bad", "b"]
+
+
+def named(name: str) -> str:
+    return f'"metadata":{{"name":"{name}","namespace":"n","resourceVersion":"2"}}'
+
+
+def added(name: str, more: str = "") -> str:
+    return f'{{"type":"ADDED","object":{{{named(name)}{more}}}}}\n'
+
+
+# As Go writes a ConfigMap with a MiB of `<`.
+ESCAPED = added("big", ',"data":{"a":"' + r"\u003c" * 2**20 + '"}')
+ENDLESS = added("big", ',"data":{"a":"' + "a" * 2**24 + '"}')
+
+
+async def no_reload() -> None:
+    pass
+
+
+@pytest.mark.parametrize(("line", "lists"), [(ESCAPED, 1), (ENDLESS, 2)], ids=["6MiB", "16MiB"])
+async def test_a_long_line_is_read_and_an_endless_one_is_listed(line: str, lists: int) -> None:
+    class Taking(Nobody):
+        def __init__(self) -> None:
+            self.taken: list[str] = []
+            self.all = asyncio.Event()
+
+        def seen(self, live: Object) -> None:
+            self.taken.append(live["metadata"]["name"])
+            if live["metadata"]["name"] == "small":
+                self.all.set()
+
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        again = bool(asked)
+        if "watch" not in request.query:
+            asked.append("list")
+            items = f"{{{named('big')}}}" if again else ""
+            return web.Response(text=f'{{"metadata":{{"resourceVersion":"1"}},"items":[{items}]}}')
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if len(asked) == 1:
+            await response.write(line.encode())
+        await response.write(added("small").encode())
+        await asyncio.sleep(30)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    sink = Taking()
+    async with TestServer(app) as server:
+        ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
+        async with ours.session() as session:
+            running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), sink).run())
+            await asyncio.wait_for(sink.all.wait(), timeout=30)
+            assert not running.done()
+            running.cancel()
+    assert sink.taken == ["big", "small"]
+    assert len(asked) == lists
+
+
+async def test_kopf_reads_a_long_line_and_is_told_to_list_after_an_endless_one() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=ESCAPED + ENDLESS)
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    async with TestServer(app) as server:
+        ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
+        async with ours.session() as session, session.get("/") as response:
+            events = [json.loads(line) async for line in iter_jsonlines(response.content)]
+    assert [(each["type"], each["object"].get("code")) for each in events] == [("ADDED", None), ("ERROR", 410)]
+
+
+async def test_what_aiohttp_cannot_read_is_a_refusal_that_a_list_follows() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=ESCAPED)
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        watch = Cluster(session).watch(CONFIG_MAP, None, "a=b", "1", lambda: None)
+        with pytest.raises(ApiError) as caught:
+            await anext(watch)
+    assert caught.value.status == 410
