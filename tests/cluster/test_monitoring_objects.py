@@ -6,17 +6,10 @@ from t2i_operator.differences import differences
 from t2i_operator.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
 from t2i_operator.objects import identify
 
-from dev.cluster.paths import Layout
-from dev.stack.install import custom_resources
 from tests.cluster.api import Api
 from tests.golden.builds import HERE, build
 
 FULL = HERE / "observed-in-full.input.yaml"
-
-
-@pytest.fixture(scope="module")
-def prometheus_operator_crds(cluster: Layout) -> None:
-    custom_resources(cluster)
 
 
 @pytest.mark.parametrize("kind", [SERVICE_MONITOR, PROMETHEUS_RULE, ALERTMANAGER_CONFIG], ids=lambda kind: kind.name)
