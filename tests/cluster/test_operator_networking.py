@@ -104,8 +104,9 @@ def test_a_missing_gateway_is_named(api: Api, service: Service) -> None:
 
 
 def test_the_gateway_api_is_found_when_it_comes_and_missed_when_it_goes(
-    gateway_api: GatewayApi, service: Service
+    gateway_api: GatewayApi, default_service: Service
 ) -> None:
+    service = default_service
     gateway_api.remove()
     service.create(httpRoute=ROUTE, ingress=None)
     assert "install the CRDs" in service.wait("RouteReady", "False", "GatewayAPIMissing")["message"]

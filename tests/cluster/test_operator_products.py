@@ -59,9 +59,9 @@ def product(asked: Asked, kubectl: Kubectl) -> Iterator[Product]:
 
 @pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.plural)
 def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
-    asked: Asked, product: Product, service: Service, operator: OperatorProcess
+    asked: Asked, product: Product, default_service: Service, default_operator: OperatorProcess
 ) -> None:
-    process = operator.pid
+    service, operator, process = default_service, default_operator, default_operator.pid
     service.create(monitoring={**UNOBSERVED, **asked.monitoring})
     assert "install" in service.wait(asked.condition, "False", asked.missing)["message"]
     service.ready()
