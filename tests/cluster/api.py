@@ -28,6 +28,9 @@ _ROOTS = {
     "gateways": "/apis/gateway.networking.k8s.io/v1",
     "grafanadashboards": "/apis/grafana.integreatly.org/v1beta1",
     "opentelemetrycollectors": "/apis/opentelemetry.io/v1beta1",
+    "servicemonitors": "/apis/monitoring.coreos.com/v1",
+    "prometheusrules": "/apis/monitoring.coreos.com/v1",
+    "alertmanagerconfigs": "/apis/monitoring.coreos.com/v1alpha1",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dev.cluster.paths import Layout
+from dev.stack.install import custom_resources
 from tests.cluster.api import Api
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, rights
 from tests.cluster.products import grafana_operator
@@ -77,6 +78,24 @@ def operator(operator_account: OperatorAccount, crd: str) -> Iterator[OperatorPr
     assert not bugs, bugs[0]
 
 
+@pytest.fixture(scope="package")
+def default_operator(make_account: Callable[[], OperatorAccount], crd: str) -> Iterator[OperatorProcess]:
+    """Run one operator with the times it has by default, long enough that what it does in a test is due to an event."""
+    process = make_account().process("default")
+    process.start()
+    process.wait_until_leading()
+    yield process
+    assert process.stop() == 0
+    bugs = process.events("by a bug")
+    assert not bugs, bugs[0]
+
+
+@pytest.fixture(scope="package")
+def prometheus_operator_crds(cluster: Layout) -> None:
+    """Have the Prometheus Operator's kinds on the cluster."""
+    custom_resources(cluster)
+
+
 @pytest.fixture
 def grafana(kubectl: Callable[..., str]) -> Iterator[None]:
     """Have the Grafana operator's kind on the cluster."""
@@ -90,3 +109,9 @@ def grafana(kubectl: Callable[..., str]) -> Iterator[None]:
 def service(api: Api, namespace: str, operator: OperatorProcess) -> Service:
     """Return a resource of the shared operator's, still to be created."""
     return Service(api, namespace, operator.class_name)
+
+
+@pytest.fixture
+def default_service(api: Api, namespace: str, default_operator: OperatorProcess) -> Service:
+    """Return a resource of the operator with the default times, still to be created."""
+    return Service(api, namespace, default_operator.class_name)

@@ -64,12 +64,66 @@ _templates = _some(
     ),
 )
 
+# A Secret of this name is there, with these keys.
+SECRET = "given"
+SECRET_KEYS = ("token", "REPLICATE_API_TOKEN", "LANGTRACE_API_KEY", "url", "username", "password")
+
+
+def _key(name: str) -> Object:
+    return {"secretKeyRef": {"name": SECRET, "key": name}}
+
+
+_replicate = st.fixed_dictionaries(
+    {"name": st.just("remote"), "provider": st.just("Replicate"), "version": st.just("a" * 64)},
+    optional={"timeoutSeconds": st.integers(1, 1800)},
+)
+_every_models = st.tuples(_models, st.lists(_replicate, max_size=1)).map(lambda both: [*both[0], *both[1]])
+_credentials = st.just({"secretRef": {"name": SECRET}}) | st.fixed_dictionaries(
+    {"replicateApiToken": st.just(_key("token"))}, optional={"langtraceApiKey": st.just(_key("LANGTRACE_API_KEY"))}
+)
+_receivers = st.lists(
+    st.sampled_from(
+        [
+            {"name": "hook", "webhook": {"url": _key("url")}, "sendResolved": False},
+            {"name": "chat", "minimumSeverity": "Critical", "slack": {"channel": "#images", "apiURL": _key("url")}},
+            {
+                "name": "mail",
+                "email": {"to": "a@example.com", "from": "b@example.com", "smarthost": "mail.example.com:587"},
+            },
+        ]
+    ),
+    max_size=2,
+    unique_by=lambda receiver: receiver["name"],
+)
+# On a volume that nobody provides: no pod of Jaeger's starts.
+_jaegers = st.fixed_dictionaries(
+    {"storage": st.just({"type": "Badger", "badger": {"storageClassName": "nobody-s"}})},
+    optional={
+        "tailSampling": st.fixed_dictionaries({"mode": st.just("Enabled")}, optional={"ratio": _DECIMALS}),
+        "resources": st.just({"limits": {"memory": "1024Mi"}}),
+    },
+)
+_tracing = (
+    st.just({"mode": "Disabled"})
+    | st.just({"mode": "External", "endpoint": "http://otel:4317"})
+    | st.fixed_dictionaries({"mode": st.just("Managed"), "jaeger": _jaegers})
+)
+_EGRESS = st.just([{"ipBlock": {"cidr": "10.30.0.0/16"}, "ports": [{"port": 3128}]}])
+_tls = st.sampled_from([{}, {"secretName": "images-tls"}])
+
+
+def _provided(spec: Object) -> Object:
+    """Leave Replicate out where there is no token for it: such a service is not ready."""
+    models = [each for each in spec["models"] if "credentials" in spec or each["provider"] != "Replicate"]
+    return {**spec, "models": models}
+
+
 SPECS = st.fixed_dictionaries(
     {
-        "models": _models,
+        "models": _every_models,
         "replicas": st.just(0),
         "monitoring": st.fixed_dictionaries(
-            {"tracing": st.sampled_from([{"mode": "Disabled"}, {"mode": "External", "endpoint": "http://otel:4317"}])},
+            {"tracing": _tracing},
             optional={
                 "metrics": _some(mode=st.sampled_from(["Managed", "Disabled"]), labels=_LABELS, interval=_INTERVALS),
                 "alerts": _some(
@@ -77,23 +131,25 @@ SPECS = st.fixed_dictionaries(
                     labels=_LABELS,
                     minimumRequests=st.integers(1, 50),
                     thresholds=_some(errorRate=st.sampled_from(["0.1", "0.25"])),
+                    receivers=_receivers,
                 ),
                 "dashboards": _some(
                     mode=st.sampled_from(["Managed", "Disabled"]), folder=st.just("Pictures"), labels=_LABELS
                 ),
-                "langtrace": _some(mode=st.just("Disabled")),
+                "langtrace": _some(mode=st.sampled_from(["Auto", "Disabled"])),
             },
         ),
     },
     optional={
+        "credentials": _credentials,
         "image": st.just("ghcr.io/text-to-image/service:other"),
         "imagePullPolicy": st.sampled_from(["Always", "Never"]),
         "service": _some(port=_PORTS, annotations=_LABELS, type=st.sampled_from(["ClusterIP", "NodePort"])),
-        "ingress": st.fixed_dictionaries({"host": _HOSTS}, optional={"annotations": _LABELS}),
+        "ingress": st.fixed_dictionaries({"host": _HOSTS}, optional={"annotations": _LABELS, "tls": _tls}),
         "serviceAccount": _some(annotations=_LABELS),
         "podDisruptionBudget": _budgets,
         "networkPolicy": st.fixed_dictionaries(
-            {"mode": st.sampled_from(["Managed", "Disabled"])}, optional={"ingressFrom": _PEERS}
+            {"mode": st.sampled_from(["Managed", "Disabled"])}, optional={"ingressFrom": _PEERS, "egressTo": _EGRESS}
         ),
         "podTemplate": _templates,
         "logging": _some(level=st.sampled_from(["DEBUG", "ERROR"]), promptCharacters=st.integers(0, 10000)),
@@ -101,4 +157,4 @@ SPECS = st.fixed_dictionaries(
         "access": _some(requestsPerMinute=st.integers(1, 10000)),
         "publicURL": st.just("https://images.example.com"),
     },
-)
+).map(_provided)

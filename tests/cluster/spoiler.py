@@ -45,6 +45,10 @@ async def _late() -> None:
     await asyncio.sleep(2)
 
 
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
 def _every(request: web.Request) -> bool:
     return True
 
@@ -62,6 +66,8 @@ BROKEN = Fault("500 Internal Server Error", _every, _broken)
 # As if somebody else had been faster, each time.
 CONFLICTING = Fault("409 Conflict", _writes, _conflicting)
 SLOW = Fault("slow answers", _every, _late)
+# Until whoever asked gives up; nothing gets through.
+SILENT = Fault("no answer", _every, _never)
 
 
 def only(path: str, fault: Fault) -> Fault:

@@ -123,8 +123,9 @@ def _told(service: Service, reason: str, shown: set[str]) -> str:
 
 @pytest.mark.parametrize(("reason", "shown", "template"), STUCK)
 def test_a_stuck_rollout_says_the_pods_own_reason_within_ten_seconds(
-    service: Service, reason: str, shown: set[str], template: Object
+    default_service: Service, reason: str, shown: set[str], template: Object
 ) -> None:
+    service = default_service
     service.create(replicas=1, podTemplate=template)
 
     message = _told(service, reason, shown)

@@ -86,9 +86,20 @@ def test_what_is_missing_is_named_and_the_pods_start(
     assert len(service.told(reason)) == 1
 
 
-@pytest.mark.parametrize("labels", [{"texttoimage.dev/reload": ""}, {}], ids=["labelled", "polled"])
-@pytest.mark.parametrize("credentials", [COMPOSED, IN_PLACE], ids=["composed", "in place"])
-def test_a_change_rolls_the_pods(service: Service, credentials: Object, labels: dict[str, str]) -> None:
+each_source = pytest.mark.parametrize("credentials", [COMPOSED, IN_PLACE], ids=["composed", "in place"])
+
+
+@each_source
+def test_a_change_is_found_by_polling_and_rolls_the_pods(service: Service, credentials: Object) -> None:
+    _change_rolls_the_pods(service, credentials, {})
+
+
+@each_source
+def test_a_change_of_a_labelled_secret_rolls_the_pods_at_once(default_service: Service, credentials: Object) -> None:
+    _change_rolls_the_pods(default_service, credentials, {"texttoimage.dev/reload": ""})
+
+
+def _change_rolls_the_pods(service: Service, credentials: Object, labels: dict[str, str]) -> None:
     _make(service, labels, replicate=VALUE, REPLICATE_API_TOKEN=VALUE)
     service.create(models=[REPLICATE], credentials=credentials)
     service.ready()

@@ -1,17 +1,24 @@
 """Two replicas and one Lease: one writes at a time, and the other is there in time."""
 
+import contextlib
 import datetime
+import itertools
 import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
+import httpx
 import pytest
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, eventually
-from tests.cluster.operators import OperatorAccount, Service, writes
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
+from tests.cluster.spoiler import SILENT, Spoiler, only
 
-LEASE_SECONDS = 15.0
+LEASE_SECONDS, RENEW_DEADLINE_SECONDS = 15.0, 10.0
+ON_THE_WAY_SECONDS = 1.0  # from the start of a write to its entry in the audit log, and the other way round
+REFUSED = 't2i_operator_reconciles_total{result="not_leading"}'
 
 
 class Pair:
@@ -29,9 +36,12 @@ class Pair:
         assert not self.second.leading()
 
     def lease(self, api: Api) -> Object:
-        name = f"text-to-image-operator-{self.account.class_name}"
-        found: Object = api.get("leases", self.account.class_name, name)["spec"]
-        return found
+        return lease(api, self.account)
+
+
+def lease(api: Api, account: OperatorAccount) -> Object:
+    found: Object = api.get("leases", account.class_name, f"text-to-image-operator-{account.class_name}")["spec"]
+    return found
 
 
 @pytest.fixture
@@ -103,6 +113,55 @@ def test_a_leader_that_was_frozen_writes_nothing_after_its_lease(
     ]
     assert late == []
     assert addresses[pair.second.user_agent]
+
+
+class Hushed(NamedTuple):
+    """A leader that can be kept from renewing its lease, and from nothing else."""
+
+    account: OperatorAccount
+    operator: OperatorProcess
+    spoiler: Spoiler
+
+
+@pytest.fixture
+def hushed(make_account: Callable[[], OperatorAccount], crd: str) -> Iterator[Hushed]:
+    account = make_account()
+    spoiler = Spoiler(account.kubeconfig)
+    operator = account._replace(kubeconfig=spoiler.kubeconfig).process("hushed")
+    operator.start()
+    operator.wait_until_leading()
+    yield Hushed(account, operator, spoiler)
+    operator.stop()
+    spoiler.close()
+
+
+def test_a_leader_that_cannot_renew_writes_nothing_after_its_deadline_though_it_runs_on(
+    hushed: Hushed, api: Api, namespace: str, cluster: Layout
+) -> None:
+    """No race with the end of the process: it waits for an answer to its renewal for seconds after the deadline."""
+    account, operator, spoiler = hushed
+    service = Service(api, namespace, account.class_name)
+    service.create()
+    service.ready()
+    spoiler.spoil(only("/leases/", SILENT))
+    offset, refused = cluster.audit_log.stat().st_size, [0.0]
+    levels = itertools.cycle(["DEBUG", "INFO"])
+
+    def given_up() -> bool:
+        service.edit(logging={"level": next(levels)})
+        with contextlib.suppress(httpx.TransportError):
+            refused.append(metric(operator, REFUSED))
+        return not operator.running()
+
+    eventually(given_up, "the leader to give up", seconds=2 * LEASE_SECONDS)
+    renewed = datetime.datetime.fromisoformat(lease(api, account)["renewTime"])
+    ages = [
+        (datetime.datetime.fromisoformat(entry["requestReceivedTimestamp"]) - renewed).total_seconds()
+        for entry in writes(cluster.audit_log, account.username, offset)
+    ]
+    assert [age for age in ages if age > RENEW_DEADLINE_SECONDS + ON_THE_WAY_SECONDS] == []
+    assert max(ages) > RENEW_DEADLINE_SECONDS - 2 * ON_THE_WAY_SECONDS, "it wrote as long as it might"
+    assert refused[-1] > 0, "it had something to write when it no longer might"
 
 
 def test_a_lease_that_another_takes_ends_the_process(pair: Pair, api: Api) -> None:

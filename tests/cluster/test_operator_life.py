@@ -1,5 +1,6 @@
 """The life of a resource: paused, edited, fought over, scaled, deleted, with the operator there or not."""
 
+import re
 from functools import partial
 
 import pytest
@@ -74,6 +75,18 @@ def test_events_tell_each_change_once(service: Service) -> None:
     assert len(service.told("Created")) == 1
     assert len(service.events("Repaired")) == 1
     assert f"ConfigMap {service.name}-config" in repaired["note"]
+
+
+def test_a_line_of_the_log_names_the_resource_and_the_reconcile(service: Service, operator: OperatorProcess) -> None:
+    service.create()
+    service.told("Created")
+    key = f"{service.namespace}/{service.name}"
+    made = [line for line in operator.events(key) if line.get("reason") == "Created"]
+
+    assert [line["resource"] for line in made] == [key]
+    reconciles = {line["reconcile"] for line in operator.events(key)}
+    assert made[0]["reconcile"] in reconciles
+    assert all(re.fullmatch("[0-9a-f]{8}", each) for each in reconciles), reconciles
 
 
 def test_a_contested_field_backs_off_and_names_the_other(service: Service) -> None:
@@ -217,7 +230,8 @@ def test_resources_of_the_greatest_size_harm_only_themselves(service: Service, o
     assert not operator.events("by a bug")
 
 
-def test_a_pod_that_turns_unready_is_told_though_the_resource_is_paused(service: Service) -> None:
+def test_a_pod_that_turns_unready_is_told_though_the_resource_is_paused(default_service: Service) -> None:
+    service = default_service
     service.create(replicas=1, **pods.PARKED)
     pods.say(service, ready=True)
     service.ready()

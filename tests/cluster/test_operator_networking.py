@@ -4,15 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from t2i_operator import drift
-from t2i_operator.differences import differences
 from t2i_operator.kinds import HTTP_ROUTE
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.gateways import GatewayApi, accept, gateway, give_address, program
+from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
-from tests.golden.builds import HERE, build
 
 INGRESS: Object = {"host": "images.example.com"}
 ROUTE: Object = {"parentRefs": [{"name": "public"}]}
@@ -104,8 +102,9 @@ def test_a_missing_gateway_is_named(api: Api, service: Service) -> None:
 
 
 def test_the_gateway_api_is_found_when_it_comes_and_missed_when_it_goes(
-    gateway_api: GatewayApi, service: Service
+    gateway_api: GatewayApi, default_service: Service
 ) -> None:
+    service = default_service
     gateway_api.remove()
     service.create(httpRoute=ROUTE, ingress=None)
     assert "install the CRDs" in service.wait("RouteReady", "False", "GatewayAPIMissing")["message"]
@@ -125,14 +124,7 @@ def test_the_gateway_api_is_found_when_it_comes_and_missed_when_it_goes(
 
 @pytest.mark.usefixtures("gateway_api")
 def test_the_api_server_takes_the_golden_route_and_no_drift_is_seen(api: Api, namespace: str) -> None:
-    [desired] = [each for each in build(HERE / "http-route.input.yaml") if each["kind"] == HTTP_ROUTE.name]
-    desired["metadata"]["namespace"] = namespace
-    apply = {"fieldManager": "text-to-image-operator", "force": "true", "dryRun": "All"}
-    path = HTTP_ROUTE.path(namespace, desired["metadata"]["name"])
-
-    live = api.request("PATCH", path, desired, "application/apply-patch+yaml", **apply)
-
-    assert drift.observed(live) == drift.expected(desired), differences(desired, live)
+    all_taken_without_drift(api, namespace, HTTP_ROUTE)
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
+from t2i_operator.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind
 
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
 from tests.cluster.products import Product, grafana_operator, opentelemetry_operator, pods_of_a_collector
 
@@ -25,7 +27,7 @@ class Asked(NamedTuple):
     """What a spec asks of a product, and what is said of it; the Gateway API has its test beside the other ways in."""
 
     product: Callable[[Kubectl], Product]
-    plural: str
+    kind: Kind
     monitoring: Object
     condition: str
     missing: str
@@ -35,14 +37,14 @@ class Asked(NamedTuple):
 ASKED = [
     Asked(
         grafana_operator,
-        "grafanadashboards",
+        GRAFANA_DASHBOARD,
         {"dashboards": GRAFANA_DASHBOARDS},
         "DashboardsReady",
         "GrafanaOperatorMissing",
     ),
     Asked(
         opentelemetry_operator,
-        "opentelemetrycollectors",
+        OPENTELEMETRY_COLLECTOR,
         {"tracing": {"mode": "Managed", "jaeger": {"format": "OpenTelemetryCollector"}}},
         "TracingReady",
         "OpenTelemetryOperatorMissing",
@@ -59,11 +61,11 @@ def product(asked: Asked, kubectl: Kubectl) -> Iterator[Product]:
     product.remove()
 
 
-@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.plural)
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.kind.plural)
 def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
-    asked: Asked, product: Product, service: Service, operator: OperatorProcess
+    asked: Asked, product: Product, default_service: Service, default_operator: OperatorProcess
 ) -> None:
-    process = operator.pid
+    service, operator, process = default_service, default_operator, default_operator.pid
     service.create(monitoring={**UNOBSERVED, **asked.monitoring})
     assert "install" in service.wait(asked.condition, "False", asked.missing)["message"]
     service.ready()
@@ -71,7 +73,7 @@ def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
     product.install()
     asked.run(service)
     service.wait(asked.condition, "True", "InPlace")
-    assert service.api.list(asked.plural, service.namespace)
+    assert service.api.list(asked.kind.plural, service.namespace)
 
     product.remove()
     service.wait(asked.condition, "False", asked.missing)
@@ -80,9 +82,18 @@ def test_a_product_is_found_when_it_comes_and_missed_when_it_goes(
     product.install()
     asked.run(service)
     service.wait(asked.condition, "True", "InPlace")
-    assert service.api.list(asked.plural, service.namespace)
+    assert service.api.list(asked.kind.plural, service.namespace)
     assert operator.running()
     assert operator.pid == process
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=lambda asked: asked.kind.plural)
+def test_the_api_server_takes_the_golden_objects_and_no_drift_is_seen(
+    asked: Asked, product: Product, api: Api, namespace: str
+) -> None:
+    product.install()
+    eventually(lambda: not api.list(asked.kind.plural, namespace), "the kind to be served")
+    all_taken_without_drift(api, namespace, asked.kind)
 
 
 @pytest.mark.usefixtures("grafana")

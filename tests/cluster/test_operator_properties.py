@@ -13,7 +13,7 @@ from t2i_operator.kinds import CHILDREN
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, Refused, eventually
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
-from tests.cluster.specs import SPECS
+from tests.cluster.specs import SECRET, SECRET_KEYS, SPECS
 
 # Each example takes seconds on a real API server; every run draws others.
 few = settings(max_examples=10, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
@@ -32,6 +32,13 @@ def own_operator(namespace: str, crd: str, own_account: OperatorAccount) -> Iter
     yield operator
     assert operator.stop() == 0
     assert not operator.events("by a bug")
+
+
+@pytest.fixture(autouse=True)
+def given_secret(api: Api, namespace: str) -> None:
+    values = dict.fromkeys(SECRET_KEYS, "https://example.com")
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": values}
+    api.create("secrets", namespace, body)
 
 
 def test_any_valid_spec_settles_and_gets_no_further_write(

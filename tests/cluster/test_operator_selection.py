@@ -5,17 +5,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dev.cluster.paths import Layout
-from dev.stack.install import custom_resources
 from tests.cluster.api import Api, eventually
 from tests.cluster.operators import UNOBSERVED, Service
 
 METRICS = {"monitoring": {**UNOBSERVED, "metrics": {"labels": {"release": "mine"}}}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prometheus_operator_crds(cluster: Layout) -> None:
-    custom_resources(cluster)
+pytestmark = pytest.mark.usefixtures("prometheus_operator_crds")
 
 
 @pytest.fixture

@@ -19,7 +19,10 @@ ACCOUNT = "system:serviceaccount:text-to-image-system:text-to-image-operator"
 
 @pytest.fixture
 def next_version(cluster: Layout, kubectl: Callable[..., str]) -> Iterator[str]:
-    """Give the operator's image another tag, as a release does; the first one is back afterwards."""
+    """Give the operator's image another tag, as a release does; the first one is back afterwards.
+
+    The code is the same: that no version is in what is built is for tests/golden to say.
+    """
     running = kubectl("get", OPERATOR, WHERE, "--output=jsonpath={.spec.template.spec.containers[0].image}")
     following = f"{running.rpartition(':')[0]}:next"
     with workshop(cluster) as shop:

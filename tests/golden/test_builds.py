@@ -1,6 +1,8 @@
 """What the builders make of each input is what the golden file says; the API server reads them in tests/cluster."""
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,19 @@ from t2i_operator import builders, spec
 from t2i_operator.builders import Observed
 
 from tests.golden.builds import INPUTS, build, dump, golden
+
+# Read anew, so that a version that is taken at import is the other one, too.
+ANOTHER_VERSION = """
+from importlib.metadata import Distribution, version
+
+own = Distribution.version.fget
+Distribution.version = property(lambda self: "99.0.0" if self.name == "text-to-image-operator" else own(self))
+assert version("text-to-image-operator") == "99.0.0"
+
+from tests.golden.builds import INPUTS, build, dump
+
+print("".join(dump(build(source)) for source in INPUTS), end="")
+"""
 
 each_input = pytest.mark.parametrize("source", INPUTS, ids=lambda source: source.name.removesuffix(".input.yaml"))
 
@@ -19,6 +34,14 @@ def test_a_build_is_as_it_was(source: Path, request: pytest.FixtureRequest) -> N
     if request.config.getoption("--update", default=False):
         golden(source).write_text(text)
     assert golden(source).read_text() == text, "pytest tests/golden --update writes it anew"
+
+
+def test_another_version_of_the_operator_builds_the_same(checkout: Path) -> None:
+    """Or a release would restart every pod that it finds."""
+    command = [sys.executable, "-c", ANOTHER_VERSION]
+    done = subprocess.run(command, cwd=checkout, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+
+    assert done.stdout == "".join(dump(build(source)) for source in INPUTS)
 
 
 def test_no_golden_file_is_left_over() -> None:

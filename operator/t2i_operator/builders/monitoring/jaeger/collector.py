@@ -1,5 +1,7 @@
 """The same Jaeger as an OpenTelemetryCollector, for clusters where the OpenTelemetry operator runs collectors."""
 
+from typing import Any
+
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
@@ -24,7 +26,7 @@ def open_telemetry_collector(resource: spec.TextToImageService, image: str, chec
             "replicas": 1,
             "deploymentUpdateStrategy": {"type": "Recreate"},
             "image": container["image"],
-            "config": configuration(resource),
+            "config": _whole_numbers(configuration(resource)),
             "env": container["env"],
             "resources": container["resources"],
             "podSecurityContext": pod["securityContext"],
@@ -34,3 +36,12 @@ def open_telemetry_collector(resource: spec.TextToImageService, image: str, chec
             **({"podAnnotations": annotations} if annotations else {}),
         },
     }
+
+
+def _whole_numbers(value: Any) -> Any:
+    """Spell 10.0 as the API server does in what has no schema, 10: else each look at the object would see drift."""
+    if isinstance(value, dict):
+        return {name: _whole_numbers(inside) for name, inside in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(inside) for inside in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
