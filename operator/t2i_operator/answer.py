@@ -4,8 +4,7 @@ Kopf decodes lists and watches itself, and would be ended by one resource that i
 or by one line of a watch that is too long.
 """
 
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
@@ -31,22 +30,10 @@ class Answer(aiohttp.ClientResponse):
         return self
 
     async def read(self) -> bytes:
-        """Read the whole body."""
-        return nesting.shallow(await super().read())
-
-    async def json(
-        self,
-        *,
-        encoding: str | None = None,
-        loads: Callable[[str], Any] = json.loads,
-        content_type: str | None = "application/json",
-    ) -> Any:
-        """Decode the whole body; raises what aiohttp's own does."""
-
-        def decode(text: str) -> Any:
-            return loads(nesting.shallow(text.encode()).decode())
-
-        return await super().json(encoding=encoding, loads=decode, content_type=content_type)
+        """Read the whole body; `json` and `text` take theirs from here."""
+        if self._body is None:
+            self._body = nesting.shallow(await super().read())
+        return self._body
 
 
 class _Lines:

@@ -31,11 +31,12 @@ def cut(value: Any, levels: int) -> Any:
     return [cut(inside, levels - 1) for inside in value]
 
 
-@given(value=VALUES, escaped=st.booleans(), spaced=st.booleans())
-def test_what_lies_deeper_is_cut_away_and_nothing_else(value: Any, *, escaped: bool, spaced: bool) -> None:
+@given(value=VALUES, escaped=st.booleans(), spaced=st.booleans(), piece=st.sampled_from([1, 2, 7, 2**16]))
+def test_what_lies_deeper_is_cut_away_and_nothing_else(value: Any, *, escaped: bool, spaced: bool, piece: int) -> None:
     content = json.dumps(value, ensure_ascii=escaped, indent=1 if spaced else None).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nesting, "DEEPEST", MOST)
+        patch.setattr(nesting, "_PIECE", piece)
         found = nesting.shallow(content)
     if nesting.deeper(value, MOST):
         assert json.loads(found) == cut(value, MOST)
