@@ -10,13 +10,12 @@ from typing import Protocol
 import aiohttp
 
 from t2i_operator import service_account
+from t2i_operator.answer import Answer
 from t2i_operator.errors import NoClusterError
 
 __all__ = ["Connection", "NoClusterError", "connect"]
 
-from t2i_operator.answer import Answer
-
-_READ_BUFFER = 2**21  # one watch event is one line, and an object may be 1.5 MiB
+_READ_BUFFER = 2**21  # a watch event has up to that much, and often comes whole
 # Python's 256 KiB are zeroed, hence resident, for each of some thirty connections; a TLS record has 16 KiB.
 _TLS_BUFFER = 2**15
 
