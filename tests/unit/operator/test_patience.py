@@ -208,7 +208,9 @@ def test_each_condition_has_a_patience_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refused", "held"), [(SERVICE_MONITOR, {"MetricsReady", "AlertsReady"}), (CONFIG_MAP, {READY})], ids=str
+    ("refused", "held"),
+    [(SERVICE_MONITOR, {"MetricsReady", "AlertsReady"}), (CONFIG_MAP, {READY})],
+    ids=["one that observes", "one that serves"],
 )
 async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: set[str]) -> None:
     off = {block: {"mode": "Disabled"} for block in ("dashboards", "tracing")}
