@@ -24,11 +24,16 @@ PAGES = {path.stem: path.read_text() for path in [*RUNBOOKS.glob("*.md"), ROOT /
 CRD = yaml.safe_load((ROOT / "crds" / "texttoimage.dev_texttoimageservices.yaml").read_text())
 OPERATOR = "\n".join(path.read_text() for path in (ROOT / "operator" / "t2i_operator").rglob("*.py"))
 
-# What is neither ours nor made by us: a page of Prometheus, fields of its operator's kinds, reasons of the kubelet.
+# What is neither ours nor made by us: a page of Prometheus, fields of its operator's kinds, reasons of the kubelet,
+# metrics of Jaeger.
 ITALICS = {"Status > Targets", "Reason"}
 FIELDS = {"serviceMonitorSelector", "alertmanagerConfigSelector", "alertmanagerConfigNamespaceSelector"}
 REASONS = {"ImagePullBackOff", "CrashLoopBackOff", "OOMKilled", "Unschedulable"}
 KINDS = {"TextToImageService"}
+COLLECTOR = {
+    "otelcol_receiver_refused_spans_total",
+    "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total",
+}
 LABELS = {"exported_endpoint"}  # Prometheus' own, when a target's label has the same name
 
 CODE = re.compile(r"`([^`\n]+)`")
@@ -121,7 +126,13 @@ def test_every_word_of_code_is_there(page: str) -> None:
     snake = (
         {code for error in ERRORS for code in (error.code,)} | {error.reason for error in UPSTREAM} | telemetry.SPANS
     )
-    snake |= _metrics() | {label for metric in telemetry.METRICS for label in metric.labels} | LABELS | {"burn_rate"}
+    snake |= (
+        _metrics()
+        | {label for metric in telemetry.METRICS for label in metric.labels}
+        | LABELS
+        | COLLECTOR
+        | {"burn_rate"}
+    )
     names = {path.rpartition(".")[2].removesuffix("[]") for path in SPEC}
     assert {word for word in words if SNAKE.fullmatch(word)} - snake == set()
     assert {word for word in words if CAMEL.fullmatch(word)} - names - FIELDS == set()
