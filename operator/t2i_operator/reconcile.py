@@ -120,9 +120,8 @@ class Reconciler:
     def _next_look(self, outcome: Outcome) -> float:
         if outcome.waiting:
             return _WAIT_SECONDS
-        if any(
-            fault.reason != MISSING for fault in outcome.faults
-        ):  # of what is missing its event tells when it is back
+        # Of what is missing an event tells when it is back.
+        if any(fault.reason != MISSING for fault in outcome.faults):
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS

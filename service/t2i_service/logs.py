@@ -68,11 +68,12 @@ class _Shape:
             line["exception"] = _traceback(trouble)
         line.update(event)
         prompts = request.prompts if request else ()
-        if isinstance(error := line.get("error"), BaseException):
-            line["error"] = self._privacy.told(error, prompts)
         for field in ("exception", "error"):
-            if isinstance(text := line.get(field), str):
-                line[field] = self._privacy.scrub(text, prompts)
+            said = line.get(field)
+            if isinstance(said, BaseException):
+                line[field] = self._privacy.told(said, prompts)
+            elif isinstance(said, str):
+                line[field] = self._privacy.scrub(said, prompts)
         return self._privacy.redact(_encode(line).decode()).encode()
 
     def library_line(self, record: logging.LogRecord) -> bytes:
