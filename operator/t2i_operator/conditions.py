@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, Fault
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, ROUTE_READY, Fault
 from t2i_operator.kinds import DEPLOYMENT, SERVICE, Kind, Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
@@ -40,8 +40,8 @@ def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Conditio
     available = _available(rollout, present)
     progressing = _progressing(outcome, rollout, present)
     ready = _ready(outcome.rollout, accepted, credentials, progressing, available)
-    monitoring = [Condition(name, *found) for name, found in monitored(outcome).items()]
-    monitoring = [_held(each, outcome, stored) if each.type in outcome.held else each for each in monitoring]
+    route = _told(_route(outcome), outcome, stored)
+    monitoring = [_told(Condition(name, *found), outcome, stored) for name, found in monitored(outcome).items()]
     stalled = _stalled(outcome, rollout, accepted)
     return [
         ready,
@@ -51,7 +51,7 @@ def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Conditio
         progressing,
         _reconciling(outcome, ready, credentials, stalled),
         stalled,
-        _route(outcome),
+        route,
         *monitoring,
         _monitored(monitoring),
     ]
@@ -175,12 +175,14 @@ def _under_way(outcome: Outcome) -> tuple[str, str] | None:
 
 def _route(outcome: Outcome) -> Condition:
     if outcome.route is None:
-        return Condition("RouteReady", UNKNOWN, "InvalidSpec", "the spec cannot be read")
-    return Condition("RouteReady", *outcome.route)
+        return Condition(ROUTE_READY, UNKNOWN, "InvalidSpec", "the spec cannot be read")
+    return Condition(ROUTE_READY, *outcome.route)
 
 
-def _held(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
+def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
     """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet."""
+    if condition.type not in outcome.held:
+        return condition
     for each in stored:
         if (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation):
             return Condition(condition.type, each["status"], each["reason"], each["message"])

@@ -15,7 +15,7 @@ from t2i_operator.kinds import (
 
 CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED = "Conflict", "Contested", "ApplyFailed", "DeleteFailed"
 REPLACING, MISSING = "Replacing", "Missing"
-READY = "Ready"
+READY, ROUTE_READY = "Ready", "RouteReady"
 # The condition of those kinds that count for one whatever their name.
 MONITORING = {
     SERVICE_MONITOR: "MetricsReady",

@@ -5,7 +5,7 @@ from t2i_operator.cache import Cache
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.entry import Route
-from t2i_operator.faults import MONITORING, READY, Failure
+from t2i_operator.faults import MONITORING, ROUTE_READY
 from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR
 from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
@@ -22,32 +22,33 @@ class Judgement:
         self._routing = Routing(cluster, cache.children)
         self.selection = Selection(cluster)
 
-    async def judge(self, key: Key, uid: str, outcome: Outcome) -> list[Failure]:
-        """Return what kept us from looking; what was not seen is Unknown then."""
-        failures: list[Failure] = []
+    async def judge(self, key: Key, uid: str, outcome: Outcome) -> None:
+        """Look at all there is to tell of; what cannot be seen is Unknown, and keeps nothing else from being told."""
         outcome.rollout = self.rollout(key, uid)
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         outcome.trouble = self._cache.pods.newest_trouble(key)
         outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
         resource = outcome.resource
         if resource is None:
-            return failures
-        try:
-            outcome.route = outcome.route or await self.route(resource, outcome)
-        except ApiError as error:
-            outcome.route = Route("Unknown", "NotVisible", error.message)
-            failures.append(Failure(READY, error))
+            return
+        await self.judge_route(resource, outcome)
         try:
             outcome.selected = await self.selection.judge(resource, outcome.absent)
         except ApiError as error:
             outcome.selected = unseen(resource, outcome.absent, error)
-            failures += [Failure(MONITORING[kind], error) for kind in outcome.selected]
-        return failures
+            outcome.cannot_judge((MONITORING[kind] for kind in outcome.selected), error)
 
-    async def route(self, resource: spec.TextToImageService, outcome: Outcome) -> Route:
-        """Hold a way in back while its certificate is missing; who issues certificates may still be about to."""
-        route, lack = await self._routing.route(resource, outcome.absent), outcome.lacks.get("RouteReady")
-        return Route("Unknown", *lack) if lack and route.works else route
+    async def judge_route(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Look at the way in, once a pass; without its certificate it does not work yet: somebody may issue it soon."""
+        if outcome.route is not None:
+            return
+        try:
+            route = await self._routing.route(resource, outcome.absent)
+        except ApiError as error:
+            route = Route("Unknown", "NotVisible", error.message)
+            outcome.cannot_judge([ROUTE_READY], error)
+        lack = outcome.lacks.get(ROUTE_READY)
+        outcome.route = Route("Unknown", *lack) if lack and route.works else route
 
     def rollout(self, key: Key, uid: str) -> Rollout | None:
         """Return what the Deployment of the service says."""

@@ -2,8 +2,11 @@
 
 from t2i_operator import credentials, naming, references, signing, spec
 from t2i_operator.builders import Observed
+from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, SECRET, Object
+from t2i_operator.faults import APPLY_FAILED
+from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, Kind, Object
+from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 from t2i_operator.secret_watch import Versions
 
@@ -25,17 +28,19 @@ class Observer:
         return credentials.data(await self._cluster.get(kind, namespace, name))
 
     async def observe(
-        self, resource: spec.TextToImageService, secrets: credentials.Secrets, rollout: Rollout | None
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, rollout: Rollout | None, outcome: Outcome
     ) -> Observed:
         """Gather the facts; while credentials are incomplete, pods keep what is missing: its old checksum and value.
 
         A Secret that is deleted by mistake, or made anew by a controller, must not take running pods down with it.
+
+        Where a single object could not be read, `outcome` has a fault of it, and what is built of it is not to be used.
         """
         keys = signing.complete(credentials.data(await self._read_keys(resource)) or {})
         signing_key = signing.primary_key(keys) or b""
         composed, running = credentials.composed(resource, secrets), ""
         if credentials.problem(resource, secrets) is not None:
-            running = await self._running_checksum(resource, naming.deployment(resource.metadata.name))
+            running = await self._running_checksum(resource)
             composed = None if composed is None else {**await self._composed_before(resource), **composed}
         return Observed(
             image=self._image,
@@ -47,43 +52,50 @@ class Observer:
             certificates_checksum=credentials.digest(
                 references.certificate_values(resource, secrets) or {}, signing_key
             ),
-            storage_checksum=await self._storage_checksum(resource, secrets, signing_key),
+            storage_checksum=await self._storage_checksum(resource, secrets, signing_key, outcome),
             header_names=credentials.header_names(resource, secrets),
             replicas=rollout.wanted if rollout else 0,
         )
 
     async def _storage_checksum(
-        self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes, outcome: Outcome
     ) -> str:
         """Keep what Jaeger's pod has while some of it is missing: another one could not start without."""
-        values = references.storage_values(resource, secrets)
+        tracing, values = resource.spec.monitoring.tracing, references.storage_values(resource, secrets)
         if values is not None:
             return credentials.digest(values, signing_key)
-        name = naming.jaeger(resource.metadata.name)
-        if resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name:
-            return await self._collector_checksum(resource, name)
-        return await self._running_checksum(resource, name)
-
-    async def _collector_checksum(self, resource: spec.TextToImageService, name: str) -> str:
+        if tracing.mode != "Managed":
+            return ""
+        kind = OPENTELEMETRY_COLLECTOR if tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name else DEPLOYMENT
+        jaeger = Id(kind, resource.metadata.namespace, naming.jaeger(resource.metadata.name))
         try:
-            live = await self._cluster.get(OPENTELEMETRY_COLLECTOR, resource.metadata.namespace, name)
+            return _checksum(kind, await self._cluster.get(*jaeger))
         except ApiError as error:
-            if error.transient:
-                raise
-            return ""  # no right to what is not made either, then
-        annotations = live["spec"].get("podAnnotations", {}) if live else {}
-        return str(annotations.get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))
+            if error.transient or kind not in OPTIONAL:
+                outcome.failed(jaeger, APPLY_FAILED, error)
+            return ""  # where we have no right to the kind, it is not made either
 
     async def _read_keys(self, resource: spec.TextToImageService) -> Object | None:
         metadata = resource.metadata
         return await self._cluster.get(SECRET, metadata.namespace, naming.keys(metadata.name))
 
-    async def _running_checksum(self, resource: spec.TextToImageService, name: str) -> str:
-        live = await self._cluster.get(DEPLOYMENT, resource.metadata.namespace, name)
-        template = live["spec"]["template"]["metadata"] if live else {}
-        return str(template.get("annotations", {}).get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))
+    async def _running_checksum(self, resource: spec.TextToImageService) -> str:
+        metadata = resource.metadata
+        live = await self._cluster.get(DEPLOYMENT, metadata.namespace, naming.deployment(metadata.name))
+        return _checksum(DEPLOYMENT, live)
 
     async def _composed_before(self, resource: spec.TextToImageService) -> dict[str, str]:
         metadata = resource.metadata
         live = await self._cluster.get(SECRET, metadata.namespace, naming.credentials(metadata.name))
         return credentials.data(live) or {}
+
+
+def _checksum(kind: Kind, live: Object | None) -> str:
+    """Return the checksum that the pods of a Deployment or of a collector have; "" when there is none."""
+    if live is None:
+        return ""
+    if kind == OPENTELEMETRY_COLLECTOR:
+        annotations = live["spec"].get("podAnnotations", {})
+    else:
+        annotations = live["spec"]["template"]["metadata"].get("annotations", {})
+    return str(annotations.get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))

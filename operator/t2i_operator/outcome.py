@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
     failure: str = ""
     faults: list[Fault] = msgspec.field(default_factory=list)
-    unreached: list[Failure] = msgspec.field(default_factory=list)
+    unjudged: list[Failure] = msgspec.field(default_factory=list)
     held: frozenset[str] = frozenset()
     rollout: Rollout | None = None
     jaeger: Rollout | None = None
@@ -75,13 +75,17 @@ class Outcome(msgspec.Struct, kw_only=True):
     def leave(self, rest: Iterable[Id], error: ApiError) -> None:
         """Take note of objects that were not looked at, because the API server bids to stop."""
         name = self.resource.metadata.name if self.resource is not None else ""
-        self.unreached += [Failure(condition_of(identity, name), error) for identity in rest]
+        self.cannot_judge((condition_of(identity, name) for identity in rest), error)
+
+    def cannot_judge(self, conditions: Iterable[str], error: Exception) -> None:
+        """Take note of conditions that cannot be judged, because what they speak of was not seen or not reached."""
+        self.unjudged += [Failure(condition, error) for condition in conditions]
 
     @property
     def failures(self) -> list[Failure]:
-        """Return what the API server refused, for each condition that has to wait for it."""
+        """Return what went wrong, for each condition that has to wait for it."""
         refused = [Failure(each.condition, each.error) for each in self.faults if each.error]
-        return refused + self.unreached
+        return refused + self.unjudged
 
     def of(self, *reasons: str, condition: str = READY) -> list[Fault]:
         """Return the faults of these reasons that a condition has to speak of."""

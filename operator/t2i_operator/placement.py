@@ -27,9 +27,12 @@ class Placement:
     ) -> dict[Id, bytes]:
         """Return the fingerprint of each object that is in place; of the others, `outcome.faults` tells.
 
+        What it tells of already is left as it is: what that object is built of could not be read.
+
         Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
         """
         await self.check_template(resource, wanted)
+        unread = {fault.identity for fault in outcome.faults}
         expected = {}
         for number, desired in enumerate(wanted, 1):
             identity = identify(desired)
@@ -41,6 +44,8 @@ class Placement:
                     outcome.waiting = f"{identity} waits for {acts_on}"
                 continue
             outcome.objects.append(identity)
+            if identity in unread:
+                continue
             try:
                 expected[identity] = await self._objects.place(desired, resource, outcome, again=identity in before)
             except NotLeadingError:

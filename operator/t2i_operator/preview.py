@@ -21,6 +21,7 @@ from t2i_operator.connection import connect
 from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, SECRET, Object
 from t2i_operator.objects import identify
 from t2i_operator.observe import Observer
+from t2i_operator.outcome import Outcome
 from t2i_operator.ownership import Whose, foreign, whose
 from t2i_operator.rollout import rollout
 from t2i_operator.secret_watch import SecretWatch
@@ -130,7 +131,11 @@ class Preview:
         problem = credentials.problem(resource, secrets)
         if problem is not None:
             sys.stderr.write(f"{problem.reason}: {problem.message}\n")
-        observed = await self._observer.observe(resource, secrets, rollout(deployment) if deployment else None)
+        outcome = Outcome(generation=resource.metadata.generation, resource=resource)
+        seen = rollout(deployment) if deployment else None
+        observed = await self._observer.observe(resource, secrets, seen, outcome)
+        for failure in outcome.failures:
+            raise failure.error
         return builders.desired(resource, observed)
 
     async def _deployment(self, resource: spec.TextToImageService) -> Object | None:

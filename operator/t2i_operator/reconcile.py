@@ -7,7 +7,7 @@ from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.facts import Expected, Facts, Pass
-from t2i_operator.faults import MISSING, READY, Failure
+from t2i_operator.faults import MISSING, READY
 from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import RESOURCE, Object
 from t2i_operator.naming import Key
@@ -67,13 +67,14 @@ class Reconciler:
             return None
         outcome = Outcome(generation=seen.generation)
         try:
-            failures = await self._attempt(key, body, outcome)
+            await self._attempt(key, body, outcome)
         except GoneError:
             self._cache.resources.drop(key, seen.uid)
             self._forget(key)
             return None
-        if READY not in self._patience.held(key, failures):
-            failures += await self._judgement.judge(key, seen.uid, outcome)
+        if READY not in self._patience.held(key, outcome.failures):
+            await self._judgement.judge(key, seen.uid, outcome)
+        failures = outcome.failures
         self._patience.note(key, failures)
         outcome.held = self._patience.held(key, failures)
         if READY in outcome.held:
@@ -100,9 +101,8 @@ class Reconciler:
         self._pause.forget(key)
         self._reporter.forget(key)
 
-    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> list[Failure]:
-        """Return what failed, which is not what the user has to mend in the spec."""
-        failures: list[Failure] = []
+    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> None:
+        """Bring it about as far as it can be; `outcome` has what failed, and what the user has to mend in the spec."""
         try:
             await self._bring_about(key, body, outcome)
         except (spec.InvalidSpec, strategic.InvalidPatchError) as error:
@@ -111,11 +111,10 @@ class Reconciler:
             raise
         except ApiError as error:
             outcome.failure = error.message
-            failures.append(Failure(READY, error))
+            outcome.cannot_judge([READY], error)
         except Exception as error:  # raised again by the caller, after the status has said so
             outcome.failure = f"{type(error).__name__}: this is a bug of the operator, and its log has the traceback"
-            failures.append(Failure(READY, error))
-        return failures + outcome.failures
+            outcome.cannot_judge([READY], error)
 
     def _next_look(self, outcome: Outcome) -> float:
         if outcome.waiting:
@@ -141,7 +140,7 @@ class Reconciler:
             return
         secrets = await self._observer.secrets(key.namespace, facts.versions)
         outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
-        observed = await self._observer.observe(resource, secrets, rollout)
+        observed = await self._observer.observe(resource, secrets, rollout, outcome)
         desired = builders.desired(resource, observed)
         wanted = [each for each in desired if identify(each).kind not in outcome.absent]
         if resource.spec.paused:
@@ -155,7 +154,7 @@ class Reconciler:
         self._placed[key] = {**before, **made}
         if outcome.placed:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
-            outcome.route = await self._judgement.route(resource, outcome)
+            await self._judgement.judge_route(resource, outcome)
             await self._pruner.prune(resource, set(expected), outcome)
         if outcome.settled:
             expected = self._placed[key] = self._cache.children.shared(key, expected)

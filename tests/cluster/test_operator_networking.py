@@ -7,10 +7,12 @@ import pytest
 from t2i_operator.kinds import HTTP_ROUTE
 
 from dev.cluster.paths import Layout
+from tests.cluster import pods, spoiler
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.gateways import GatewayApi, accept, gateway, give_address, program
 from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
+from tests.cluster.spoiler import Spoiler
 
 INGRESS: Object = {"host": "images.example.com"}
 ROUTE: Object = {"parentRefs": [{"name": "public"}]}
@@ -155,3 +157,37 @@ def test_without_rights_to_the_gateway_api_all_else_works(api: Api, namespace: s
     assert "grant it" in service.wait("RouteReady", "Unknown", "NotVisible")["message"]
     assert there(service, "ingresses")
     service.ready()
+
+
+@pytest.fixture
+def way(make_account: Callable[[], OperatorAccount], crd: str) -> Iterator[tuple[Spoiler, OperatorProcess]]:
+    """Run an operator that reaches the API server through the spoiler only, and looks often."""
+    account = make_account()
+    spoiled = Spoiler(account.kubeconfig)
+    operator = account._replace(kubeconfig=spoiled.kubeconfig).process("spoiled", resync_seconds=2)
+    operator.start()
+    yield spoiled, operator
+    operator.stop()
+    spoiled.close()
+
+
+@pytest.mark.usefixtures("gateway_api")
+def test_a_gateway_that_cannot_be_read_keeps_nothing_else_from_being_told(
+    api: Api, namespace: str, way: tuple[Spoiler, OperatorProcess]
+) -> None:
+    spoiled, operator = way
+    service = Service(api, namespace, operator.class_name)
+    gateway(api, namespace)
+    program(api, namespace)
+    service.create(**pods.PARKED, replicas=1, httpRoute=ROUTE)
+    accept(api, namespace, service.name, accepted=True)
+    pods.say(service, ready=True)
+    service.wait("Available", "True")
+    before = service.wait("RouteReady", "True", "Programmed")
+
+    broken = spoiler.only("/gateways/", spoiler.BROKEN)
+    spoiled.spoil(broken)
+    eventually(lambda: spoiled.felt[broken.name], "the operator to look at the Gateway")
+    pods.say(service, ready=False)
+    service.wait("Available", "False")
+    assert service.conditions()["RouteReady"] == before

@@ -8,6 +8,7 @@ from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
 from t2i_operator.observe import Observer
+from t2i_operator.outcome import Outcome
 
 from tests.unit.operator.resources import UNOBSERVED, resource
 
@@ -39,7 +40,9 @@ async def storage_checksum(kind: Kind, form: str, secrets: Any) -> str:
     async with aiohttp.ClientSession() as session:
         cluster = Holding(session)
         cluster.kind = kind
-        observed = await Observer(cluster, image="i", jaeger_image="j").observe(wanted, secrets, None)
+        outcome = Outcome(generation=1, resource=wanted)
+        observed = await Observer(cluster, image="i", jaeger_image="j").observe(wanted, secrets, None, outcome)
+    assert not outcome.faults
     return observed.storage_checksum
 
 

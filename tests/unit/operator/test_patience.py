@@ -231,20 +231,6 @@ async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: 
     assert (READY in Patience().held(KEY, outcome.failures)) == (READY in held)
 
 
-async def test_a_look_at_a_gateway_that_fails_lowers_nothing(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(_: Key, body: dict[str, Any], outcome: Outcome) -> None:
-        outcome.resource = spec.parse(body)
-
-    parts.work.side_effect = work
-    monkeypatch.setattr(parts.reconciler._judgement._routing, "route", AsyncMock(side_effect=PASSING[3]))
-    await parts.fails(PASSING[3])
-    assert parts.told == 0
-
-    parts.now = LASTING_SECONDS
-    await parts.fails(PASSING[3])
-    assert parts.reporter.report.await_args.args[2].route.reason == "NotVisible"
-
-
 async def test_a_server_s_wish_to_be_left_alone_is_read() -> None:
     waits = iter(["7", "not a number", "86400"])
 
