@@ -26,7 +26,7 @@ class Judgement:
         """Look at all there is to tell of; what cannot be seen is Unknown, and keeps nothing else from being told."""
         outcome.rollout = self.rollout(key, uid)
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
-        outcome.trouble = self._cache.pods.newest_trouble(key)
+        outcome.trouble = self._cache.pods.newest_trouble(key, outcome.rollout or Rollout())
         outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
         resource = outcome.resource
         if resource is None:

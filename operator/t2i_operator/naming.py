@@ -14,6 +14,8 @@ NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+# The Deployment controller's own, on each pod that it makes.
+TEMPLATE_HASH_LABEL = "pod-template-hash"
 # The user's word on a Secret of theirs: "act on it at once" (as CloudNativePG's `cnpg.io/reload`).
 RELOAD_LABEL = f"{GROUP}/reload"
 

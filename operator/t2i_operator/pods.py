@@ -4,13 +4,18 @@ Messages are made so that they stay the same while the trouble does; the kubelet
 the status written at every retry.
 """
 
+import math
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from t2i_operator import naming
 from t2i_operator.kinds import Object
 from t2i_operator.naming import Key
+from t2i_operator.rollout import Rollout
 
 # Waiting for these is how every pod begins.
 _ORDINARY = frozenset({"", "ContainerCreating", "PodInitializing"})
@@ -20,27 +25,43 @@ _CRASH_LOOP = "CrashLoopBackOff"
 _OVER = frozenset({"Failed", "Succeeded"})
 # Once is none: a container that was stopped, by a probe say, may end with 0 as well.
 _AGAIN_AND_AGAIN = 2
-# `restartCount` is of the pod's whole life. After a run of ten minutes the kubelet, too, starts its back-off anew.
+# `restartCount` is of the pod's whole life, and `lastState` of any time in it. After a run of ten minutes the kubelet,
+# too, starts its back-off anew.
 _SHORT_RUN = timedelta(minutes=10)
 
 
 class Trouble(msgspec.Struct, frozen=True, gc=False, order=True):
-    """The reason for machines and the sentence for people; `since` orders pods by age."""
+    """The reason for machines and the sentence for people; `since` orders pods by age.
+
+    `template` is the hash of the pod's template, and `until` the Unix time at which the trouble is over by itself.
+    """
 
     since: str
     reason: str
     message: str
+    template: str = ""
+    until: float = math.inf
 
 
 class Pods:
     """The troubled pods of each resource; of healthy ones nothing is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._troubles: dict[Key, dict[str, Trouble]] = {}
 
-    def newest_trouble(self, key: Key) -> Trouble | None:
-        """Return the youngest pod's trouble: in a rollout, the new template's."""
-        return max(self._troubles.get(key, {}).values(), default=None)
+    def newest_trouble(self, key: Key, rollout: Rollout) -> Trouble | None:
+        """Return the trouble of the newest template's youngest pod, and of an older one's only while that has none.
+
+        Why it has none the rollout may tell itself, which is nearer to the cause.
+        """
+        now = self._clock()
+        found = [each for each in self._troubles.get(key, {}).values() if now < each.until]
+        if rollout.updated and rollout.template:
+            found = [each for each in found if each.template == rollout.template]
+        elif not rollout.updated and rollout.replica_failure:
+            return None
+        return max(found, default=None)
 
     def observe(self, pod: Object) -> Key | None:
         """Take note of a pod; return its resource when that changes what is to be said."""
@@ -83,6 +104,14 @@ class Pods:
             del self._troubles[key]
 
 
+class _Found(NamedTuple):
+    """A trouble, whatever pod has it."""
+
+    reason: str
+    message: str
+    until: float = math.inf
+
+
 def trouble(pod: Object) -> Trouble | None:
     """Say what keeps a pod from running; None when nothing does, or when it merely starts."""
     if pod.get("status", {}).get("phase") in _OVER:
@@ -90,27 +119,32 @@ def trouble(pod: Object) -> Trouble | None:
     found = _unschedulable(pod) or _container_trouble(pod)
     if found is None:
         return None
-    reason, message = found
-    return Trouble(pod["metadata"].get("creationTimestamp", ""), reason, f"pod {pod['metadata']['name']}: {message}")
+    metadata = pod["metadata"]
+    return Trouble(
+        since=metadata.get("creationTimestamp", ""),
+        reason=found.reason,
+        message=f"pod {metadata['name']}: {found.message}",
+        template=metadata.get("labels", {}).get(naming.TEMPLATE_HASH_LABEL, ""),
+        until=found.until,
+    )
 
 
-def _unschedulable(pod: Object) -> tuple[str, str] | None:
+def _unschedulable(pod: Object) -> _Found | None:
     for condition in pod.get("status", {}).get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return "Unschedulable", condition.get("message", "no node takes it")
+            return _Found("Unschedulable", condition.get("message", "no node takes it"))
     return None
 
 
-def _container_trouble(pod: Object) -> tuple[str, str] | None:
+def _container_trouble(pod: Object) -> _Found | None:
+    """Return the first container's trouble, of those that last longest."""
     status = pod.get("status", {})
-    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        found = None if container.get("ready") else _waiting(container) or _restarting(container)
-        if found:
-            return found
-    return None
+    containers = (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
+    troubles = [_waiting(each) or _restarting(each) for each in containers if not each.get("ready")]
+    return max((each for each in troubles if each), key=lambda each: each.until, default=None)
 
 
-def _waiting(container: Object) -> tuple[str, str] | None:
+def _waiting(container: Object) -> _Found | None:
     waiting = container.get("state", {}).get("waiting") or {}
     reason = waiting.get("reason", "")
     reason = _IMAGE.get(reason, reason)
@@ -118,12 +152,20 @@ def _waiting(container: Object) -> tuple[str, str] | None:
     if reason in _ORDINARY or reason == _CRASH_LOOP:
         return None
     if reason in ("ImagePullBackOff", "InvalidImageName"):
-        return reason, f"the image {container.get('image', '')} of container {name} cannot be pulled"
-    return reason, f"container {name}: {waiting.get('message', 'cannot be started')}"
+        return _Found(reason, f"the image {container.get('image', '')} of container {name} cannot be pulled")
+    return _Found(reason, f"container {name}: {waiting.get('message', 'cannot be started')}")
 
 
-def _restarting(container: Object) -> tuple[str, str] | None:
-    """Call it a crash loop while it waits, while it runs again and while it ends again."""
+def _restarting(container: Object) -> _Found | None:
+    """Call it a crash loop while it waits, while it runs again, but not for long, and while it ends again."""
+    found = _ended(container)
+    began = (container.get("state", {}).get("running") or {}).get("startedAt")
+    if found is None or not began:
+        return found
+    return found._replace(until=(datetime.fromisoformat(began) + _SHORT_RUN).timestamp())
+
+
+def _ended(container: Object) -> _Found | None:
     state = container.get("state", {})
     ended = state.get("terminated") or container.get("lastState", {}).get("terminated") or {}
     name, code, reason = container["name"], ended.get("exitCode"), ended.get("reason")
@@ -131,12 +173,12 @@ def _restarting(container: Object) -> tuple[str, str] | None:
     if code == 0 and reason == "Completed":
         again = waits or (container.get("restartCount", 0) >= _AGAIN_AND_AGAIN and _was_short(ended))
         why = "by its command, or stopped by a probe; see the pod's events"
-        return (_CRASH_LOOP, f"container {name} ended with code 0 again and again: {why}") if again else None
+        return _Found(_CRASH_LOOP, f"container {name} ended with code 0 again and again: {why}") if again else None
     if reason == "OOMKilled":
-        return "OOMKilled", f"container {name} ran out of memory; raise its memory limit in spec.podTemplate"
+        return _Found("OOMKilled", f"container {name} ran out of memory; raise its memory limit in spec.podTemplate")
     if ended:
-        return _CRASH_LOOP, f"container {name} exits with code {code}; see its logs"
-    return (_CRASH_LOOP, f"container {name} keeps ending; see its logs") if waits else None
+        return _Found(_CRASH_LOOP, f"container {name} exits with code {code}; see its logs")
+    return _Found(_CRASH_LOOP, f"container {name} keeps ending; see its logs") if waits else None
 
 
 def _was_short(ended: Object) -> bool:

@@ -1,5 +1,6 @@
 """The one function for create, update, restart, drift and resync: make the cluster say what the resource says."""
 
+import math
 import time
 
 from t2i_operator import builders, credentials, references, spec, strategic
@@ -124,8 +125,9 @@ class Reconciler:
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
-        resync = self._settings.resync_seconds
-        return min(resync, self._settings.credentials_poll_seconds) if _is_polled(outcome.resource) else resync
+        poll = self._settings.credentials_poll_seconds if _is_polled(outcome.resource) else math.inf
+        ends = outcome.trouble.until - time.time() if outcome.trouble else math.inf
+        return max(0.0, min(self._settings.resync_seconds, poll, ends))
 
     async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
         resource = outcome.resource = spec.parse(body)

@@ -1,12 +1,18 @@
 """What a Deployment says about its rollout, or a collector about its own, kept instead of the object itself."""
 
+import re
+
 import msgspec
 
 from t2i_operator.kinds import Object
 
+# How a Deployment's condition Progressing names the newest ReplicaSet, whose name ends with its template's hash.
+# Source: `progress.go` and `sync.go` in pkg/controller/deployment of Kubernetes.
+_NEWEST = re.compile(r'replica ?set "[^"]+-([^"-]+)"', re.IGNORECASE)
+
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The numbers and reasons of one object's status."""
+    """The numbers and reasons of one object's status, and the newest template's hash, where that is named."""
 
     wanted: int = 1
     replicas: int = 0
@@ -17,6 +23,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     minimum_available: bool = False
     deadline_exceeded: str = ""
     replica_failure: str = ""
+    template: str = ""
 
     @property
     def complete(self) -> bool:
@@ -35,6 +42,7 @@ def rollout(deployment: Object) -> Rollout:
     conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
     progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
     exceeded = progressing.get("reason") == "ProgressDeadlineExceeded"
+    newest = _NEWEST.search(progressing.get("message", ""))
     wanted = deployment["spec"].get("replicas", 1)
     return Rollout(
         wanted=wanted,
@@ -46,6 +54,7 @@ def rollout(deployment: Object) -> Rollout:
         minimum_available=conditions.get("Available", {}).get("status") == "True" or wanted == 0,
         deadline_exceeded=progressing.get("message", "") if exceeded else "",
         replica_failure=failure.get("message", "") if failure.get("status") == "True" else "",
+        template=newest[1] if newest else "",
     )
 
 

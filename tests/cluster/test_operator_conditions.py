@@ -148,6 +148,20 @@ def test_a_stuck_rollout_leaves_the_service_available(service: Service) -> None:
     service.wait("Ready", "True", **SLOW_NODE)
 
 
+def test_what_an_older_templates_pod_suffers_from_is_not_told_of_the_newest(service: Service) -> None:
+    """The Deployment keeps the old pod, which cannot run, until the new one is ready."""
+    service.create(replicas=1, podTemplate=_pod(container={"image": "registry.invalid/none:1"}))
+    service.wait("Progressing", "False", "ImagePullBackOff", **SLOW_NODE)
+    service.edit(podTemplate=_pod(container=NEVER_READY))
+
+    service.wait("Progressing", "True", "RollingOut", **SLOW_NODE)
+    assert len(pods.names(service)) == 2
+    assert pods.shown(service) & {"ErrImagePull", "ImagePullBackOff"}
+
+    service.edit(podTemplate=_pod(nodeSelector={"nowhere": "true"}))
+    service.wait("Progressing", "False", "Unschedulable", **SLOW_NODE)
+
+
 def test_a_quota_that_refuses_pods(service: Service, kubectl: Callable[..., str]) -> None:
     kubectl("create", "quota", "none", "--hard=pods=0", "-n", service.namespace)
     service.create(replicas=1, podTemplate=_pod())

@@ -1,16 +1,26 @@
 """What a pod says of its trouble, in statuses as kubelet and scheduler write them."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from t2i_operator.conditions import conditions
 from t2i_operator.naming import Key
+from t2i_operator.outcome import Outcome
 from t2i_operator.pods import Pods, trouble
+from t2i_operator.rollout import Rollout, rollout
+
+from tests.unit.operator.resources import resource
 
 KEY = Key("n", "a")
+ROLLS = Rollout(updated=1, template="new")
 
 
-def pod(name: str = "a-1", *, created: str = "2026-01-01T00:00:00Z", **status: Any) -> dict[str, Any]:
+def pod(
+    name: str = "a-1", *, created: str = "2026-01-01T00:00:00Z", template: str = "new", **status: Any
+) -> dict[str, Any]:
     labels = {"app.kubernetes.io/instance": "a", "app.kubernetes.io/component": "service"}
+    labels["pod-template-hash"] = template
     metadata = {"name": name, "namespace": "n", "labels": labels, "creationTimestamp": created}
     return {"metadata": metadata, "status": status}
 
@@ -119,14 +129,14 @@ def test_a_pod_that_is_over_says_nothing_of_those_in_its_place(status: dict[str,
     assert trouble(pod(**{**status, "phase": "Running"})) is not None, "or the phase would not be what tells"
     pods = Pods()
     assert pods.observe(pod("a-evicted", **status)) is None
-    assert pods.newest_trouble(KEY) is None
+    assert pods.newest_trouble(KEY, ROLLS) is None
 
 
 def test_a_pod_whose_trouble_ends_with_it_is_news() -> None:
     pods, crashes = Pods(), container(state=ended("Error", 1))
     assert pods.observe(pod(**crashes)) == KEY
     assert pods.observe(pod(**EVICTED, **crashes)) == KEY
-    assert pods.newest_trouble(KEY) is None
+    assert pods.newest_trouble(KEY, ROLLS) is None
 
 
 def test_the_message_stays_while_a_container_ends_with_0_again_and_again() -> None:
@@ -149,21 +159,106 @@ def test_only_changes_are_told() -> None:
     assert pods.observe(pod(**waiting("ErrImagePull"))) == KEY
     assert pods.observe(pod(**waiting("ImagePullBackOff"))) is None
     assert pods.observe(pod(**container(ready=True))) == KEY
-    assert pods.newest_trouble(KEY) is None
+    assert pods.newest_trouble(KEY, ROLLS) is None
 
 
-def test_the_youngest_pods_trouble_is_the_new_templates() -> None:
+def troubled() -> Pods:
+    """Return the pods of a resource of which one, of an older template, cannot pull its image."""
     pods = Pods()
-    pods.observe(pod("a-new", created="2026-01-02T00:00:00Z", **waiting("ErrImagePull")))
-    pods.observe(pod("a-old", **container(state=ended("Error", 1))))
-    found = pods.newest_trouble(KEY)
-    assert found is not None
-    assert found.reason == "ImagePullBackOff"
+    pods.observe(pod("a-old", template="old", **waiting("ErrImagePull")))
+    return pods
 
+
+def reason(pods: Pods, rollout: Rollout) -> str | None:
+    found = pods.newest_trouble(KEY, rollout)
+    return found.reason if found else None
+
+
+def test_an_older_templates_trouble_is_not_the_newest_ones() -> None:
+    pods = troubled()
+    assert reason(pods, ROLLS) is None, "its image has been mended, and the pod of the newest template starts"
+
+    pods.observe(pod("a-new", created="2025-01-01T00:00:00Z", **container(state=ended("Error", 1))))
+    assert reason(pods, ROLLS) == "CrashLoopBackOff", "though a pod of the old template was made again since"
+    pods.observe(pod("a-new-too", created="2025-01-02T00:00:00Z", **UNSCHEDULABLE))
+    assert reason(pods, ROLLS) == "Unschedulable", "the youngest one's"
+    pods.forget(pod("a-new-too"))
+    pods.observe(pod("a-new", **container(ready=True)))
+    assert reason(pods, ROLLS) is None
+
+
+def test_an_older_templates_trouble_is_told_while_the_newest_has_no_pod_and_no_reason_for_that() -> None:
+    quota = Rollout(template="new", replica_failure="exceeded quota")
+    assert reason(troubled(), Rollout(template="new")) == "ImagePullBackOff"
+    assert reason(troubled(), quota) is None
+    refused = {each.type: each for each in conditions(Outcome(generation=1, resource=resource(), rollout=quota))}
+    assert refused["Progressing"].reason == "ReplicaFailure"
+
+
+def test_the_youngest_pods_trouble_is_told_where_nobody_names_the_newest_template() -> None:
+    pods = troubled()
+    pods.observe(pod("a-new", created="2026-01-02T00:00:00Z", **container(state=ended("Error", 1))))
+    assert reason(pods, Rollout(updated=1)) == "CrashLoopBackOff"
     pods.forget(pod("a-new"))
-    found = pods.newest_trouble(KEY)
+    assert reason(pods, Rollout(updated=1)) == "ImagePullBackOff"
+
+
+@pytest.mark.parametrize(
+    ("message", "template"),
+    [
+        ('Created new replica set "a-b-5c9f7d"', "5c9f7d"),
+        ('Found new replica set "a-b-5c9f7d"', "5c9f7d"),
+        ('ReplicaSet "a-b-5c9f7d" is progressing.', "5c9f7d"),
+        ('ReplicaSet "a-b-5c9f7d" has successfully progressed.', "5c9f7d"),
+        ('ReplicaSet "a-b-5c9f7d" has timed out progressing.', "5c9f7d"),
+        ('Failed to create new replica set "a-b-5c9f7d": replicasets.apps is forbidden: "x-1" y', "5c9f7d"),
+        ('Deployment "a-b" has timed out progressing.', ""),
+        ("Deployment is paused", ""),
+        ("", ""),
+    ],
+    ids=str,
+)
+def test_the_newest_template_is_the_one_that_the_deployment_names(message: str, template: str) -> None:
+    """In the words of the Deployment controller; tests/cluster hears them from a real one."""
+    progressing = {"type": "Progressing", "status": "True", "message": message}
+    live = {"metadata": {"generation": 1}, "spec": {}, "status": {"conditions": [progressing]}}
+    assert rollout(live).template == template
+
+
+BEGAN = "2026-01-01T12:00:00Z"
+OVER = (datetime.fromisoformat(BEGAN) + timedelta(minutes=10)).timestamp()
+RUNS = {"running": {"startedAt": BEGAN}}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        container(state=RUNS, lastState=ended("Error", 3)),
+        container(state=RUNS, lastState=ended("OOMKilled", 137)),
+        completed(RUNS, restarts=2),
+    ],
+    ids=["failed", "out of memory", "ended with 0"],
+)
+def test_a_container_that_has_run_for_long_is_not_in_trouble_for_how_it_once_ended(status: dict[str, Any]) -> None:
+    now = OVER - 1
+    pods = Pods(lambda: now)
+    assert pods.observe(pod(**status)) == KEY
+    found = pods.newest_trouble(KEY, ROLLS)
     assert found is not None
-    assert found.reason == "CrashLoopBackOff"
+    assert found.until == OVER, "when to look again: no event tells of it"
+    now = OVER
+    assert pods.newest_trouble(KEY, ROLLS) is None
+
+
+def test_a_trouble_that_lasts_is_told_before_one_that_may_be_over() -> None:
+    status = container(state=RUNS, lastState=ended("Error", 3))
+    status["containerStatuses"].insert(0, {"name": "other", "ready": True, "state": RUNS})
+    status["containerStatuses"].append({"name": "side", "state": {"waiting": {"reason": "CrashLoopBackOff"}}})
+    pods = Pods(lambda: OVER)
+    pods.observe(pod(**status))
+    found = pods.newest_trouble(KEY, ROLLS)
+    assert found is not None
+    assert "container side" in found.message
 
 
 def test_pods_on_their_way_out_do_not_count() -> None:
@@ -176,7 +271,7 @@ def test_the_pods_of_jaeger_are_not_the_services() -> None:
     pods, jaeger = Pods(), pod(**waiting("ErrImagePull"))
     jaeger["metadata"]["labels"]["app.kubernetes.io/component"] = "jaeger"
     assert pods.observe(jaeger) is None
-    assert pods.newest_trouble(KEY) is None
+    assert pods.newest_trouble(KEY, ROLLS) is None
 
 
 def test_a_new_list_drops_what_it_does_not_show() -> None:
@@ -185,4 +280,4 @@ def test_a_new_list_drops_what_it_does_not_show() -> None:
     assert pods.retain("another", set()) == set()
     assert pods.retain("n", {("n", "a-1")}) == set()
     assert pods.retain(None, set()) == {KEY}
-    assert pods.newest_trouble(KEY) is None
+    assert pods.newest_trouble(KEY, ROLLS) is None

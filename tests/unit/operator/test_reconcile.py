@@ -1,5 +1,6 @@
 """What becomes of a bug of ours: the status is written all the same, and the caller hears of it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -69,6 +70,27 @@ async def test_what_is_known_of_credentials_stays_while_secrets_cannot_be_read(
         await reconciler.reconcile(KEY)
     (_, _, outcome), _ = reporter.report.call_args
     assert (outcome.credentials, outcome.lacks) == (problem, lacks)
+
+
+async def test_a_trouble_that_time_ends_is_looked_at_again_then(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, reporter = Cache(), MagicMock(report=AsyncMock())
+    metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "generation": 1, "resourceVersion": "1"}
+    cache.resources.observe({"metadata": metadata, "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}]}})
+    reconciler = Reconciler(MagicMock(), cache, MagicMock(), reporter, settings)
+    monkeypatch.setattr(reconciler, "_bring_about", AsyncMock())
+    assert await reconciler.reconcile(KEY) == settings.resync_seconds
+
+    began = datetime.now(UTC) - timedelta(minutes=9)
+    crashed = {"name": "main", "lastState": {"terminated": {"reason": "Error", "exitCode": 1}}}
+    running = {"running": {"startedAt": began.isoformat()}}
+    labels = {"app.kubernetes.io/instance": KEY.name, "app.kubernetes.io/component": "service"}
+    pod = {"metadata": {"name": "p", "namespace": KEY.namespace, "labels": labels}}
+    assert cache.pods.observe(pod | {"status": {"containerStatuses": [{**crashed, "state": running}]}}) == KEY
+    again = await reconciler.reconcile(KEY)
+    assert again is not None
+    assert again <= 60
 
 
 @pytest.mark.parametrize(
