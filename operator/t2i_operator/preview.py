@@ -4,21 +4,19 @@ The API server fills in, checks and merges everything in dry runs, so that what 
 """
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import yaml
 
-from t2i_operator import builders, credentials, naming, references, replacement, spec
+from t2i_operator import builders, credentials, naming, printout, references, replacement, spec
 from t2i_operator.children import Id, controller
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.connection import connect
-from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, SECRET, Object
+from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
 from t2i_operator.objects import identify
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
@@ -30,8 +28,6 @@ from t2i_operator.settings import flags as settings_flags
 
 COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
 _SAME, _DIFFERS = 0, 1
-# What the API server counts and keeps for itself; a dry run counts on.
-_BOOKKEEPING = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 _NOT_FOUND, _FORBIDDEN = 404, 403
 
 
@@ -102,7 +98,7 @@ class Preview:
     async def render(self, resource: spec.TextToImageService) -> int:
         """Print the objects as they would be applied."""
         desired = await self._desired(resource, await self._deployment(resource))
-        sys.stdout.write("---\n".join(_text(_masked(body, "***")) for body in desired))
+        sys.stdout.write(printout.documents(desired))
         return _SAME
 
     async def diff(self, resource: spec.TextToImageService) -> int:
@@ -118,10 +114,10 @@ class Preview:
             if identity.kind == DEPLOYMENT and live is not None:
                 body["spec"].setdefault("replicas", live["spec"]["replicas"])  # handed over, never dropped
             ours = live is not None and whose(live, resource) is Whose.OURS
-            status |= _show(identity, live, await self._applied(identity, body, ours=ours))
+            status |= _print(identity, live, await self._applied(identity, body, ours=ours))
         async for identity, live in self._owned(resource):
             if identity not in desired:
-                status |= _show(identity, live, None)
+                status |= _print(identity, live, None)
         return status
 
     async def _desired(self, resource: spec.TextToImageService, deployment: Object | None) -> list[Object]:
@@ -185,50 +181,7 @@ def _read(file: str) -> Object:
     return resources[0]
 
 
-def _show(identity: Id, before: Object | None, after: Object | None) -> int:
-    """Print how an object would change; values of Secrets are told apart but not shown."""
-    if identity.kind == SECRET:
-        before, after = _told_apart(before, after)
-    old, new = (_text(_said(each)).splitlines(keepends=True) if each is not None else [] for each in (before, after))
-    name = f"{identity.kind.plural}/{identity.namespace}/{identity.name}"
-    lines = list(difflib.unified_diff(old, new, f"live/{name}", f"wanted/{name}"))
-    sys.stdout.writelines(lines)
-    return _DIFFERS if lines else _SAME
-
-
-def _said(body: Object) -> Object:
-    """Return what an object says, without what the API server keeps for itself."""
-    metadata = {name: value for name, value in body["metadata"].items() if name not in _BOOKKEEPING}
-    return {name: value for name, value in body.items() if name != "status"} | {"metadata": metadata}
-
-
-def _told_apart(before: Object | None, after: Object | None) -> tuple[Object | None, Object | None]:
-    old, new = ((each or {}).get("data", {}) for each in (before, after))
-    changed = {key for key in old.keys() & new.keys() if old[key] != new[key]}
-    masks = ("*** (before)", "*** (after)")
-    one, other = (_masked(each, mask, changed) for each, mask in zip((before, after), masks, strict=True))
-    return one, other
-
-
-def _masked(body: Any, mask: str, changed: set[str] | None = None) -> Any:
-    """Hide a Secret's values behind a mask; those that did not change, when that is known, behind a plain one."""
-    if body is None or body["kind"] != SECRET.name:
-        return body
-    data = {key: mask if changed is None or key in changed else "***" for key in body.get("data", {})}
-    return {**body, "data": data}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes many lines as many lines."""
-
-
-def _string(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _string)
-
-
-def _text(body: Object) -> str:
-    text: str = yaml.dump(body, Dumper=_Dumper, sort_keys=True, width=120, allow_unicode=True)
-    return text
+def _print(identity: Id, before: Object | None, after: Object | None) -> int:
+    change = printout.change(identity, before, after)
+    sys.stdout.write(change)
+    return _DIFFERS if change else _SAME
