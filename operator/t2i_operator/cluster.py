@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
-from aiohttp.http_exceptions import HttpProcessingError
 
 from t2i_operator import naming
 from t2i_operator.errors import ApiError, NotLeadingError, refused, unreachable
@@ -49,7 +48,10 @@ class Write(NamedTuple):
 
 
 class Cluster:
-    """A client of one API server; `time_left` says how many seconds a write may take, 0 when none may start."""
+    """A client of one API server, by a session of `connection`'s.
+
+    `time_left` says how many seconds a write may take, 0 when none may start.
+    """
 
     def __init__(
         self,
@@ -137,7 +139,7 @@ class Cluster:
     ) -> AsyncIterator[Event]:
         """Stream events until the server ends the watch; raise `ApiError` on silence, a broken connection and 410.
 
-        410 stands for whatever only a new list helps against: a version too old, and a stream that cannot be read on.
+        410 stands for whatever only a new list helps against: a version too old, or a line that `answer` cannot read.
 
         `resumed` is called once the server agrees to go on: a quiet stream has its first word a minute later.
         """
@@ -154,8 +156,6 @@ class Cluster:
                     if event.type == "ERROR":
                         raise refused(int(event.object.get("code", 0)), msgspec.json.encode(event.object))
                     yield event
-        except HttpProcessingError as error:  # neither of those below; to resume would be to read it again
-            raise ApiError(410, "Expired", f"watch {kind.path(namespace)}: {error!r}") from error
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise unreachable("watch", kind.path(namespace), error) from error
 

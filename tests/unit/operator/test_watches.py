@@ -9,7 +9,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from kopf._cogs.clients.api import iter_jsonlines
 from kubernetes.aio.client import Configuration
-from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.cluster import Cluster
 from t2i_operator.connection import Connection
 from t2i_operator.kinds import CONFIG_MAP, Object
 from t2i_operator.watches import Selection, Stream
@@ -211,16 +211,3 @@ async def test_kopf_reads_a_long_line_and_is_told_to_list_after_an_endless_one()
         async with ours.session() as session, session.get("/") as response:
             events = [json.loads(line) async for line in iter_jsonlines(response.content)]
     assert [(each["type"], each["object"].get("code")) for each in events] == [("ADDED", None), ("ERROR", 410)]
-
-
-async def test_what_aiohttp_cannot_read_is_a_refusal_that_a_list_follows() -> None:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=ESCAPED)
-
-    app = web.Application()
-    app.router.add_get("/api/v1/configmaps", answer)
-    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
-        watch = Cluster(session).watch(CONFIG_MAP, None, "a=b", "1", lambda: None)
-        with pytest.raises(ApiError) as caught:
-            await anext(watch)
-    assert caught.value.status == 410
