@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 WRONG_SETTINGS = 2
 # A generation makes some 300 objects that can be in rings, and leaves none of them behind.
 GC_THRESHOLDS = (10_000, 5, 100)
+# How long an exporter's thread keeps the interpreter when the event loop wants it: docs/decisions/0048.
+SWITCH_SECONDS = 0.0001
 
 
 class Server(uvicorn.Server):
@@ -44,6 +46,7 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         _collect_seldom()
+        sys.setswitchinterval(SWITCH_SECONDS)
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

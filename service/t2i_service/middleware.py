@@ -29,6 +29,7 @@ from t2i_service.telemetry import (
     URL_PATH,
     span_name,
 )
+from t2i_service.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,6 +52,7 @@ class Instruments:
         self._app = app
         self._state = state
         self._metrics = state.metrics
+        self._turnstile = Turnstile()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what is not HTTP passes through."""
@@ -65,6 +67,8 @@ class Instruments:
         answer = _Answer(send, context.request_id, last=self._state.draining)
         try:
             context.key_id = self._state.access.admit(scope["path"], context.authorization)
+            if not quiet:
+                await self._turnstile.through()
             await self._app(scope, _limited(scope, receive), answer.send)
         except ServiceError as error:
             await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)

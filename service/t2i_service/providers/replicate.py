@@ -16,6 +16,7 @@ from t2i_service.providers.base import Image, Prediction, Provider, ProviderName
 from t2i_service.providers.pace import Pace
 from t2i_service.providers.pictures import image_from
 from t2i_service.providers.replicate_words import gap_of, inputs_of, prediction_from
+from t2i_service.turnstile import Turnstile
 from t2i_service.upstream_errors import (
     OutputRefusedError,
     UpstreamError,
@@ -53,6 +54,7 @@ class ReplicateProvider(Provider):
         self._wire = wire
         self._metrics = metrics
         self._paces: dict[str, Pace] = defaultdict(Pace)
+        self._turnstile = Turnstile()
 
     @override
     async def create(self, task: Task, deadline: float) -> Prediction:
@@ -73,6 +75,7 @@ class ReplicateProvider(Provider):
         while not prediction.status.ended:
             before = asked
             await asyncio.sleep(pace.next_delay(time.monotonic() - started))
+            await self._turnstile.through()
             asked = time.monotonic() - started
             answer = await self._insist(model, lambda: self._wire.get(prediction_id), deadline)
             prediction, gap = prediction_from(answer), gap_of(answer, before, asked)
@@ -98,6 +101,7 @@ class ReplicateProvider(Provider):
     @override
     async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
         url = prediction.outputs[index]
+        await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
         data = await self._insist(model, lambda: self._wire.download(url), deadline)
         try:
