@@ -13,6 +13,7 @@ from tests.cluster.products import Product
 
 MODULE = "sigs.k8s.io/gateway-api"
 KINDS = ("gatewayclasses", "gateways", "httproutes")
+NAME = "public"
 
 
 class GatewayApi(Product):
@@ -29,7 +30,7 @@ def gateway(api: Api, namespace: str) -> Object:
     body = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
-        "metadata": {"name": "public"},
+        "metadata": {"name": NAME},
         "spec": {"gatewayClassName": "none", "listeners": [listener]},
     }
     return api.create("gateways", namespace, body)
@@ -42,7 +43,7 @@ def program(api: Api, namespace: str, *, programmed: bool = True, listener: bool
         "conditions": [_condition("Accepted", True), _condition("Programmed", programmed)],
         "listeners": [{**of_listener, "conditions": [_condition("Programmed", listener)]}],
     }
-    _set_status(api, "gateways", namespace, "public", status)
+    _set_status(api, "gateways", namespace, NAME, status)
 
 
 def accept(api: Api, namespace: str, name: str, *, accepted: bool) -> None:

@@ -1,9 +1,11 @@
 """What is said of pods: by their kubelets, or of those that no scheduler takes by a test in a kubelet's place."""
 
-from tests.cluster.api import eventually
+from t2i_operator.naming import selector_labels
+
+from tests.cluster.api import Object, eventually
 from tests.cluster.operators import Service
 
-PARKED = {"podTemplate": {"spec": {"schedulerName": "none"}}}
+PARKED: Object = {"podTemplate": {"spec": {"schedulerName": "none"}}}
 
 
 def names(service: Service) -> set[str]:
@@ -19,11 +21,29 @@ def names(service: Service) -> set[str]:
 def say(service: Service, *, ready: bool) -> set[str]:
     """Have all pods say that they are ready, or that they are not; return their names."""
     found = eventually(lambda: names(service), "a pod")
-    status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
     for name in found:
-        path = service.api.path("pods", service.namespace, name) + "/status"
-        service.api.request("PATCH", path, {"status": status}, "application/strategic-merge-patch+json")
+        _say(service, name, ready=ready)
     return found
+
+
+def serve(service: Service) -> bool:
+    """Have those of the service's own pods say that they are ready which do not yet; tell whether there were any."""
+    unready = [
+        pod["metadata"]["name"]
+        for pod in service.api.list("pods", service.namespace)
+        if selector_labels(service.name).items() <= pod["metadata"]["labels"].items()
+        and "deletionTimestamp" not in pod["metadata"]
+        and ("Ready", "True") not in ((each["type"], each["status"]) for each in pod["status"].get("conditions", ()))
+    ]
+    for name in unready:
+        _say(service, name, ready=True)
+    return bool(unready)
+
+
+def _say(service: Service, name: str, *, ready: bool) -> None:
+    status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+    path = service.api.path("pods", service.namespace, name) + "/status"
+    service.api.request("PATCH", path, {"status": status}, "application/strategic-merge-patch+json")
 
 
 def shown(service: Service) -> set[str]:

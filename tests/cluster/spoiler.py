@@ -41,6 +41,10 @@ async def _conflicting() -> web.StreamResponse:
     return _refusal(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
 
 
+async def _not_served() -> web.StreamResponse:
+    return web.Response(status=404, text="404 page not found\n")
+
+
 async def _late() -> None:
     await asyncio.sleep(2)
 
@@ -65,6 +69,8 @@ OVERLOADED = Fault("429 Too Many Requests", _every, _overloaded)
 BROKEN = Fault("500 Internal Server Error", _every, _broken)
 # As if somebody else had been faster, each time.
 CONFLICTING = Fault("409 Conflict", _writes, _conflicting)
+# As if nobody had installed the CustomResourceDefinition; what is there of it already is only out of sight.
+NOT_SERVED = Fault("404 page not found", _every, _not_served)
 SLOW = Fault("slow answers", _every, _late)
 # Until whoever asked gives up; nothing gets through.
 SILENT = Fault("no answer", _every, _never)

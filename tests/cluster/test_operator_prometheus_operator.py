@@ -1,0 +1,150 @@
+"""The Prometheus Operator's kinds, which come and go as one operator sees it: the cluster's own stack needs them.
+
+Its way to the API server hides them, as an API server does whose CustomResourceDefinitions are gone, and the test
+takes away the objects that would go with them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from aiohttp import web
+from t2i_operator.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
+
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, metric
+from tests.cluster.spoiler import NOT_SERVED, Spoiler, only
+
+GROUP = "/apis/monitoring.coreos.com/"
+MAIL = {"to": "team@example.com", "from": "alerts@example.com", "smarthost": "mail.example.com:587"}
+OBSERVED: Object = {
+    **UNOBSERVED,
+    "metrics": {"mode": "Managed"},
+    "alerts": {"mode": "Managed", "receivers": [{"name": "mail", "email": MAIL}]},
+}
+# Each kind with the end of its object's name, the condition that it counts for, and the one that it does not.
+KINDS = {
+    SERVICE_MONITOR: ("-monitor", "MetricsReady", "AlertsReady"),
+    PROMETHEUS_RULE: ("-alerts", "AlertsReady", "MetricsReady"),
+    ALERTMANAGER_CONFIG: ("-alerts", "AlertsReady", "MetricsReady"),
+}
+MISSING = "PrometheusOperatorMissing"
+# Every two seconds the operator renews its Lease: a clock that runs as slowly as the machine does.
+RENEWALS = 6
+
+
+class Way(Spoiler):
+    """Counts every request by its path, also those that are answered here."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.asked: Counter[str] = Counter()
+        super().__init__(kubeconfig)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Count it first."""
+        self.asked["Lease" if "/leases/" in request.path else request.path] += 1
+        return await super().answer(request)
+
+
+class Scene(NamedTuple):
+    """An operator, its way to the API server, and a service of its that is observed."""
+
+    way: Way
+    operator: OperatorProcess
+    service: Service
+
+    def hide(self, path: str, *kinds: Kind) -> None:
+        """Let nothing with this in its path be served, and nothing of these kinds be left."""
+        self.way.spoil(only(path, NOT_SERVED))
+        for kind in kinds:
+            self.service.api.request("DELETE", kind.path(self.service.namespace))
+
+    def missing(self, kind: Kind) -> None:
+        """Wait until the condition says which kind it is."""
+        _, condition, _ = KINDS[kind]
+        sentence = f"the cluster knows no {kind.name}: install the Prometheus Operator"
+        eventually(lambda: sentence in self.service.wait(condition, "False", MISSING)["message"], sentence)
+
+    def in_place(self) -> None:
+        """Wait until everything is made, and selected."""
+        for kind, (suffix, condition, _) in KINDS.items():
+            self.service.wait(condition, "True", "Selected")
+            assert self.service.child(kind.plural, suffix)
+
+
+@pytest.fixture(scope="module")
+def scene(
+    api: Api, crd: str, prometheus_operator_crds: None, make_account: Callable[[], OperatorAccount]
+) -> Iterator[Scene]:
+    """Begin without the kinds; a Prometheus that nobody runs selects everything of the namespace."""
+    account = make_account()
+    way = Way(account.kubeconfig)
+    operator = account._replace(kubeconfig=way.kubeconfig).process("hidden")
+    scene = Scene(way, operator, Service(api, account.class_name, account.class_name))
+    prometheus = {"paused": True, "serviceMonitorSelector": {}, "ruleSelector": {}}
+    body = {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": {"name": "main"}}
+    path = f"{GROUP}v1/namespaces/{account.class_name}/prometheuses"
+    api.request("POST", path, {**body, "spec": prometheus}, fieldManager="test")
+    scene.hide(GROUP)
+    operator.start()
+    operator.wait_until_leading()
+    scene.service.create(monitoring=OBSERVED)
+    yield scene
+    way.heal()
+    api.delete("texttoimageservices", account.class_name, scene.service.name)
+    assert operator.stop() == 0
+    way.close()
+    assert not operator.events("by a bug")
+
+
+def test_its_kinds_are_found_when_they_come_and_missed_when_they_go(scene: Scene) -> None:
+    service, process = scene.service, scene.operator.pid
+    for _ in range(2):
+        scene.hide(GROUP, *KINDS)
+        for kind in (SERVICE_MONITOR, PROMETHEUS_RULE):
+            scene.missing(kind)
+        ready = service.ready()
+        _asks_for_nothing_in_haste(scene)
+
+        scene.way.heal()
+        scene.in_place()
+        assert service.conditions()["Ready"] == ready
+    assert scene.operator.running()
+    assert scene.operator.pid == process
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+def test_one_of_them_is_missed_by_its_name_and_the_others_stay(scene: Scene, kind: Kind) -> None:
+    scene.way.heal()
+    scene.in_place()
+    ready = scene.service.ready()
+
+    scene.hide(f"/{kind.plural}", kind)
+    scene.missing(kind)
+    suffix, _, other = KINDS[kind]
+    assert scene.service.conditions()[other]["status"] == "True"
+    assert scene.service.conditions()["Ready"] == ready
+    assert scene.service.api.find(kind.plural, scene.service.namespace, scene.service.name + suffix) is None
+
+    scene.way.heal()
+    scene.in_place()
+
+
+def _asks_for_nothing_in_haste(scene: Scene) -> None:
+    """See that nothing is asked for, and the service not looked at, more often than the Lease is renewed."""
+    before, looks = scene.way.asked.copy(), _looks(scene.operator)
+
+    def asked() -> Counter[str]:
+        return scene.way.asked - before
+
+    eventually(lambda: asked()["Lease"] >= RENEWALS, "the Lease to be renewed some times", seconds=60)
+    often = asked()
+    renewals = often.pop("Lease")
+    assert max(often.values(), default=0) <= renewals, often
+    assert _looks(scene.operator) - looks <= renewals
+
+
+def _looks(operator: OperatorProcess) -> float:
+    return sum(metric(operator, f't2i_operator_reconciles_total{{result="{each}"}}') for each in ("success", "error"))
