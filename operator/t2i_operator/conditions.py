@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, ROUTE_READY, Fault
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, READY, ROUTE_READY, Fault
 from t2i_operator.kinds import DEPLOYMENT, SERVICE, Kind, Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
@@ -95,13 +95,18 @@ def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition
 
 def _unplaced(outcome: Outcome) -> tuple[str, str] | None:
     """Say which objects are not in their place, and what becomes of that."""
-    if failures := outcome.of(APPLY_FAILED, DELETE_FAILED):
-        return failures[0].reason, f"{_joined(failures)}; it is tried again"
+    if failed := _failed(outcome, READY):
+        return failed
     if outcome.failure:
         return APPLY_FAILED, f"{outcome.failure}; it is tried again"
     if missing := _missing(outcome, *_SERVING):
         return MISSING, f"spec.paused keeps what is missing from being made: {missing}"
     return None
+
+
+def _failed(outcome: Outcome, condition: str) -> tuple[str, str] | None:
+    failures = outcome.of(APPLY_FAILED, DELETE_FAILED, condition=condition)
+    return (failures[0].reason, f"{_joined(failures)}; it is tried again") if failures else None
 
 
 def _missing(outcome: Outcome, *kinds: Kind) -> str:
@@ -170,12 +175,14 @@ def _under_way(outcome: Outcome) -> tuple[str, str] | None:
     """Say what goes on by itself though the pods are all there."""
     if outcome.kept:
         return "SwitchingRoute", f"{', '.join(map(str, outcome.kept))} is kept until RouteReady is True"
-    return ("Waiting", outcome.waiting) if outcome.waiting else None
+    return ("Waiting", outcome.waiting) if outcome.waiting else _failed(outcome, ROUTE_READY)
 
 
 def _route(outcome: Outcome) -> Condition:
     if outcome.route is None:
         return Condition(ROUTE_READY, UNKNOWN, "InvalidSpec", "the spec cannot be read")
+    if failed := _failed(outcome, ROUTE_READY):
+        return Condition(ROUTE_READY, FALSE, *failed)
     return Condition(ROUTE_READY, *outcome.route)
 
 

@@ -8,6 +8,8 @@ from t2i_operator.cluster import ApiError
 from t2i_operator.kinds import (
     ALERTMANAGER_CONFIG,
     GRAFANA_DASHBOARD,
+    HTTP_ROUTE,
+    INGRESS,
     OPENTELEMETRY_COLLECTOR,
     PROMETHEUS_RULE,
     SERVICE_MONITOR,
@@ -43,8 +45,14 @@ class Failure(NamedTuple):
     error: Exception
 
 
-def condition_of(identity: Id, name: str) -> str:
-    """Return the condition that an object of the resource of this name counts for; monitoring never lowers Ready."""
+def condition_of(identity: Id, name: str, *, failed: bool = True) -> str:
+    """Return the condition that an object of the resource of this name counts for; monitoring never lowers Ready.
+
+    Nor does a way in that was refused, or that the API server failed us with. Without `failed` it is somebody else's,
+    fought over or missing, which is said of the spec.
+    """
+    if identity.kind in (INGRESS, HTTP_ROUTE):
+        return ROUTE_READY if failed else READY
     if identity.kind in MONITORING:
         return MONITORING[identity.kind]
     if identity.name.startswith(naming.dashboard(name, "")):

@@ -65,7 +65,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     def fault(self, identity: Id, reason: str, message: str, error: ApiError | None = None) -> None:
         """Take note of what keeps an object from its place."""
         name = self.resource.metadata.name if self.resource is not None else ""
-        self.faults.append(Fault(identity, condition_of(identity, name), reason, message, error))
+        condition = condition_of(identity, name, failed=error is not None)
+        self.faults.append(Fault(identity, condition, reason, message, error))
 
     def failed(self, identity: Id, reason: str, error: ApiError) -> None:
         """Take note of what the API server refused; the error itself is for the log and for trying again."""

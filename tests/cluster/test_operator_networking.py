@@ -191,3 +191,30 @@ def test_a_gateway_that_cannot_be_read_keeps_nothing_else_from_being_told(
     pods.say(service, ready=False)
     service.wait("Available", "False")
     assert service.conditions()["RouteReady"] == before
+
+
+@pytest.mark.usefixtures("gateway_api")
+def test_a_route_that_cannot_be_written_keeps_nothing_else_from_being_done(
+    api: Api, namespace: str, way: tuple[Spoiler, OperatorProcess]
+) -> None:
+    spoiled, operator = way
+    service = Service(api, namespace, operator.class_name)
+    service.create(httpRoute=ROUTE)
+    eventually(lambda: there(service, "httproutes"), "the HTTPRoute")
+    service.ready()
+
+    broken = spoiler.only("/httproutes/", spoiler.BROKEN)
+    spoiled.spoil(broken)
+    service.edit(httpRoute={"parentRefs": [{"name": "other"}]}, service={"port": 8080})
+    eventually(lambda: spoiled.felt[broken.name], "the operator to change the route")
+    service.ready()
+    assert service.child("services", "-service")["spec"]["ports"][0]["port"] == 8080
+    assert service.child("httproutes")["spec"]["parentRefs"][0]["name"] == "public"
+
+    spoiled.heal()
+
+    def changed() -> bool:
+        parents: list[Object] = service.child("httproutes")["spec"]["parentRefs"]
+        return parents[0]["name"] == "other"
+
+    eventually(changed, "the route to be changed", seconds=90)

@@ -2,23 +2,40 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
+from t2i_operator.kinds import CHILDREN
 
 from tests.cluster import pods
-from tests.cluster.api import Api, Refused, eventually
+from tests.cluster.api import Api, Object, Refused, eventually
 from tests.cluster.operators import UNOBSERVED, Service, free_port
 
 DASHBOARDS = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
 PROBE = "probe"
 OVERVIEW = "-dashboard-overview"
 ALERTS = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}
+INGRESS = {"ingress": {"host": "images.example.com"}}
+BACKEND = {"defaultBackend": {"service": {"name": PROBE, "port": {"number": 80}}}}
 BACKED_OFF = 90.0
 TOLD_SECONDS = 10.0
-RULES = "/apis/monitoring.coreos.com/v1/namespaces/{}/prometheusrules"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
 Refuse = Callable[..., Callable[[], None]]
+
+
+class Watched(NamedTuple):
+    """An object that a webhook of somebody's looks at: which spec asks for it, and what the like may have inside."""
+
+    condition: str
+    plural: str
+    suffix: str
+    wanted: Object
+    spec: Object
+
+
+RULE = Watched("AlertsReady", "prometheusrules", "-alerts", ALERTS, {})
+WAY_IN = Watched("RouteReady", "ingresses", "", INGRESS, BACKEND)
 
 
 @pytest.fixture
@@ -68,64 +85,86 @@ def _probe_is_refused(api: Api, namespace: str) -> bool:
 
 
 @pytest.fixture
-def unreachable(api: Api, namespace: str) -> Iterator[Callable[[], None]]:
-    """Have a webhook that nobody answers asked about each PrometheusRule of the namespace; what is returned ends it."""
-    name = f"unreachable-{namespace}"
-    rules = {"apiGroups": ["monitoring.coreos.com"], "apiVersions": ["*"], "resources": ["prometheusrules"]}
-    webhook = {
-        "name": "rules.texttoimage.test",
-        "clientConfig": {"url": f"https://127.0.0.1:{free_port()}/"},
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-        "rules": [{**rules, "operations": ["CREATE", "UPDATE"]}],
-        "failurePolicy": "Fail",
-        "sideEffects": "None",
-        "admissionReviewVersions": ["v1"],
-    }
-    head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
-    probe = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": {"name": PROBE},
-        "spec": {},
-    }
-    api.request("POST", WEBHOOKS, {**head, "metadata": {"name": name}, "webhooks": [webhook]})
-
-    def in_force() -> bool:
-        try:
-            api.request("POST", RULES.format(namespace), probe, dryRun="All")
-        except Refused as refused:
-            return "failed calling webhook" in str(refused)
-        return False
-
-    eventually(in_force, "the webhook to be asked")
-    left = [name]
+def unreachable(api: Api, namespace: str) -> Iterator[Callable[[Watched], Callable[[], None]]]:
+    """Have a webhook that nobody answers asked about each such object of the namespace; what is returned ends it."""
+    left: list[str] = []
 
     def end() -> None:
         while left:
             api.request("DELETE", f"{WEBHOOKS}/{left.pop()}")
 
-    yield end
+    def unreachable(watched: Watched) -> Callable[[], None]:
+        plural = watched.plural
+        name = f"unreachable-{plural}-{namespace}"
+        rules = {"apiGroups": ["*"], "apiVersions": ["*"], "resources": [plural], "operations": ["CREATE", "UPDATE"]}
+        webhook = {
+            "name": f"{plural}.texttoimage.test",
+            "clientConfig": {"url": f"https://127.0.0.1:{free_port()}/"},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "rules": [rules],
+            "failurePolicy": "Fail",
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }
+        head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+        api.request("POST", WEBHOOKS, {**head, "metadata": {"name": name}, "webhooks": [webhook]})
+        left.append(name)
+
+        def in_force() -> bool:
+            try:
+                api.request("POST", api.path(plural, namespace), _probe(watched), dryRun="All")
+            except Refused as refused:
+                return "failed calling webhook" in str(refused)
+            return False
+
+        eventually(in_force, "the webhook to be asked")
+        return end
+
+    yield unreachable
     end()
 
 
-def test_a_webhook_for_alerts_that_cannot_be_reached_silences_nothing_else(
-    service: Service, unreachable: Callable[[], None]
+def _probe(watched: Watched) -> Object:
+    kind = next(kind for kind in CHILDREN if kind.plural == watched.plural)
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": PROBE}, "spec": watched.spec}
+
+
+@pytest.mark.parametrize("watched", [RULE, WAY_IN], ids=lambda watched: watched.plural)
+def test_a_webhook_that_cannot_be_reached_silences_nothing_else(
+    service: Service, unreachable: Callable[[Watched], Callable[[], None]], watched: Watched
 ) -> None:
-    service.create(replicas=1, **pods.PARKED, **ALERTS)
+    condition = watched.condition
+    end = unreachable(watched)
+    service.create(replicas=1, **pods.PARKED, **watched.wanted)
     eventually(lambda: pods.names(service), "a pod")
     service.wait("Available", "False", seconds=TOLD_SECONDS)
-    assert service.conditions()["AlertsReady"]["reason"] == "Pending"
+    assert service.conditions()[condition]["reason"] == "Pending"
 
     pods.say(service, ready=True)
     service.wait("Ready", "True", seconds=TOLD_SECONDS)
     pods.say(service, ready=False)
     service.wait("Ready", "False", seconds=TOLD_SECONDS)
-    assert service.conditions()["AlertsReady"]["status"] == "Unknown", "a failure that may pass"
+    assert service.conditions()[condition]["status"] == "Unknown", "a failure that may pass"
     assert not service.events("ApplyFailed")
 
-    unreachable()
-    eventually(lambda: service.conditions()["AlertsReady"]["reason"] != "Pending", "the rule", BACKED_OFF)
-    assert service.api.request("GET", f"{RULES.format(service.namespace)}/{service.name}-alerts")
+    end()
+    eventually(lambda: service.conditions()[condition]["reason"] != "Pending", "the object", BACKED_OFF)
+    assert service.child(watched.plural, watched.suffix)
+
+
+def test_a_refused_ingress_lowers_its_own_condition_only(service: Service, refuse: Refuse) -> None:
+    allow = refuse("ingresses", service.name)
+    service.create(**INGRESS, **DASHBOARDS)
+
+    assert "not here" in service.wait("RouteReady", "False", "ApplyFailed")["message"]
+    service.ready()
+    conditions = service.conditions()
+    assert {conditions[name]["status"] for name in ("Accepted", "Progressing", "DashboardsReady")} == {"True"}
+    assert (conditions["Reconciling"]["status"], conditions["Reconciling"]["reason"]) == ("True", "ApplyFailed")
+    assert service.told("ApplyFailed")
+
+    allow()
+    service.wait("RouteReady", "Unknown", "AddressPending", seconds=BACKED_OFF)
 
 
 def test_a_refused_dashboard_does_not_lower_ready(service: Service, refuse: Refuse) -> None:
