@@ -5,7 +5,7 @@ from collections.abc import Container
 from t2i_operator import naming, references, spec
 from t2i_operator.children import Child, Children, Id, controller
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.faults import DELETE_FAILED, condition_of
+from t2i_operator.faults import APPLY_FAILED, DELETE_FAILED, condition_of
 from t2i_operator.kinds import (
     GRAFANA_DASHBOARD,
     HTTP_ROUTE,
@@ -18,7 +18,8 @@ from t2i_operator.kinds import (
 )
 from t2i_operator.outcome import Outcome
 
-_CHANGED = 409
+# Gone or changed since it was seen: its event brings us back.
+_MOVED_ON = (404, 409)
 
 
 class Pruner:
@@ -38,7 +39,7 @@ class Pruner:
             if stands_in(identity, resource, outcome.absent):
                 outcome.objects.append(identity)
             elif identity.name in references.named(resource, identity.kind):
-                await self._release(identity)
+                await self._release(identity, outcome)
             elif identity.kind == SECRET and not _rolled_out(outcome):
                 outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
             elif identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
@@ -53,17 +54,24 @@ class Pruner:
         except NotLeadingError:
             raise
         except ApiError as error:
-            if error.status != _CHANGED:  # else its event brings us back
+            if error.status not in _MOVED_ON:
                 outcome.failed(identity, DELETE_FAILED, error)
             return
         self._children.drop(identity)
         outcome.deleted.append(identity)
 
-    async def _release(self, identity: Id) -> None:
+    async def _release(self, identity: Id, outcome: Outcome) -> None:
         """Take our marks off an object and leave the rest, our record of having set it included."""
-        live = await self._cluster.get(*identity)
-        if live is not None:
-            await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
+        try:
+            live = await self._cluster.get(*identity)
+            if live is not None:
+                await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
+        except NotLeadingError:
+            raise
+        except ApiError as error:
+            if error.status not in _MOVED_ON:
+                outcome.failed(identity, APPLY_FAILED, error)
+            return
         self._children.drop(identity)
 
 

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from t2i_operator.absences import Absence
 from t2i_operator.children import Children, Id
-from t2i_operator.cluster import Cluster
+from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
@@ -82,11 +82,14 @@ class Releasing(Deleting):
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
         self.released: list[str] = []
+        self.refused: dict[str, ApiError] = {}
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
         return live(Id(kind, namespace, name))
 
     async def patch(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
+        if name in self.refused:
+            raise self.refused[name]
         self.released.append(name)
         return {}
 
@@ -109,6 +112,38 @@ async def test_whatever_the_spec_names_is_released_and_not_deleted() -> None:
         await Pruner(cluster, children).prune(wanted, set(), outcome)
     assert sorted(cluster.released) == sorted(names)
     assert outcome.deleted == []
+
+
+CONFLICTING = ApiError(409, "Conflict", "the object has been modified")
+FAILING = ApiError(500, "InternalError", "failed calling webhook")
+
+
+@pytest.mark.parametrize(("error", "told"), [(CONFLICTING, 0), (FAILING, 1)], ids=["changed meanwhile", "failing"])
+async def test_what_cannot_be_released_keeps_nothing_else_from_going(error: ApiError, told: int) -> None:
+    named, children = [Id(CONFIG_MAP, "studio", name) for name in ("one", "two")], Children()
+    for identity in (*named, OTHER):
+        children.observe(identity.kind, live(identity))
+    volumes = [{"name": each.name, "configMap": {"name": each.name}} for each in named]
+    wanted = resource(podTemplate={"spec": {"volumes": volumes}})
+    outcome = Outcome(generation=1, resource=wanted)
+    async with aiohttp.ClientSession() as session:
+        cluster = Releasing(session)
+        cluster.refused["one"] = error
+        await Pruner(cluster, children).prune(wanted, set(), outcome)
+    assert (cluster.released, outcome.deleted) == (["two"], [OTHER])
+    assert [each.error for each in outcome.failures] == [error] * told
+    assert children.get(named[0]), "it is ours until it is released"
+
+
+async def test_who_leads_no_more_releases_nothing_more() -> None:
+    children, ours = Children(), Id(CONFIG_MAP, "studio", "one")
+    children.observe(ours.kind, live(ours))
+    wanted = resource(podTemplate={"spec": {"volumes": [{"name": "a", "configMap": {"name": ours.name}}]}})
+    async with aiohttp.ClientSession() as session:
+        cluster = Releasing(session)
+        cluster.refused[ours.name] = NotLeadingError(0, "NotLeading", "not the leader any more")
+        with pytest.raises(NotLeadingError):
+            await Pruner(cluster, children).prune(wanted, set(), Outcome(generation=1, resource=wanted))
 
 
 async def test_a_service_account_is_left_to_go_with_its_resource() -> None:
