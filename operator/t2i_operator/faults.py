@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from t2i_operator import naming
+from t2i_operator import naming, spec
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError
 from t2i_operator.kinds import (
     ALERTMANAGER_CONFIG,
+    DEPLOYMENT,
     GRAFANA_DASHBOARD,
     HTTP_ROUTE,
     INGRESS,
@@ -60,3 +61,10 @@ def condition_of(identity: Id, name: str, *, failed: bool = True) -> str:
     if identity.name == naming.jaeger(name) or identity.name.startswith(f"{naming.jaeger(name)}-"):
         return "TracingReady"
     return READY
+
+
+def jaeger_of(resource: spec.TextToImageService) -> Id:
+    """Return the object that Jaeger's pod is made from, wanted or not."""
+    left = resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+    kind = OPENTELEMETRY_COLLECTOR if left else DEPLOYMENT
+    return Id(kind, resource.metadata.namespace, naming.jaeger(resource.metadata.name))

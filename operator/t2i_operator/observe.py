@@ -2,9 +2,8 @@
 
 from t2i_operator import credentials, naming, references, signing, spec
 from t2i_operator.builders import Observed
-from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.faults import APPLY_FAILED
+from t2i_operator.faults import APPLY_FAILED, jaeger_of
 from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, Kind, Object
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
@@ -66,12 +65,11 @@ class Observer:
             return credentials.digest(values, signing_key)
         if tracing.mode != "Managed":
             return ""
-        kind = OPENTELEMETRY_COLLECTOR if tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name else DEPLOYMENT
-        jaeger = Id(kind, resource.metadata.namespace, naming.jaeger(resource.metadata.name))
+        jaeger = jaeger_of(resource)
         try:
-            return _checksum(kind, await self._cluster.get(*jaeger))
+            return _checksum(jaeger.kind, await self._cluster.get(*jaeger))
         except ApiError as error:
-            if error.transient or kind not in OPTIONAL:
+            if error.transient or jaeger.kind not in OPTIONAL:
                 outcome.failed(jaeger, APPLY_FAILED, error)
             return ""  # where we have no right to the kind, it is not made either
 

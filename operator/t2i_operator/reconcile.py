@@ -3,7 +3,7 @@
 import math
 import time
 
-from t2i_operator import builders, credentials, references, spec, strategic
+from t2i_operator import builders, credentials, references, spec, strategic, unread
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
@@ -173,7 +173,7 @@ class Reconciler:
         return Facts(
             metadata.uid,
             metadata.generation,
-            await self._secret_watch.versions(metadata.namespace, references.sources(resource)),
+            await unread.versions(self._secret_watch, resource, outcome),
             outcome.absent,
             several_pods(resource, rollout.wanted if rollout else 0),
         )

@@ -56,7 +56,11 @@ async def test_what_is_known_of_credentials_stays_while_secrets_cannot_be_read(
                 "generation": 1,
                 "resourceVersion": "1",
             },
-            "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}], "monitoring": UNOBSERVED},
+            "spec": {
+                "models": [{"name": "sdxl", "provider": "Sandbox"}],
+                "credentials": {"secretRef": {"name": "tokens"}},
+                "monitoring": UNOBSERVED,
+            },
         }
     )
     reconciler = Reconciler(MagicMock(), cache, secrets, reporter, settings)

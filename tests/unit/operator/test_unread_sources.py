@@ -1,0 +1,150 @@
+"""A Secret or ConfigMap that cannot be read: whom it is for waits, and all else is done and told in the same pass."""
+
+import base64
+from typing import NamedTuple
+from unittest.mock import AsyncMock
+
+import pytest
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError
+from t2i_operator.kinds import (
+    ALERTMANAGER_CONFIG,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    OPENTELEMETRY_COLLECTOR,
+    SECRET,
+    Kind,
+    Object,
+)
+from t2i_operator.patience import LASTING_SECONDS
+
+from tests.unit.operator.resources import UNOBSERVED
+from tests.unit.operator.test_unread import DEPLOYED, KEY, SERVES, Parts
+
+LOCKED = ApiError(500, "InternalError", "Internal error occurred: no matching key was found for the provided Secret")
+FORBIDDEN = ApiError(403, "Forbidden", "secrets is forbidden: User cannot get resource")
+SILENT = ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+NAMED = Id(SECRET, KEY.namespace, "theirs")
+BUNDLE = Id(CONFIG_MAP, KEY.namespace, "bundle")
+PEM = "-----BEGIN CERTIFICATE-----"
+
+
+class Use(NamedTuple):
+    """A spec that names a source, the condition that speaks of it, and the object that is made for it."""
+
+    wanted: Object
+    source: Id
+    condition: str
+    user: Id
+
+
+def alerts() -> Use:
+    hook = {"name": "hook", "webhook": {"url": {"secretKeyRef": {"name": NAMED.name, "key": "url"}}}}
+    wanted = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed", "receivers": [hook]}}}
+    return Use(wanted, NAMED, "AlertsReady", Id(ALERTMANAGER_CONFIG, KEY.namespace, f"{KEY.name}-alerts"))
+
+
+def jaeger(kind: Kind, source: Id = NAMED) -> Use:
+    search: Object = {"serverURLs": ["https://s:9200"]}
+    if source == NAMED:
+        search["credentialsSecretRef"] = {"name": NAMED.name}
+    else:
+        search["tls"] = {"ca": {"configMapKeyRef": {"name": BUNDLE.name, "key": "ca.crt"}}}
+    storage = {"type": "OpenSearch", "openSearch": search}
+    tracing = {"mode": "Managed", "jaeger": {"format": kind.name, "storage": storage}}
+    wanted = {"monitoring": {**UNOBSERVED, "tracing": tracing}}
+    return Use(wanted, source, "TracingReady", Id(kind, KEY.namespace, f"{KEY.name}-jaeger"))
+
+
+USES = {
+    "receiver": alerts(),
+    "storage of Jaeger": jaeger(DEPLOYMENT),
+    "storage of a collector": jaeger(OPENTELEMETRY_COLLECTOR),
+    "certificate of the storage": jaeger(DEPLOYMENT, BUNDLE),
+}
+
+
+def keep(parts: Parts, password: str = "p") -> None:  # noqa: S107 - of nobody
+    """Put the sources into the cluster."""
+    values = {"url": "u", "username": "u", "password": password, "tls.crt": PEM, "tls.key": PEM}
+    coded = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    for identity, data in ((NAMED, coded), (BUNDLE, {"ca.crt": PEM + password})):
+        metadata = {"name": identity.name, "uid": identity.name, "resourceVersion": password}
+        parts.cluster.live[identity] = {"metadata": metadata, "data": data}
+
+
+async def ready(use: Use) -> Parts:
+    parts = Parts(**use.wanted)
+    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    keep(parts)
+    await parts.look()
+    if use.condition == "TracingReady":
+        parts.say(use.user, {**SERVES, "scale": {"statusReplicas": "1/1"}})
+    assert (await parts.look())[use.condition].status == "True"
+    return parts
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+async def test_it_is_waited_for_by_one_condition_and_one_object(use: Use) -> None:
+    parts = await ready(use)
+    before = parts.cluster.live[use.user]["spec"]
+    parts.cluster.refused[use.source] = LOCKED
+    said = await parts.look(LOCKED)
+    assert (said["Ready"].status, said[use.condition].status) == ("True", "True"), "it may pass"
+
+    parts.cluster.written.clear()
+    parts.edit(logging={"level": "DEBUG"})
+    said = await parts.look(LOCKED)
+    assert DEPLOYED in parts.cluster.written
+    assert use.user not in parts.cluster.written
+    assert (said["Ready"].status, said[use.condition].reason) == ("True", "Pending")
+
+    parts.now = LASTING_SECONDS
+    said = await parts.look(LOCKED)
+    assert said["Ready"].status == "True"
+    assert said[use.condition][1:3] == ("False", "ApplyFailed")
+    assert f"{use.source.kind.name} {use.source.name} cannot be read: {LOCKED.message}" in said[use.condition].message
+    assert parts.cluster.live[use.user]["spec"] == before
+
+    keep(parts, password="another")
+    del parts.cluster.refused[use.source]
+    assert (await parts.look())[use.condition].status == "True"
+    assert (parts.cluster.live[use.user]["spec"] != before) == (use.condition == "TracingReady")
+
+
+async def test_a_right_that_is_missing_is_told_at_once() -> None:
+    parts = await ready(alerts())
+    parts.cluster.refused[NAMED] = FORBIDDEN
+    said = await parts.look(FORBIDDEN)
+    assert (said["Ready"].status, said["AlertsReady"].reason) == ("True", "ApplyFailed")
+
+
+EXPORTED = {"mode": "External", "endpoint": "https://c:4317", "headersSecretRef": {"name": NAMED.name}}
+FOR_PODS = {
+    "headers of spans": {"monitoring": {**UNOBSERVED, "tracing": EXPORTED}},
+    "callers' keys too": {**alerts().wanted, "access": {"apiKeysSecretRef": {"name": NAMED.name}}},
+}
+
+
+@pytest.mark.parametrize("wanted", FOR_PODS.values(), ids=FOR_PODS)
+async def test_the_service_s_own_pods_are_not_rolled_without_it(wanted: Object) -> None:
+    parts = Parts(**wanted)
+    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    keep(parts)
+    await parts.look()
+    parts.cluster.written.clear()
+    parts.cluster.refused[NAMED] = LOCKED
+    parts.edit(logging={"level": "DEBUG"})
+    with pytest.raises(ApiError, match="no matching key"):
+        await parts.reconciler.reconcile(KEY)
+    assert not parts.cluster.written
+
+
+async def test_a_server_that_bids_to_stop_is_asked_for_nothing_more() -> None:
+    parts = await ready(alerts())
+    parts.cluster.written.clear()
+    parts.cluster.refused[NAMED] = SILENT
+    parts.edit(logging={"level": "DEBUG"})
+    with pytest.raises(ApiError, match="unable to handle"):
+        await parts.reconciler.reconcile(KEY)
+    assert not parts.cluster.written
