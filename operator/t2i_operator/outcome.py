@@ -39,6 +39,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     faults: list[Fault] = msgspec.field(default_factory=list)
     unjudged: list[Failure] = msgspec.field(default_factory=list)
     held: frozenset[str] = frozenset()
+    unwatched: bool = False
     rollout: Rollout | None = None
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)

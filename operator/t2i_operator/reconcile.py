@@ -44,7 +44,7 @@ class Reconciler:
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
         self._objects = Objects(cluster, cache.children)
         self._placement = Placement(cluster, self._objects)
-        self._pause = Pause(cluster, self._objects, self._placement)
+        self._pause = Pause(self._objects, self._placement)
         self._pruner = Pruner(cluster, cache.children)
         self._judgement = Judgement(cluster, cache)
         self.selection = self._judgement.selection
@@ -121,7 +121,7 @@ class Reconciler:
         if outcome.waiting:
             return _WAIT_SECONDS
         # Of what is missing an event tells when it is back.
-        if any(fault.reason != MISSING for fault in outcome.faults):
+        if outcome.unwatched or any(fault.reason != MISSING for fault in outcome.faults):
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
