@@ -153,7 +153,9 @@ class Reconciler:
         before = self._placed.get(key, {})
         expected = await self._placement.place(resource, wanted, outcome, before)
         made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
-        self._placed[key] = {**before, **made}
+        # What is no longer wanted goes by our own doing, however long the rest takes to settle.
+        still = {identity: before[identity] for identity in map(identify, wanted) if identity in before}
+        self._placed[key] = {**still, **made}
         if outcome.placed:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)
