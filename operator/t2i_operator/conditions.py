@@ -10,6 +10,7 @@ from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+NOT_VISIBLE = "NotVisible"
 # Requests need these, whatever the spec says; of other objects that are missing the pods tell when it matters to them.
 _SERVING = (DEPLOYMENT, SERVICE)
 
@@ -36,7 +37,7 @@ def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Conditio
     rollout = outcome.rollout or Rollout()
     present = outcome.rollout is not None
     accepted = _accepted(outcome)
-    credentials = _credentials(outcome)
+    credentials = _told(_credentials(outcome), outcome, stored)
     available = _available(rollout, present)
     progressing = _progressing(outcome, rollout, present)
     ready = _ready(outcome.rollout, accepted, credentials, progressing, available)
@@ -180,15 +181,22 @@ def _route(outcome: Outcome) -> Condition:
 
 
 def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
-    """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet."""
-    if condition.type not in outcome.held:
+    """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet.
+
+    What is wrong all the same is told; that nothing is, nobody can tell who could not look.
+    """
+    held, unseen = condition.type in outcome.held, condition.type in outcome.unseen and condition.holds
+    if not held and not unseen:
         return condition
     for each in stored:
-        if (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation):
+        same = (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation)
+        if same and (held or each["reason"] != NOT_VISIBLE):
             return Condition(condition.type, each["status"], each["reason"], each["message"])
-    return Condition(
-        condition.type, UNKNOWN, "Pending", "it is not in place yet, or could not be looked at; it is tried again"
-    )
+    if held:
+        message = "it is not in place yet, or could not be looked at; it is tried again"
+        return Condition(condition.type, UNKNOWN, "Pending", message)
+    message = f"what it depends on of the Secrets and ConfigMaps that the spec names was not read: {outcome.failure}"
+    return Condition(condition.type, UNKNOWN, NOT_VISIBLE, message)
 
 
 def _monitored(monitoring: list[Condition]) -> Condition:

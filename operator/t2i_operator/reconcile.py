@@ -134,13 +134,18 @@ class Reconciler:
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
         last = self._passes.get(key)
-        if last is not None:  # it holds until it is known better, should the next question not be answered
+        # What is known of this very spec holds until it is known better, should the next question not be answered.
+        if last is not None and last.facts.generation == resource.metadata.generation:
             outcome.credentials, outcome.lacks = last.credentials, last.lacks
+        else:
+            outcome.unseen = references.conditions(resource)
+            outcome.credentials = credentials.not_given(resource)
         facts = await self._facts(resource, outcome, rollout)
         if last is not None and self._unchanged(last, key, facts):
             outcome.objects = list(last.expected)
             return
         secrets = await self._observer.secrets(key.namespace, facts.versions)
+        outcome.unseen = frozenset()
         outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
         desired = builders.desired(resource, observed)

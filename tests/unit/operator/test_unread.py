@@ -1,6 +1,5 @@
 """A Gateway, a collector or Jaeger's Deployment that cannot be read: all else is done, and told, in the same pass."""
 
-
 import pytest
 from t2i_operator import routing
 from t2i_operator.children import Id
