@@ -23,10 +23,9 @@ from t2i_operator.settings import read
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED
 
 KEY = Key("studio", "pictures")
-SERVES: Object = {
-    **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "observedGeneration"), 1),
-    "conditions": [{"type": "Available", "status": "True"}],
-}
+SERVES: Object = dict.fromkeys(
+    ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "observedGeneration"), 1
+)
 
 
 class Storing(Cluster):

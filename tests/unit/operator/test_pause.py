@@ -32,7 +32,6 @@ READY = {
     "readyReplicas": 1,
     "availableReplicas": 1,
     "observedGeneration": 1,
-    "conditions": [{"type": "Available", "status": "True"}],
 }
 
 
@@ -262,7 +261,7 @@ async def test_a_deployment_that_lost_its_label_still_serves() -> None:
     assert (said["Available"], said["Ready"]) == ("True", "True")
     assert DEPLOYED in paused.outcome.objects
 
-    paused.unlabel(DEPLOYED, readyReplicas=0, availableReplicas=0, conditions=[])
+    paused.unlabel(DEPLOYED, readyReplicas=0, availableReplicas=0)
     assert (await paused.said())["Available"].status == "False"
 
     paused.lose(DEPLOYED)

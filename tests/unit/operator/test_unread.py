@@ -53,7 +53,7 @@ async def test_pods_that_no_longer_serve_are_told_of_though_the_gateway_cannot_b
 ) -> None:
     parts = await routed(monkeypatch)
     parts.cluster.refused[GATE] = error
-    parts.say(DEPLOYED, {**SERVES, "conditions": []})
+    parts.say(DEPLOYED, {**SERVES, "availableReplicas": 0})
     for parts.now in (0.0, LASTING_SECONDS - 1):
         said = await parts.look(error)
         assert said["Available"].status == "False"
