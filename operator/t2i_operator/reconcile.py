@@ -133,9 +133,9 @@ class Reconciler:
         resource = outcome.resource = spec.parse(body)
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
-        last = self._passes.get(key)
+        last, seen = self._passes.get(key), resource.metadata
         # What is known of this very spec holds until it is known better, should the next question not be answered.
-        if last is not None and last.facts.generation == resource.metadata.generation:
+        if last is not None and (last.facts.uid, last.facts.generation) == (seen.uid, seen.generation):
             outcome.credentials, outcome.lacks = last.credentials, last.lacks
         else:
             outcome.unseen = references.conditions(resource)
