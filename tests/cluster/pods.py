@@ -16,9 +16,9 @@ def names(service: Service) -> set[str]:
     }
 
 
-def say(service: Service, *named: str, ready: bool) -> set[str]:
-    """Have these pods, or all, say that they are ready, or that they are not; return their names."""
-    found = set(named) or eventually(lambda: names(service), "a pod")
+def say(service: Service, *, ready: bool) -> set[str]:
+    """Have all pods say that they are ready, or that they are not; return their names."""
+    found = eventually(lambda: names(service), "a pod")
     status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
     for name in found:
         path = service.api.path("pods", service.namespace, name) + "/status"

@@ -111,14 +111,15 @@ def ready(five: Service) -> Service:
 
 def test_pods_that_may_be_away_lower_nothing(ready: Service) -> None:
     one, other, *_ = sorted(pods.names(ready))
-    pods.say(ready, one, ready=False)
+    ready.api.delete("pods", ready.namespace, one)
     assert ready.wait("Ready", "True", "Scaling")["message"] == "4 of 5 pods serve"
     assert ready.conditions()["Available"]["status"] == "True"
 
-    pods.say(ready, other, ready=False)
+    ready.api.delete("pods", ready.namespace, other)
     assert ready.wait("Ready", "False", "MinimumReplicasUnavailable")["message"] == "3 of 5 pods serve"
 
-    pods.say(ready, one, other, ready=True)
+    eventually(lambda: len(pods.names(ready)) == 5, "others in their place")
+    pods.say(ready, ready=True)
     ready.wait("Ready", "True", "Ready")
 
 
@@ -131,6 +132,7 @@ def test_a_pod_that_an_autoscaler_asks_for_lowers_nothing(ready: Service) -> Non
     ready.api.request("PATCH", scale, {"spec": {"replicas": 6}}, "application/merge-patch+json", fieldManager="scaler")
 
     assert ready.wait("Ready", "True", "Scaling")["message"] == "5 of 6 pods serve"
+    eventually(lambda: len(pods.names(ready)) == 6, "the sixth pod")
     pods.say(ready, ready=True)
     assert ready.wait("Ready", "True", "Ready")["lastTransitionTime"] == since, "it fell and rose again"
 
