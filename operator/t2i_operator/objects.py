@@ -1,6 +1,6 @@
 """Brings one object into place: made, updated, repaired, adopted, or left alone because it is somebody else's."""
 
-from t2i_operator import drift, handover, naming, reclaim, replacement, spec
+from t2i_operator import drift, handover, naming, reclaim, replacement, spec, unwatched
 from t2i_operator.children import Child, Children, Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.contest import EXISTENCE, Contest
@@ -34,6 +34,15 @@ class Objects:
     def owns(self, identity: Id, resource: spec.TextToImageService) -> bool:
         """Tell whether the object is known to be the resource's."""
         return self._known(identity, resource) is not None
+
+    def watched(self, identity: Id, resource: spec.TextToImageService) -> bool:
+        """Tell whether the object is the resource's, and events tell what becomes of it."""
+        child = self._known(identity, resource)
+        return child is not None and child.watched
+
+    async def read(self, identity: Id, resource: spec.TextToImageService) -> Object | None:
+        """Return the live object, though no event may tell of it."""
+        return await unwatched.read(self._cluster, self._children, identity, resource.metadata.uid)
 
     def in_sync(self, desired: Object) -> bool:
         """Tell whether the object is known to say what is wanted."""

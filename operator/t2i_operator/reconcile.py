@@ -44,7 +44,7 @@ class Reconciler:
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
         self._objects = Objects(cluster, cache.children)
         self._placement = Placement(cluster, self._objects)
-        self._pause = Pause(cluster, self._objects, self._placement)
+        self._pause = Pause(self._objects, self._placement)
         self._pruner = Pruner(cluster, cache.children)
         self._judgement = Judgement(cluster, cache)
         self.selection = self._judgement.selection
@@ -121,7 +121,7 @@ class Reconciler:
         if outcome.waiting:
             return _WAIT_SECONDS
         # Of what is missing an event tells when it is back.
-        if any(fault.reason != MISSING for fault in outcome.faults):
+        if outcome.unwatched or any(fault.reason != MISSING for fault in outcome.faults):
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
@@ -133,14 +133,19 @@ class Reconciler:
         resource = outcome.resource = spec.parse(body)
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
-        last = self._passes.get(key)
-        if last is not None:  # it holds until it is known better, should the next question not be answered
+        last, seen = self._passes.get(key), resource.metadata
+        # What is known of this very spec holds until it is known better, should the next question not be answered.
+        if last is not None and (last.facts.uid, last.facts.generation) == (seen.uid, seen.generation):
             outcome.credentials, outcome.lacks = last.credentials, last.lacks
+        else:
+            outcome.unseen = references.conditions(resource)
+            outcome.credentials = credentials.not_given(resource)
         facts = await self._facts(resource, outcome, rollout)
         if last is not None and self._unchanged(last, key, facts):
             outcome.objects = list(last.expected)
             return
         secrets = await self._observer.secrets(key.namespace, facts.versions)
+        outcome.unseen = frozenset()
         outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
         desired = builders.desired(resource, observed)
@@ -153,7 +158,9 @@ class Reconciler:
         before = self._placed.get(key, {})
         expected = await self._placement.place(resource, wanted, outcome, before)
         made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
-        self._placed[key] = {**before, **made}
+        # What is no longer wanted goes by our own doing, however long the rest takes to settle.
+        still = {identity: before[identity] for identity in map(identify, wanted) if identity in before}
+        self._placed[key] = {**still, **made}
         if outcome.placed:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)

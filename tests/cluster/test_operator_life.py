@@ -246,3 +246,24 @@ def test_a_pod_that_turns_unready_is_told_though_the_resource_is_paused(default_
     pods.say(service, ready=True)
     service.ready()
     service.wait("Reconciling", "False", "Paused")
+
+
+def test_a_deployment_that_loses_its_label_during_a_pause_is_told_of_as_it_is(service: Service) -> None:
+    service.create(replicas=1, **pods.PARKED)
+    pods.say(service, ready=True)
+    service.ready()
+    service.edit(paused=True)
+    service.wait("Reconciling", "False", "Paused")
+
+    unlabelled = {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}}
+    service.api.patch("deployments", service.namespace, service.name, unlabelled)
+    service.edit(logging={"level": "DEBUG"})
+    service.ready()
+
+    pods.say(service, ready=False)
+    service.wait("Available", "False", "MinimumReplicasUnavailable", seconds=60)  # no event tells of it
+    assert service.conditions()["Available"]["message"] == "0 of 1 pods serve"
+
+    service.edit(paused=False)
+    label = "app.kubernetes.io/managed-by"
+    eventually(lambda: label in service.child("deployments")["metadata"]["labels"], "the label to be put back")

@@ -27,7 +27,7 @@ from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout, collector_rollout
 
 NAME = "a-b"
-SERVES = Rollout(replicas=1, updated=1, ready=1, available=1, observed=True, minimum_available=True)
+SERVES = Rollout(replicas=1, updated=1, ready=1, available=1, observed=True)
 MONITORING = [
     (SERVICE_MONITOR, "-monitor", "MetricsReady"),
     (SERVICE_MONITOR, "-jaeger-monitor", "MetricsReady"),
