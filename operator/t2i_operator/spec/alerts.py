@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from t2i_operator.spec.receivers import Receiver
 from t2i_operator.spec.scalars import (
+    DECIMAL,
     DURATION,
     FRACTION,
     URL,
@@ -49,6 +50,17 @@ def objective_rule(path: str, name: str) -> Rule:
     return Rule(
         f"!{matches(path, FRACTION)} || (double({path}) > 0.0 && double({path}) < 1.0)",
         f'{name} must be more than 0 and less than 1, as "0.99": an objective of 1 leaves no error budget',
+    )
+
+
+def factor_rule(target: str, name: str, default: str) -> Rule:
+    """Refuse what no error rate reaches; as doubles, 10 times 1 - 0.9 falls just short of 1."""
+    spent = f"double(pair.factor) * (1.0 - double({target}))"
+    return Rule(
+        f"!has(self.burnRates) || (has(self.slo) && self.slo.mode == 'Disabled') || !{matches(target, FRACTION)}"
+        f" || self.burnRates.all(pair, !{matches('pair.factor', DECIMAL)} || {spent} < 0.999999)",
+        f"a factor of alerts.burnRates is not below 1 / (1 - {name}), {default} when left out: its alert could never"
+        " fire, for no error rate exceeds 1; lower the factor, raise the objective, or leave burnRates out",
     )
 
 
@@ -117,7 +129,13 @@ class BurnRate(Block, frozen=True, kw_only=True):
         described("Name of the pair, unique in the list; it becomes a label of the alert."),
     ]
     severity: Annotated[Severity, described("Severity of the alert.")]
-    factor: Annotated[Decimal, described('How many times faster than allowed the budget burns, as "14.4".')]
+    factor: Annotated[
+        Decimal,
+        described(
+            'How many times faster than allowed the budget burns, as "14.4"; below 1 / (1 - objective), for when'
+            " everything fails no budget burns faster."
+        ),
+    ]
     long_window: Annotated[Duration, described("The window that shows that the burn matters, as 1h.")]
     short_window: Annotated[
         Duration, described("The window that shows that it still goes on, as 5m: four scrapes at least.")
@@ -155,6 +173,10 @@ class Alerts(Block, frozen=True, kw_only=True):
             " || !self.alertLabels.exists(label, label in ['alertname', 'namespace', 'severity'])",
             "alerts.alertLabels may not set alertname, namespace or severity, which the alerts set themselves",
         ),
+        factor_rule("(has(self.slo) ? self.slo.availability : '0.99')", "slo.availability", "0.99"),
+        factor_rule(
+            "(has(self.slo) && has(self.slo.latency) ? self.slo.latency.target : '0.95')", "slo.latency.target", "0.95"
+        ),
     )
 
     mode: Annotated[Mode, described("Managed: a PrometheusRule is kept. Disabled: none.")] = "Managed"
@@ -179,7 +201,10 @@ class Alerts(Block, frozen=True, kw_only=True):
         tuple[BurnRate, ...],
         Meta(max_length=8),
         list_map("name"),
-        described("Pairs of windows that watch the error budget. Empty: the four of the SRE workbook."),
+        described(
+            "Pairs of windows that watch the error budget. Empty: the four of the SRE workbook, their factors at most"
+            " 0.9 / (1 - objective), or 1 if that is more, so that nine errors in ten alert whatever the objective."
+        ),
     ] = ()
     budget: Annotated[Budget | None, described("What generations may cost. Left out: no alert on cost.")] = None
     anomalies: Annotated[Anomalies, described("Alerts on what is far from the service's own history.")] = Anomalies()
