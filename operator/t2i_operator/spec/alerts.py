@@ -1,6 +1,6 @@
 """What the PrometheusRule and the AlertmanagerConfig are made from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -34,14 +34,24 @@ DURATION_BUCKETS = (
     "5ms", "10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2s500ms", "5s", "7s500ms",
     "10s", "15s", "20s", "30s", "45s", "60s", "90s", "120s",
 )  # fmt: skip
+# Prometheus puts a percentile at the last bound at most, however slow the answers are: none exceeds that.
+PERCENTILE_BOUNDS = DURATION_BUCKETS[:-1]
 
 
-def bucket_rule(path: str, name: str) -> Rule:
+def bucket_rule(path: str, name: str, bounds: Sequence[str] = DURATION_BUCKETS) -> Rule:
     """Hold a latency to a bucket's bound; any spelling of the duration will do."""
-    bounds = ", ".join(f"duration('{bound}')" for bound in DURATION_BUCKETS)
+    durations = ", ".join(f"duration('{bound}')" for bound in bounds)
     return Rule(
-        f"!{matches(path, DURATION)} || duration({path}) in [{bounds}]",
-        f"{name} must be the bound of a histogram bucket: {', '.join(DURATION_BUCKETS)}",
+        f"!{matches(path, DURATION)} || duration({path}) in [{durations}]",
+        f"{name} must be the bound of a histogram bucket: {', '.join(bounds)}",
+    )
+
+
+def share_rule(path: str, name: str) -> Rule:
+    """Keep a share that is to be exceeded away from 1, which none exceeds."""
+    return Rule(
+        f"!{matches(path, FRACTION)} || double({path}) < 1.0",
+        f'{name} must be less than 1, as "0.1": no share exceeds 1, so that the alert could never fire',
     )
 
 
@@ -67,13 +77,17 @@ def factor_rule(target: str, name: str, default: str) -> Rule:
 class Thresholds(Block, frozen=True, kw_only=True):
     """When the guide's alerts fire."""
 
-    rules: ClassVar = (bucket_rule("self.latencyP95", "thresholds.latencyP95"),)
+    rules: ClassVar = (
+        bucket_rule("self.latencyP95", "thresholds.latencyP95", PERCENTILE_BOUNDS),
+        share_rule("self.errorRate", "thresholds.errorRate"),
+        share_rule("self.generationFailureRate", "thresholds.generationFailureRate"),
+    )
 
     error_rate: Annotated[Fraction, described("Share of answers that are 5xx, above which HighErrorRate fires.")] = (
         "0.1"
     )
     latency_p95: Annotated[
-        Duration, described("95th percentile of the answers' duration, above which HighLatency fires.")
+        Duration, described("95th percentile of the answers' duration, above which HighLatency fires; 90s at most.")
     ] = "10s"
     generation_failure_rate: Annotated[
         Fraction, described("Share of generations that fail, above which ImageGenerationFailure fires.")
