@@ -42,7 +42,7 @@ def dashboards(resource: spec.TextToImageService) -> list[Object]:
 
 
 def content(resource: spec.TextToImageService, topic: str) -> Object:
-    """Return the dashboard with its own uid and title, its variables set to this service and its links added."""
+    """Return the dashboard with its own uid and title, set to this service and to its scrapes, its links added."""
     body: Object = msgspec.json.decode(_generated(topic))
     owner = resource.metadata
     body["uid"] = links.dashboard_uid(resource, topic)
@@ -51,8 +51,17 @@ def content(resource: spec.TextToImageService, topic: str) -> Object:
     for variable in body["templating"]["list"]:
         if value := own.get(variable["name"]):
             variable["current"] = {"text": value, "value": value, "selected": True}
+    for target in (target for panel in body["panels"] for target in panel.get("targets", ())):
+        if "interval" in target:
+            target["interval"] = _step(resource)
     body["links"] += _links(resource)
     return body
+
+
+def _step(resource: spec.TextToImageService) -> str:
+    """Say how often is scraped in one unit, as Grafana writes it: its `$__rate_interval` is four times as long."""
+    seconds = spec.seconds(resource.spec.monitoring.metrics.interval)
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{int(seconds * 1000)}ms"
 
 
 @functools.cache
