@@ -36,6 +36,11 @@ DURATION_BUCKETS = (
 )  # fmt: skip
 # Prometheus puts a percentile at the last bound at most, however slow the answers are: none exceeds that.
 PERCENTILE_BOUNDS = DURATION_BUCKETS[:-1]
+# What alerts have of their own, by their rules or by the series behind them; a test holds this to all that are built.
+OWN_LABELS = (
+    "alertname", "namespace", "service", "severity", "model", "slo", "burn_rate", "window", "signal", "direction",
+    "currency", "__name__",
+)  # fmt: skip
 
 
 def bucket_rule(path: str, name: str, bounds: Sequence[str] = DURATION_BUCKETS) -> Rule:
@@ -183,9 +188,8 @@ class Alerts(Block, frozen=True, kw_only=True):
             "alerts.alertLabels: a label of an alert is named by letters, digits and _, and begins with no digit",
         ),
         Rule(
-            "!has(self.alertLabels)"
-            " || !self.alertLabels.exists(label, label in ['alertname', 'namespace', 'severity'])",
-            "alerts.alertLabels may not set alertname, namespace or severity, which the alerts set themselves",
+            f"!has(self.alertLabels) || !self.alertLabels.exists(label, label in {[*OWN_LABELS]})",
+            f"alerts.alertLabels may not set {', '.join(OWN_LABELS)}: the alerts set these themselves",
         ),
         factor_rule("(has(self.slo) ? self.slo.availability : '0.99')", "slo.availability", "0.99"),
         factor_rule(
