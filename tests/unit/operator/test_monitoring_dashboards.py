@@ -114,6 +114,41 @@ def test_grafana_knows_how_often_the_operator_is_scraped() -> None:
     assert {target.get("interval") for target in asked} == {endpoint["interval"]}
 
 
+def limits(topic: str, **alerts: Any) -> set[tuple[str, float]]:
+    panels = content(resource(alerts=alerts), topic)["panels"]
+    steps = [(each["title"], each.get("fieldConfig", {}).get("defaults", {}).get("thresholds")) for each in panels]
+    return {(title, each["steps"][-1]["value"]) for title, each in steps if each}
+
+
+@pytest.mark.parametrize(
+    ("topic", "own", "fixed"),
+    [
+        (
+            "overview",
+            {"Availability": 0.9, "Uptime": 0.9, "Response time": 60, "Generation success": 0.8},
+            {"Error budget left": 0, "Burn rate": 1},
+        ),
+        ("models", {"Latency": 60, "Success": 0.8}, {"Circuit breakers": 1}),
+        ("business", {}, {}),
+        ("traces", {}, {}),
+    ],
+)
+def test_panels_turn_red_where_alerts_fire(topic: str, own: dict[str, float], fixed: dict[str, float]) -> None:
+    asked = {
+        "thresholds": {"latencyP95": "1m", "generationFailureRate": "0.2"},
+        "slo": {"availability": "0.9"},
+    }
+    assert limits(topic, **asked) == set((own | fixed).items())
+
+
+@pytest.mark.parametrize("topic", topics(resource()))
+def test_by_default_panels_turn_red_where_the_generated_ones_do(topic: str) -> None:
+    """Or nobody would see what is committed."""
+    generated = {panel["id"]: panel for panel in json.loads(rendered()[topic])["panels"]}
+    for panel in content(resource(), topic)["panels"]:
+        assert panel.get("fieldConfig") == generated[panel["id"]].get("fieldConfig"), panel["title"]
+
+
 def test_links_lead_to_traces_where_a_person_can_open_them() -> None:
     links = content(resource("a", dashboards={"traceURL": "https://jaeger.example.com/"}), "overview")["links"]
     assert "https://jaeger.example.com/search?service=a" in [link.get("url") for link in links]

@@ -1,6 +1,7 @@
 """The dashboards: generated once for all (see dashboards/), and made this resource's own here."""
 
 import functools
+from decimal import Decimal
 from importlib import resources
 from urllib.parse import urlencode
 
@@ -51,9 +52,12 @@ def content(resource: spec.TextToImageService, topic: str) -> Object:
     for variable in body["templating"]["list"]:
         if value := own.get(variable["name"]):
             variable["current"] = {"text": value, "value": value, "selected": True}
-    for target in (target for panel in body["panels"] for target in panel.get("targets", ())):
-        if "interval" in target:
-            target["interval"] = _step(resource)
+    step, limits = _step(resource), _limits(resource)
+    for panel in body["panels"]:
+        for target in (target for target in panel.get("targets", ()) if "interval" in target):
+            target["interval"] = step
+        if panel["title"] in limits:
+            panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] = limits[panel["title"]]
     body["links"] += _links(resource)
     return body
 
@@ -62,6 +66,22 @@ def _step(resource: spec.TextToImageService) -> str:
     """Say how often is scraped in one unit, as Grafana writes it: its `$__rate_interval` is four times as long."""
     seconds = spec.seconds(resource.spec.monitoring.metrics.interval)
     return f"{int(seconds)}s" if seconds == int(seconds) else f"{int(seconds * 1000)}ms"
+
+
+def _limits(resource: spec.TextToImageService) -> dict[str, float]:
+    """Say from where on a panel is red: where the alert on what it shows fires, or an objective is missed."""
+    thresholds, slo = resource.spec.monitoring.alerts.thresholds, resource.spec.monitoring.alerts.slo
+    seconds = float(spec.seconds(thresholds.latency_p95))
+    success = float(1 - Decimal(thresholds.generation_failure_rate))
+    available = float(slo.availability)
+    return {
+        "Availability": available,
+        "Uptime": available,
+        "Response time": seconds,
+        "Generation success": success,
+        "Latency": seconds,
+        "Success": success,
+    }
 
 
 @functools.cache
