@@ -92,10 +92,8 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Percentage = Annotated[str, spelled("^[0-9]{1,3}%$", "write a whole number, or a percentage such as 50%", longest=16)]
 
 # Decimal strings, because a float does not survive the way through YAML, JSON and Go unchanged.
-Decimal = Annotated[
-    str,
-    spelled("^[0-9]{1,9}(\\.[0-9]{1,9})?$", 'write a decimal number in quotes, such as "0.000975"', longest=32),
-]
+DECIMAL = "^[0-9]{1,9}(\\.[0-9]{1,9})?$"
+Decimal = Annotated[str, spelled(DECIMAL, 'write a decimal number in quotes, such as "0.000975"', longest=32)]
 FRACTION = "^(0(\\.[0-9]{1,9})?|1(\\.0{1,9})?)$"
 Fraction = Annotated[str, spelled(FRACTION, 'write a number from "0" to "1" in quotes, such as "0.05"', longest=32)]
 # Go's and CEL's units, whole numbers, largest first: what both `duration()` and Prometheus read.
