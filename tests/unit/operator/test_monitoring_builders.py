@@ -244,4 +244,7 @@ def test_no_receiver_no_configuration() -> None:
 
 def test_only_alerts_of_this_service_are_routed() -> None:
     matchers = alertmanager_config(observed(alerts={"receivers": RECEIVERS}))["spec"]["route"]["matchers"]
-    assert matchers == [{"name": "service", "value": "pictures-service", "matchType": "="}]
+    assert matchers == [
+        {"name": "namespace", "value": "studio", "matchType": "="},
+        {"name": "service", "value": "pictures-service", "matchType": "="},
+    ]

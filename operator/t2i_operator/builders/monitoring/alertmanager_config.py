@@ -14,7 +14,10 @@ _ONE_TROUBLE = ["alertname", "namespace", "service", "severity", "slo", "signal"
 
 
 def alertmanager_config(resource: spec.TextToImageService) -> Object:
-    """Route this service's alerts to every receiver that wants them; the Prometheus Operator adds the namespace."""
+    """Route this service's alerts to every receiver that wants them.
+
+    The namespace is matched here: the Prometheus Operator adds it only by an Alertmanager's default matcher strategy.
+    """
     receivers = resource.spec.monitoring.alerts.receivers
     return {
         "apiVersion": ALERTMANAGER_CONFIG.api_version,
@@ -23,7 +26,10 @@ def alertmanager_config(resource: spec.TextToImageService) -> Object:
         "spec": {
             "route": {
                 "receiver": _NOBODY,
-                "matchers": [_equal("service", naming.service(resource.metadata.name))],
+                "matchers": [
+                    _equal("namespace", resource.metadata.namespace),
+                    _equal("service", naming.service(resource.metadata.name)),
+                ],
                 "groupBy": [*_ONE_TROUBLE],
                 "routes": [_route(receiver) for receiver in receivers],
             },
