@@ -235,7 +235,15 @@ def test_every_receiver_hears_what_it_asked_for() -> None:
         ("hook", []),
     ]
     assert all(each["continue"] for each in built["route"]["routes"])
-    assert {each["name"] for each in built["receivers"]} == {"nobody", "chat", "pager", "mail", "hook"}
+    assert {each["name"] for each in built["receivers"]} == {"_nobody", "chat", "pager", "mail", "hook"}
+
+
+def test_a_receiver_called_nobody_is_one_like_others() -> None:
+    receivers = [{**RECEIVERS[0], "name": "nobody"}]
+    names = [
+        each["name"] for each in alertmanager_config(observed(alerts={"receivers": receivers}))["spec"]["receivers"]
+    ]
+    assert len(set(names)) == len(names) == 2
 
 
 def test_no_receiver_no_configuration() -> None:

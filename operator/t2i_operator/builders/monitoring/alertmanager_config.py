@@ -7,7 +7,8 @@ from t2i_operator.kinds import ALERTMANAGER_CONFIG, Object
 from t2i_operator.spec.receivers import Email, PagerDuty, Receiver, Slack, Webhook
 from t2i_operator.spec.scalars import SecretValue
 
-_NOBODY = "nobody"
+# No receiver of the spec can be spelled so: the Prometheus Operator refuses an object with two of one name.
+_NOBODY = "_nobody"
 # What is one trouble to a person is one notification, and one incident of a pager: a warning's open incident must not
 # take in the critical alert that comes later, nor one objective's the other's.
 _ONE_TROUBLE = ["alertname", "namespace", "service", "severity", "slo", "signal"]
