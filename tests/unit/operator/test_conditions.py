@@ -23,7 +23,7 @@ from t2i_operator.kinds import (
     VOLUME_CLAIM,
     Kind,
 )
-from t2i_operator.outcome import Outcome
+from t2i_operator.outcome import Outcome, Verdict
 from t2i_operator.rollout import Rollout, collector_rollout
 
 NAME = "a-b"
@@ -110,6 +110,19 @@ def test_alerts_that_can_reach_nobody_are_not_ready(absence: Absence, status: st
     )
     found = {each.type: (each.status, each.reason) for each in conditions(outcome)}
     assert found["AlertsReady"] == (status, reason)
+
+
+@pytest.mark.parametrize("of_receivers", [("False", "NotSelected", "no"), ("Unknown", "NotVisible", "no")])
+def test_receivers_that_no_alertmanager_takes_in_are_not_ready(of_receivers: tuple[str, str, str]) -> None:
+    outcome = Outcome(
+        generation=1,
+        resource=resource(alerts={"receivers": [{"name": "mail", "email": {"to": "team@example.com"}}]}),
+        rollout=SERVES,
+        objects=[Id(kind, "n", "a-b-alerts") for kind in (PROMETHEUS_RULE, ALERTMANAGER_CONFIG)],
+        selected={PROMETHEUS_RULE: Verdict("True", "Selected", "yes"), ALERTMANAGER_CONFIG: Verdict(*of_receivers)},
+    )
+    found = next(each for each in conditions(outcome) if each.type == "AlertsReady")
+    assert found[1:] == (*of_receivers[:2], "AlertmanagerConfig a-b-alerts: no")
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,13 @@ def test_no_receiver_no_configuration() -> None:
     assert ("AlertmanagerConfig", "pictures-alerts") not in objects(observed())
 
 
+def test_alertmanager_selects_by_the_labels_of_the_alerts() -> None:
+    labels = alertmanager_config(observed(alerts={"receivers": RECEIVERS, "labels": {"team": "x"}}))["metadata"][
+        "labels"
+    ]
+    assert labels == {"team": "x", **alertmanager_config(observed())["metadata"]["labels"]}
+
+
 def test_only_alerts_of_this_service_are_routed() -> None:
     matchers = alertmanager_config(observed(alerts={"receivers": RECEIVERS}))["spec"]["route"]["matchers"]
     assert matchers == [

@@ -20,10 +20,12 @@ def alertmanager_config(resource: spec.TextToImageService) -> Object:
     The namespace is matched here: the Prometheus Operator adds it only by an Alertmanager's default matcher strategy.
     """
     receivers = resource.spec.monitoring.alerts.receivers
+    body = metadata(resource, naming.alertmanager_config(resource.metadata.name))
+    body["labels"] = {**resource.spec.monitoring.alerts.labels, **body["labels"]}
     return {
         "apiVersion": ALERTMANAGER_CONFIG.api_version,
         "kind": ALERTMANAGER_CONFIG.name,
-        "metadata": metadata(resource, naming.alertmanager_config(resource.metadata.name)),
+        "metadata": body,
         "spec": {
             "route": {
                 "receiver": _NOBODY,
