@@ -20,7 +20,8 @@ from t2i_operator.kinds import (
     Object,
 )
 from t2i_operator.outcome import Verdict
-from t2i_operator.selectors import SELECTED, Selecting, asks_for_labels, kept, verdict
+from t2i_operator.retention import shortfall
+from t2i_operator.selectors import KEEPS, SELECTED, Selecting, asks_for_labels, kept, verdict
 
 # Other people's objects, which change seldom: read when needed rather than watched, and for all resources at once.
 _MAX_AGE_SECONDS = 30.0
@@ -71,10 +72,10 @@ class Selection:
         Raises `ApiError` when nothing is known yet and the API server fails us for a while.
         """
         asked = _asked(resource, absent)
-        return {kind: await self._judge(kind, labels, resource.metadata.namespace) for kind, labels in asked.items()}
+        return {kind: await self._judge(kind, labels, resource) for kind, labels in asked.items()}
 
-    async def _judge(self, kind: Kind, labels: Mapping[str, str], namespace: str) -> Verdict:
-        who = SELECTED[kind].selecting
+    async def _judge(self, kind: Kind, labels: Mapping[str, str], resource: spec.TextToImageService) -> Verdict:
+        who, namespace = SELECTED[kind].selecting, resource.metadata.namespace
         try:
             found: list[Selecting] = await self._recent(who)
             of_namespace = await self._recent(namespace) if asks_for_labels(found) else {}
@@ -85,6 +86,8 @@ class Selection:
             if error.transient:
                 raise
             return _not_visible(kind, error)
+        if kind == PROMETHEUS_RULE:
+            found = [each._replace(remark=shortfall(resource, each.spec[KEEPS])) for each in found]
         return verdict(kind, labels, namespace, of_namespace, found)
 
     async def changed(self, namespaces: Collection[str]) -> set[str]:

@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from t2i_operator import retention
 from t2i_operator.kinds import ALERTMANAGER, ALERTMANAGER_CONFIG, PROMETHEUS, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
 from t2i_operator.outcome import Verdict
+
+# Beside the fields by which it selects: how long it keeps samples.
+KEEPS = "keeps"
 
 
 class By(NamedTuple):
@@ -31,12 +35,16 @@ SELECTED = {
 
 
 class Selecting(NamedTuple):
-    """A Prometheus or an Alertmanager, by those fields of its spec that decide what it takes in."""
+    """A Prometheus or an Alertmanager, by those fields of its spec that decide what it takes in.
+
+    The remark is on what it will do with an object that it selects.
+    """
 
     kind: Kind
     namespace: str
     name: str
     spec: Mapping[str, Any]
+    remark: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind.name} {self.namespace}/{self.name}"
@@ -44,7 +52,8 @@ class Selecting(NamedTuple):
 
 def kept(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return what verdicts rest on, of the whole spec of one that selects."""
-    return {name: spec.get(name) for by in SELECTED.values() if by.selecting == kind for name in by[1:3]}
+    fields = {name: spec.get(name) for by in SELECTED.values() if by.selecting == kind for name in by[1:3]}
+    return {**fields, KEEPS: retention.kept(spec)} if kind == PROMETHEUS else fields
 
 
 def asks_for_labels(found: Sequence[Selecting]) -> bool:
@@ -64,7 +73,7 @@ def verdict(
         wanted, where = each.spec[objects], each.spec[namespaces]
         looks = matches(where, of_namespace) if where is not None else each.namespace == namespace
         if looks and wanted is not None and matches(wanted, labels):
-            return Verdict("True", "Selected", f"{each} selects it")
+            return Verdict("True", "Selected", "; ".join(filter(None, [f"{each} selects it", each.remark])))
         if wanted is None:
             reasons.append(f"{each} selects no {kind.name} at all")
         elif not looks:

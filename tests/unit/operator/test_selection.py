@@ -153,6 +153,7 @@ class Telling(Cluster):
         self.selector: dict[str, Any] = {}
         self.namespace_selector: dict[str, Any] = {}
         self.labels: dict[str, str] = {}
+        self.retention = ""
         self.error: ApiError | None = None
         self.lists = self.gets = 0
 
@@ -163,7 +164,12 @@ class Telling(Cluster):
         wanted = {"serviceMonitorSelector": self.selector, "serviceMonitorNamespaceSelector": self.namespace_selector}
         if kind == ALERTMANAGER:
             wanted = {"alertmanagerConfigSelector": self.selector, "alertmanagerConfigNamespaceSelector": {}}
-        body = {"metadata": {"namespace": "monitoring", "name": "main"}, "spec": {**wanted, "ruleSelector": {}}}
+        body: Object = {
+            "metadata": {"namespace": "monitoring", "name": "main"},
+            "spec": {**wanted, "ruleSelector": {}, "ruleNamespaceSelector": {}},
+        }
+        if self.retention:
+            body["spec"]["retention"] = self.retention
         yield Page({}, [msgspec.Raw(msgspec.json.encode(body))])
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
@@ -204,6 +210,20 @@ async def test_an_alertmanager_that_no_longer_selects_is_found_at_the_next_look(
         cluster.selector = {"matchLabels": {"team": "x"}}
         assert await selection.changed({"studio"}) == {"studio"}
         assert (await selection.judge(asking, {}))[ALERTMANAGER_CONFIG].status == "False"
+
+
+async def test_a_prometheus_that_keeps_too_little_is_still_ready_and_it_is_said() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection, asking = Selection(cluster), resource(monitoring={})
+        found = await selection.judge(asking, {})
+        assert found[PROMETHEUS_RULE][:2] == ("True", "Selected")
+        assert "it keeps 24h" in found[PROMETHEUS_RULE].message
+        assert "keeps" not in found[SERVICE_MONITOR].message
+
+        cluster.retention = "35d"
+        assert await selection.changed({"studio"}) == {"studio"}
+        assert "keeps" not in (await selection.judge(asking, {}))[PROMETHEUS_RULE].message
 
 
 async def test_what_one_resource_has_learnt_is_still_news_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
