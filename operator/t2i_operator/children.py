@@ -9,7 +9,8 @@ import msgspec
 
 from t2i_operator import drift, naming
 from t2i_operator.entry import Entry, entry
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, Kind, Object
+from t2i_operator.grafana import unshown
+from t2i_operator.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
 from t2i_operator.rollout import Rollout, collector_rollout, rollout
 
@@ -39,6 +40,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rollout: Rollout | None = None
     entry: Entry | None = None
     deleting: bool = False
+    unshown: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
         """Tell whether the object says what is wanted, as far as our own apply could make it."""
@@ -169,6 +171,7 @@ class Children:
             rollout=_READ_ROLLOUT[kind](live) if kind in _READ_ROLLOUT else None,
             entry=entry(kind, live),
             deleting="deletionTimestamp" in metadata,
+            unshown=kind == GRAFANA_DASHBOARD and unshown(live),
         )
         return identity, known, child
 

@@ -27,6 +27,7 @@ class Judgement:
         failures: list[Failure] = []
         outcome.rollout = self.rollout(key, uid)
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
+        outcome.unshown = [identity for identity, child in self._cache.children.of(key, uid) if child.unshown]
         outcome.trouble = self._cache.pods.newest_trouble(key)
         outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
         resource = outcome.resource

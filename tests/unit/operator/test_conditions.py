@@ -126,6 +126,24 @@ def test_receivers_that_no_alertmanager_takes_in_are_not_ready(of_receivers: tup
 
 
 @pytest.mark.parametrize(
+    ("dashboards", "said"),
+    [
+        ({"format": "GrafanaDashboard", "instanceSelector": {"matchLabels": {"a": "b"}}}, ("False", "NotSelected")),
+        ({"format": "ConfigMap"}, ("True", "InPlace")),
+    ],
+    ids=["asked for", "left over"],
+)
+def test_dashboards_that_no_grafana_shows_are_not_ready(dashboards: dict[str, Any], said: tuple[str, str]) -> None:
+    placed = [Id(kind, "n", "a-b-dashboard-overview") for kind in (GRAFANA_DASHBOARD, CONFIG_MAP)]
+    unshown = [Id(GRAFANA_DASHBOARD, "n", "a-b-dashboard-models")]
+    wanted = resource(dashboards=dashboards)
+    outcome = Outcome(generation=1, resource=wanted, rollout=SERVES, objects=placed, unshown=unshown)
+    found = next(each for each in conditions(outcome) if each.type == "DashboardsReady")
+    assert (found.status, found.reason) == said
+    assert ("instanceSelector" in found.message) == (said[0] == "False")
+
+
+@pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"metrics": {"interval": "1m15s"}}, "InPlace"),
