@@ -9,7 +9,8 @@ import msgspec
 
 from t2i_operator import drift, naming
 from t2i_operator.entry import Entry, entry
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, Kind, Object
+from t2i_operator.grafana import unshown
+from t2i_operator.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
 from t2i_operator.rollout import Rollout, collector_rollout, rollout
 
@@ -43,6 +44,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: Entry | None = None
     deleting: bool = False
     watched: bool = True
+    unshown: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
         """Tell whether the object says what is wanted, as far as our own apply could make it."""
@@ -174,6 +176,7 @@ class Children:
             entry=entry(kind, live),
             deleting="deletionTimestamp" in metadata,
             watched=metadata.get("labels", {}).get(naming.MANAGED_BY_LABEL) == naming.OPERATOR,
+            unshown=kind == GRAFANA_DASHBOARD and unshown(live),
         )
         return identity, known, child
 

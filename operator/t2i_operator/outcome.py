@@ -48,6 +48,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     rollout: Rollout | None = None
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
+    unshown: list[Id] = msgspec.field(default_factory=list)
     trouble: Trouble | None = None
     route: Route | None = None
     kept: list[Id] = msgspec.field(default_factory=list)

@@ -88,6 +88,7 @@ def test_the_grafana_operator_gets_its_own_kind() -> None:
     selector = {"matchLabels": {"dashboards": "grafana"}}
     built = dashboards(resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}))[0]
     assert (built["apiVersion"], built["kind"]) == ("grafana.integreatly.org/v1beta1", "GrafanaDashboard")
+    assert built["spec"]["allowCrossNamespaceImport"], "Grafana is in another namespace as a rule"
     assert built["spec"]["instanceSelector"] == selector
     assert json.loads(built["spec"]["json"])["uid"] == built["spec"]["uid"]
 

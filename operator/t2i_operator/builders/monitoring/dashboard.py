@@ -141,6 +141,8 @@ def _grafana_dashboard(resource: spec.TextToImageService, topic: str) -> Object:
         "metadata": _metadata(resource, topic, {}),
         "spec": {
             "instanceSelector": selector,
+            # Else only a Grafana of the resource's own namespace would show it, whatever its labels.
+            "allowCrossNamespaceImport": True,
             "folder": _folder(wanted),
             "uid": links.dashboard_uid(resource, topic),
             "json": _encoded(resource, topic),
