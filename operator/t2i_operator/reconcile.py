@@ -49,7 +49,7 @@ class Reconciler:
         self._judgement = Judgement(cluster, cache)
         self.selection = self._judgement.selection
         self._passes: dict[Key, Pass] = {}
-        self._placed: dict[Key, Expected] = {}
+        self._placed: dict[Key, tuple[str, Expected]] = {}
         self._patience = Patience()
 
     async def reconcile(self, key: Key) -> float | None:
@@ -155,18 +155,22 @@ class Reconciler:
             return
         if self._objects.missing(resource, wanted):
             await self._confirm(resource)
-        before = self._placed.get(key, {})
+        uid = resource.metadata.uid
+        owner, before = self._placed.get(key, (uid, {}))
+        if owner != uid:
+            before = {}  # what a deleted resource of this name had is taken away with it, by the garbage collector
         expected = await self._placement.place(resource, wanted, outcome, before)
         made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
         # What is no longer wanted goes by our own doing, however long the rest takes to settle.
         still = {identity: before[identity] for identity in map(identify, wanted) if identity in before}
-        self._placed[key] = {**still, **made}
+        self._placed[key] = uid, {**still, **made}
         if outcome.placed:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)
             await self._pruner.prune(resource, set(expected), outcome)
         if outcome.settled:
-            expected = self._placed[key] = self._cache.children.shared(key, expected)
+            expected = self._cache.children.shared(key, expected)
+            self._placed[key] = uid, expected
             self._passes[key] = Pass(
                 facts=facts,
                 expected=expected,

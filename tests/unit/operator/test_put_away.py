@@ -1,8 +1,8 @@
-"""What a resource no longer wants, while something else of it stays unsettled for long."""
+"""What goes by nobody's wish to harm: switched off beside what stays unsettled, or collected with an older resource."""
 
 import pytest
 from t2i_operator.children import Id
-from t2i_operator.kinds import INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, Kind
+from t2i_operator.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, Kind
 from t2i_operator.outcome import Outcome
 
 from tests.unit.operator.passes import KEY, Parts
@@ -43,3 +43,16 @@ async def test_what_somebody_deletes_meanwhile_is_repaired() -> None:
     del parts.cluster.live[identity]
     parts.cache.children.drop(identity)
     assert (await passed(parts)).repaired == [f"{identity}: it was deleted"]
+
+
+async def test_what_goes_with_a_deleted_resource_of_the_name_was_deleted_by_nobody() -> None:
+    parts, identity = Parts(), Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-config")
+    await parts.look()
+    for number in range(5):
+        parts.metadata["uid"] = f"made-again-{number}"
+        for collected in [each for each in parts.cluster.live if each.kind != RESOURCE]:
+            del parts.cluster.live[collected]
+            parts.cache.children.drop(collected)
+        outcome = await passed(parts)
+        assert identity in outcome.created
+        assert (outcome.repaired, outcome.faults) == ([], [])
