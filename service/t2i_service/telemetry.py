@@ -60,7 +60,7 @@ QUEUE_WAIT = Metric("t2i_generation_queue_wait_seconds", "histogram", "Time a ge
 REJECTED = Metric(
     "t2i_generations_rejected_total",
     "counter",
-    "Generations, and links to images, refused for lack of capacity",
+    "Generations, links to images, reads and cancels refused for lack of capacity",
     ("reason",),
 )
 SPANS_EXPORTED = Metric("t2i_spans_exported_total", "counter", "Spans an exporter has delivered", ("exporter",))
