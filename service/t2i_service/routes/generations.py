@@ -14,6 +14,7 @@ from t2i_service.errors import (
     UnknownGenerationError,
     UnknownImageError,
 )
+from t2i_service.prediction import stop
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.results import Found, state_of_generation
 from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, json_response, unless_client_leaves
@@ -84,7 +85,7 @@ async def _read(state: State, found: Found) -> Prediction:
 
 async def _canceled(state: State, found: Found) -> Prediction:
     async with state.cancels.turn():
-        return await found.provider.cancel(found.model, found.reference.prediction_id)
+        return await stop(found.provider, found.model, found.reference.prediction_id)
 
 
 async def _shielded(task: asyncio.Task[Prediction]) -> Prediction:
