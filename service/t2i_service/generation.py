@@ -60,6 +60,10 @@ class Generation:
         """What it costs, as far as is known."""
         return cost_of(self.task.model.price, self.prediction)
 
+    def is_left_by(self, error: BaseException | None) -> bool:
+        """Whether this end is none of the prediction's: a stopping pod follows it no more, and it runs on."""
+        return self.is_followed and isinstance(error, asyncio.CancelledError)
+
 
 class Generator:
     """Runs tasks against their providers."""
@@ -168,7 +172,7 @@ class Generator:
         return run
 
     def _settle(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
-        left = run.is_followed and isinstance(error, asyncio.CancelledError)
+        left = run.is_left_by(error)
         if left or isinstance(error, StoppingError):
             self._recorder.abandoned(run)
         if not left:

@@ -49,7 +49,7 @@ class Predictions:
             error = error_of(run.prediction)
         except BaseException as raised:
             error = _meaning(raised, limit, model)
-            if not (run.is_followed and isinstance(error, asyncio.CancelledError)):
+            if not run.is_left_by(error):
                 told = create.done()
                 create.cancel()
                 self._background.spawn(self._cancel(run, create, told=told), "cancel")
