@@ -34,7 +34,7 @@ class Generation:
     """One generation while it runs and when it is done; times are seconds.
 
     It `is_followed` once its caller has been told its id and may ask any replica for it. What else its request asks for
-    waits until the way `is_clear`.
+    waits until the way `is_clear`. It `has_run` when a slot and the breaker have let it pass.
     """
 
     task: Task
@@ -47,6 +47,7 @@ class Generation:
     created: asyncio.Future[Prediction] | None = None
     follow: asyncio.Task[ServiceError | None] | None = None
     is_followed: bool = False
+    has_run: bool = False
     is_clear: asyncio.Event = field(default_factory=asyncio.Event)
     prediction: Prediction | None = None
     images: list[Image] = field(default_factory=list)
@@ -182,6 +183,7 @@ class Generator:
         model = run.task.model
         breaker = self.breakers[model.name]
         epoch = breaker.admit()
+        run.has_run = True
         if breaker.state is BreakerState.CLOSED:
             run.is_clear.set()
         error: BaseException | None = None

@@ -104,8 +104,8 @@ class Instruments:
         method = scope["method"] if scope["method"] in METHODS else OTHER
         counter, histogram = self._metrics.http_children(method, endpoint, status)
         counter.inc()
-        # An answer before there is a picture would make the latency of those with one look better than it is.
-        if status != ACCEPTED or endpoint not in GENERATION_ENDPOINTS:
+        # An answer without waiting for a picture would make the latency of those with one look better than it is.
+        if endpoint not in GENERATION_ENDPOINTS or (context.generation_ran and status != ACCEPTED):
             histogram.observe(seconds, context.exemplar)
         if not context.generation_logged:
             say = log.debug if quiet else log.info

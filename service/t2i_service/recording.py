@@ -10,6 +10,7 @@ from t2i_service import telemetry as names
 from t2i_service.errors import ServiceError
 from t2i_service.outcomes import Outcome, cost_of, outcome_of
 from t2i_service.spans import Kind
+from t2i_service.upstream_errors import UpstreamInputError
 
 if TYPE_CHECKING:
     from t2i_service.context import RequestContext
@@ -104,7 +105,10 @@ class Recorder:
         """Count a generation's end, whatever it is, and say it."""
         outcome, model, metrics = outcome_of(error), run.task.model, self._metrics
         metrics.generations.labels(outcome.value).inc()
-        metrics.generation_duration.observe(run.total_seconds, run.exemplar)
+        # What never ran took no time: beside it, all pictures could be slow and none of those who watch would see it.
+        if run.has_run and not isinstance(error, UpstreamInputError):
+            context.generation_ran = True
+            metrics.generation_duration.observe(run.total_seconds, run.exemplar)
         metrics.model_generations.labels(model.name, run.provider.name, outcome.value).inc()
         if run.prediction:
             self.charged(model, run.prediction)

@@ -27,14 +27,16 @@ HTTP_REQUESTS = Metric("http_requests_total", "counter", "HTTP requests served",
 HTTP_DURATION = Metric(
     "http_request_duration_seconds",
     "histogram",
-    "Time to serve an HTTP request, generations answered 202 left out",
+    "Time to serve an HTTP request; of those for images, where a generation ran and was waited for",
     ("method", "endpoint"),
 )
 ACTIVE_REQUESTS = Metric("active_requests", "gauge", "HTTP requests being served, probes and scrapes left out")
 GENERATIONS = Metric(
     "image_generation_total", "counter", "Generations by outcome: success, error, canceled or refused", ("status",)
 )
-GENERATION_DURATION = Metric("image_generation_duration_seconds", "histogram", "Time to generate, queue included")
+GENERATION_DURATION = Metric(
+    "image_generation_duration_seconds", "histogram", "Time of the generations that ran, queue included"
+)
 
 MODEL_GENERATIONS = Metric(
     "t2i_model_generations_total", "counter", "Generations by model and outcome", ("model", "provider", "status")
