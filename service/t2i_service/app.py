@@ -31,6 +31,7 @@ from t2i_service.recording import Recorder
 from t2i_service.routes import docs, feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
 from t2i_service.tracing import Tracing
+from t2i_service.turns import AT_ONCE, Turns
 from t2i_service.unscraped import Unscraped
 from t2i_service.version import installed
 
@@ -43,8 +44,10 @@ if TYPE_CHECKING:
     from t2i_service.providers.base import Provider
     from t2i_service.settings import Settings
 
-# For cancels and for what asynchronous generations ask, beside the generations in flight.
+# For cancels and for links to images, beside the generations in flight.
 SPARE_CONNECTIONS = 64
+# For the callers who ask how a generation stands, and for those who follow links.
+CALLERS_CONNECTIONS = 2 * AT_ONCE
 # What is given up at the very end still has to be answered, and the provider told.
 CLEANUP_SECONDS = 2.0
 # FastAPI's own instruments name things differently from the guide and would double ours.
@@ -58,7 +61,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     metrics, background = Metrics(installed(), settings.commit), Background()
     models, tracing = Models(settings.models_file), Tracing(settings, metrics)
     token = settings.replicate_api_token.get_secret_value()
-    wire = Wire(str(settings.replicate_api_url), token, connections=settings.max_in_flight + SPARE_CONNECTIONS)
+    connections = settings.max_in_flight + SPARE_CONNECTIONS
+    wire = Wire(str(settings.replicate_api_url), token, connections, CALLERS_CONNECTIONS)
     providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(wire, metrics)}
     if langtrace := langtrace_of(settings, metrics):
         tracing.add(langtrace.export)
@@ -83,6 +87,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
         image_links=ImageLinks(metrics),
+        reads=Turns(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
+        cancels=Turns(metrics, "cancels", "More generations are being canceled than the provider can be told at once."),
         ratings=Ratings(),
         unscraped=Unscraped(metrics),
     )

@@ -64,7 +64,7 @@ class Instruments:
         quiet = scope["path"] in QUIET_ENDPOINTS
         if not quiet:
             self._metrics.active_requests.inc()
-        answer = _Answer(send, context.request_id, last=self._state.draining)
+        answer = _Answer(send, context.request_id, self._state)
         try:
             context.key_id = self._state.access.admit(scope["path"], context.authorization)
             if not quiet:
@@ -108,8 +108,8 @@ class Instruments:
         method = scope["method"] if scope["method"] in METHODS else OTHER
         counter, histogram = self._metrics.http_children(method, endpoint, status)
         counter.inc()
-        # An answer before there is a picture would make the latency of those with one look better than it is.
-        if status != ACCEPTED or endpoint not in GENERATION_ENDPOINTS:
+        # An answer without waiting for a picture would make the latency of those with one look better than it is.
+        if endpoint not in GENERATION_ENDPOINTS or (context.generation_ran and status != ACCEPTED):
             histogram.observe(seconds, context.exemplar)
         if not context.generation_logged:
             say = log.debug if quiet else log.info
@@ -146,13 +146,12 @@ class _Answer:
     While the pod drains, each answer is a connection's last: what stays open would be cut when accepting ends.
     """
 
-    __slots__ = ("_headers", "_send", "status")
+    __slots__ = ("_request_id", "_send", "_state", "status")
 
-    def __init__(self, send: Send, request_id: str, *, last: bool) -> None:
+    def __init__(self, send: Send, request_id: str, state: State) -> None:
         self._send = send
-        self._headers = [(b"x-request-id", request_id.encode())]
-        if last:
-            self._headers.append((b"connection", b"close"))
+        self._request_id = request_id.encode()
+        self._state = state
         self.status = CLIENT_CLOSED_REQUEST
 
     async def send(self, message: Message) -> None:
@@ -160,5 +159,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers: list[Any] = message.setdefault("headers", [])
-            headers.extend(self._headers)
+            headers.append((b"x-request-id", self._request_id))
+            if self._state.draining:
+                headers.append((b"connection", b"close"))
         await self._send(message)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from t2i_service.ratings import Ratings
     from t2i_service.settings import Settings
     from t2i_service.tracing import Tracing
+    from t2i_service.turns import Turns
     from t2i_service.unscraped import Unscraped
 
 
@@ -43,6 +44,8 @@ class State:
     providers: Mapping[str, Provider]
     generator: Generator
     image_links: ImageLinks
+    reads: Turns
+    cancels: Turns
     ratings: Ratings
     unscraped: Unscraped
     draining: bool = False

@@ -96,6 +96,28 @@ def test_tokens_arrive_where_they_are_reported(
     assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (7, 1056)
 
 
+def test_what_a_stopping_pod_leaves_running_is_said_to_be_abandoned(
+    start: Callable[..., RunningService], langtrace_server: tuple[FakeLangTrace, str], replicate: FakeReplicate
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    langtrace, url = langtrace_server
+    with collecting() as collector:
+        service = start(
+            SDXL,
+            LANGTRACE_API_KEY=KEY,
+            LANGTRACE_API_HOST=url,
+            OTLP_ENDPOINT=collector.url,
+            T2I_GRACE_SECONDS="3",
+        )
+        with service.client() as client:
+            trace_id = client.post("/generate", json=SMALL, headers={"prefer": "respond-async"}).json()["trace_id"]
+        assert service.stop() == 0
+        span = collector.trace(trace_id)["replicate_sdxl"]
+    assert replicate.running()
+    assert (span.attributes["status"], span.span.status.code) == ("abandoned", 0)
+    assert span_of(langtrace, trace_id)["attributes"]["status"] == "abandoned"
+
+
 def test_no_other_vendors_header_is_sent_along(
     told: RunningService, langtrace: FakeLangTrace, replicate: FakeReplicate
 ) -> None:

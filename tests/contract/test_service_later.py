@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 import pytest
-from t2i_service.image_links import AT_ONCE, PER_LINK_A_MINUTE
+from t2i_service.image_links import PER_LINK_A_MINUTE
 from t2i_service.keyring import Keyring
+from t2i_service.turns import AT_ONCE
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.waiting import wait_for

@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from tests.contract.conftest import SANDBOX, SDXL
@@ -19,9 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import httpx
+
     from tests.fakes.replicate import FakeReplicate
 
 SLOW = SANDBOX | {"sandbox": {"latency": "2s"}}
+# Begun before the pod drains, it ends while the pod does.
+QUICKER = SANDBOX | {"name": "quicker", "weight": 0, "sandbox": {"latency": "1s"}}
 
 
 def refusal(**environment: str) -> tuple[int, str]:
@@ -83,16 +86,19 @@ def test_log_levels_are_taken_in_either_case(start: Callable[..., RunningService
 
 
 def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: Callable[..., RunningService]) -> None:
-    service = start(SLOW, T2I_DRAIN_SECONDS="1.5")
+    service = start(SLOW, QUICKER, T2I_DRAIN_SECONDS="1.5")
     body = {"prompt": "in flight", "width": 64, "height": 64}
-    answers: list[int] = []
+    answers: list[tuple[int, str | None]] = []
 
-    def ask() -> None:
-        answers.append(httpx.post(f"{service.url}/generate", json=body, timeout=30, trust_env=False).status_code)
+    def ask(model: str) -> None:
+        with service.client() as client:
+            answer = client.post("/generate", json=body | {"model": model})
+        answers.append((answer.status_code, answer.headers.get("connection")))
 
-    before = threading.Thread(target=ask)
-    before.start()
-    wait_for(lambda: service.logged("Image generation started"))
+    before = [threading.Thread(target=ask, args=(model,)) for model in ("sdxl", "quicker")]
+    for each in before:
+        each.start()
+    wait_for(lambda: len(service.logged("Image generation started")) == 2)
     service.process.send_signal(signal.SIGTERM)
     with service.client() as client:
         ready = wait_for(lambda: (answer := client.get("/ready")).status_code == 503 and answer)
@@ -100,13 +106,13 @@ def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: 
         health = client.get("/health")
         # A connection kept open would be cut, with the next request on it, when accepting ends.
         assert (health.status_code, health.headers["connection"]) == (200, "close")
-    after = threading.Thread(target=ask)
+    after = threading.Thread(target=ask, args=("sdxl",))
     after.start()
     assert service.wait() == 0
-    before.join()
-    after.join()
-    assert answers == [200, 200]
-    assert len(service.logged("Image generation completed")) == 2
+    for each in (*before, after):
+        each.join()
+    assert answers == [(200, "close")] * 3
+    assert len(service.logged("Image generation completed")) == 3
 
 
 def test_what_outlives_the_grace_period_is_answered_stopped_and_told(

@@ -41,7 +41,7 @@ class Objective(NamedTuple):
 
 
 def objectives(resource: spec.TextToImageService) -> tuple[Objective, Objective]:
-    """Latency is of generations, synchronous or not; what is not in the threshold's bucket was too slow."""
+    """Latency is of generations that ran, synchronous or not; what is not in the threshold's bucket was too slow."""
     slo, seconds = resource.spec.monitoring.alerts.slo, metrics.GENERATION_SECONDS
     return (
         Objective(
