@@ -23,6 +23,7 @@ from t2i_service.metrics import Metrics
 from t2i_service.middleware import Instruments
 from t2i_service.models import Models
 from t2i_service.openapi import describe
+from t2i_service.places import AT_ONCE, Places
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Wire
 from t2i_service.providers.sandbox import SandboxProvider
@@ -31,7 +32,6 @@ from t2i_service.recording import Recorder
 from t2i_service.routes import docs, feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
 from t2i_service.tracing import Tracing
-from t2i_service.turns import AT_ONCE, Turns
 from t2i_service.unscraped import Unscraped
 from t2i_service.version import installed
 
@@ -87,8 +87,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
         image_links=ImageLinks(metrics),
-        reads=Turns(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
-        cancels=Turns(metrics, "cancels", "More generations are being canceled than the provider can be told at once."),
+        reads=Places(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
+        cancels=Places(metrics, "cancels", "More cancels are asked for than the provider can be told at once."),
         ratings=Ratings(),
         unscraped=Unscraped(metrics),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from t2i_service.buckets import Bucket
 from t2i_service.errors import LinkRateLimitedError
-from t2i_service.turns import Turns
+from t2i_service.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,14 +24,14 @@ class ImageLinks:
     """Each image of up to 32 MiB is held whole while it is passed on; a link may be in anybody's hands."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._turns = Turns(metrics, "image_links", "More images are asked for than can be passed on at once.")
+        self._places = Places(metrics, "image_links", "More images are asked for than can be passed on at once.")
         self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
 
     @asynccontextmanager
     async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
         """Hold one of the places; raise `LinkRateLimitedError` or `OverloadedError`."""
         self._admit(generation_id, index)
-        async with self._turns.turn():
+        async with self._places.place():
             yield
 
     def _admit(self, generation_id: str, index: int) -> None:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from t2i_service.langtrace import LangTrace
     from t2i_service.metrics import Metrics
     from t2i_service.models import Models
+    from t2i_service.places import Places
     from t2i_service.privacy import Privacy
     from t2i_service.providers.base import Provider
     from t2i_service.ratings import Ratings
     from t2i_service.settings import Settings
     from t2i_service.tracing import Tracing
-    from t2i_service.turns import Turns
     from t2i_service.unscraped import Unscraped
 
 
@@ -44,8 +44,8 @@ class State:
     providers: Mapping[str, Provider]
     generator: Generator
     image_links: ImageLinks
-    reads: Turns
-    cancels: Turns
+    reads: Places
+    cancels: Places
     ratings: Ratings
     unscraped: Unscraped
     draining: bool = False

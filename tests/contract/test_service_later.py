@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from t2i_service.image_links import PER_LINK_A_MINUTE
 from t2i_service.keyring import Keyring
-from t2i_service.turns import AT_ONCE
+from t2i_service.places import AT_ONCE
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.waiting import wait_for

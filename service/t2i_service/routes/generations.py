@@ -79,12 +79,12 @@ async def picture(request: Request, generation_id: str, index: int, signature: s
 
 
 async def _read(state: State, found: Found) -> Prediction:
-    async with state.reads.turn():
+    async with state.reads.place():
         return await _asked(found)
 
 
 async def _canceled(state: State, found: Found) -> Prediction:
-    async with state.cancels.turn():
+    async with state.cancels.place():
         return await stop(found.provider, found.model, found.reference.prediction_id)
 
 

@@ -18,7 +18,7 @@ MAX_WAITING = 128
 WAIT_SECONDS = 10.0
 
 
-class Turns:
+class Places:
     """Places for one kind of question; who gets none is counted by `reason` and told `detail`."""
 
     def __init__(self, metrics: Metrics, reason: str, detail: str) -> None:
@@ -28,7 +28,7 @@ class Turns:
         self._detail = detail
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def place(self) -> AsyncIterator[None]:
         """Hold one of the places; raise `OverloadedError`."""
         if self._waiting >= MAX_WAITING:
             raise self._overloaded()
