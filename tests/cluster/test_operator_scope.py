@@ -74,7 +74,7 @@ def namespaces(kubectl: Kubectl) -> Iterator[list[str]]:
         kubectl("create", "namespace", name)
     yield names
     for name in names:
-        kubectl("delete", "namespace", name, "--wait=false")
+        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_what_is_not_the_operator_s_to_see_is_said_and_harms_nothing(
 def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(
     kubectl: Kubectl, namespaces: list[str], way: Spoiler, confined: OperatorProcess
 ) -> None:
-    """That 200 s are too much for liveness, test_operator_faults holds."""
+    """It is named as refused, too, which liveness does not hold against the process."""
     kept, lost = (f"texttoimageservices@{namespace}" for namespace in namespaces[:2])
     eventually(lambda: confined.get("/readyz").status_code == 200, "every stream to be there")
     kubectl("delete", "rolebinding", "operator", f"--namespace={namespaces[1]}")
@@ -176,3 +176,22 @@ def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(
     way.cut()
     eventually(lambda: age(kept) < OLD_SECONDS / 2, "the other one to be taken up again")
     assert age(lost) > OLD_SECONDS
+    eventually(lambda: lost in confined.get("/healthz").json()["refused"], "the refusal to be told")
+    assert kept not in confined.get("/healthz").json()["refused"]
+
+
+def test_a_namespace_that_is_gone_does_not_keep_a_new_process_from_the_other(
+    api: Api, kubectl: Kubectl, namespaces: list[str], confined: OperatorProcess
+) -> None:
+    eventually(lambda: confined.get("/readyz").status_code == 200, "every stream to be there")
+    kubectl("delete", "namespace", namespaces[1])  # and with it the RoleBinding
+    assert confined.stop() == 0
+    confined.start()
+    service = Service(api, namespaces[0], confined.class_name)
+    service.create()
+    service.ready()
+
+    health = confined.get("/healthz")
+    assert health.status_code == 200
+    assert {name.split("@")[1].split("?")[0] for name in health.json()["refused"]} == {namespaces[1]}
+    assert confined.get("/readyz").status_code == 200
