@@ -180,6 +180,8 @@ class Reconciler:
     def _unchanged(self, last: Pass, key: Key, facts: Facts) -> bool:
         if last.facts != facts or time.monotonic() - last.at >= self._settings.resync_seconds:
             return False
+        if self._objects.rivalled(last.expected):
+            return False
         owned = dict(self._cache.children.of(key, facts.uid))
         return owned.keys() == last.expected.keys() and all(
             owned[identity].in_sync(expected) for identity, expected in last.expected.items()

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from t2i_operator.contest import LIMIT
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, eventually
-from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, writes
+from tests.cluster.operators import IMAGE, OperatorAccount, OperatorProcess, Service, kubeconfig_of, metric, writes
 from tests.cluster.rights import may
 from tests.cluster.spoiler import Spoiler
 
 Kubectl = Callable[..., str]
 # Longer than it takes to try four times to take up a stream.
 OLD_SECONDS = 15.0
+LOOKS = 't2i_operator_reconciles_total{result="success"}'
 
 
 def _level(service: Service) -> str:
@@ -64,6 +66,38 @@ def test_two_classes_side_by_side_do_not_meet(
         named = [each["objectRef"].get("name", "") for each in writes(cluster.audit_log, account, offset)]
         assert [name for name in named if name.startswith(own.name)]
         assert not [name for name in named if name.startswith(other.name)]
+
+
+@pytest.fixture
+def rivals(own_account: OperatorAccount, crd: str, namespace: str) -> Iterator[list[OperatorProcess]]:
+    """Run two operators for the same resources, as two installs of different versions are, each with its own Lease."""
+    operators = [own_account.process(name, namespaces=namespace, leader_election=False) for name in ("one", "two")]
+    operators[1].program = (*operators[1].program, f"--service-image={IMAGE}-of-another-version")
+    for operator in operators:
+        operator.start()
+    yield operators
+    for operator in operators:
+        operator.stop()
+
+
+def test_two_operators_that_serve_the_same_resource_give_way_and_say_so(
+    api: Api, namespace: str, rivals: list[OperatorProcess]
+) -> None:
+    for operator in rivals:
+        eventually(lambda operator=operator: operator.get("/readyz").status_code == 200, "both to be there")
+    service = Service(api, namespace, rivals[0].class_name)
+    service.create()
+    message = service.wait("Stalled", "True", "Contested")["message"]
+    assert f"Deployment {service.name}: another operator of this kind keeps writing it" in message
+    assert "give one of the two a class" in message
+
+    looks = [metric(operator, LOOKS) for operator in rivals]
+    api.delete("configmaps", namespace, f"{service.name}-config")
+    for operator, before in zip(rivals, looks, strict=True):
+        eventually(lambda operator=operator, before=before: metric(operator, LOOKS) > before, "one more look")
+    assert service.wait("Stalled", "True", "Contested")
+    # Made, and written by each in its turn until it gave way.
+    assert service.child("deployments")["metadata"]["generation"] <= 2 * LIMIT + 4
 
 
 @pytest.fixture
