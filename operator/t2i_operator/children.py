@@ -28,7 +28,10 @@ class Id(NamedTuple):
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`)."""
+    """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`).
+
+    `orphan`: nothing but our annotation says whose it is.
+    """
 
     uid: str
     version: int
@@ -39,6 +42,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rollout: Rollout | None = None
     entry: Entry | None = None
     deleting: bool = False
+    orphan: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
         """Tell whether the object says what is wanted, as far as our own apply could make it."""
@@ -169,6 +173,7 @@ class Children:
             rollout=_READ_ROLLOUT[kind](live) if kind in _READ_ROLLOUT else None,
             entry=entry(kind, live),
             deleting="deletionTimestamp" in metadata,
+            orphan=controller(metadata) is None,
         )
         return identity, known, child
 

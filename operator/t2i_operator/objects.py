@@ -29,9 +29,13 @@ class Objects:
         self._cluster, self._children, self._contest = cluster, children, Contest()
         self._leaving: set[Id] = set()
 
-    def missing(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
-        """Tell whether an object may have to be made, which a resource that is gone must not cause."""
-        return any(self._known(identify(desired), resource) is None for desired in wanted)
+    def in_doubt(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
+        """Tell whether an object may have to be made, or be given its owner back.
+
+        A resource that is gone must cause neither: with its owner back, what was to survive it would be collected.
+        """
+        known = [self._known(identify(desired), resource) for desired in wanted]
+        return any(child is None or child.orphan for child in known)
 
     def owns(self, identity: Id, resource: spec.TextToImageService) -> bool:
         """Tell whether the object is known to be the resource's."""

@@ -147,7 +147,7 @@ class Reconciler:
         if resource.spec.paused:
             await self._pause.look(resource, wanted, outcome)
             return
-        if self._objects.missing(resource, wanted):
+        if self._objects.in_doubt(resource, wanted):
             await self._confirm(resource)
         before = self._placed.get(key, {})
         expected = await self._placement.place(resource, wanted, outcome, before)
@@ -188,7 +188,7 @@ class Reconciler:
         )
 
     async def _confirm(self, resource: spec.TextToImageService) -> None:
-        """Ask the API server whether the resource is still there, before making objects for it."""
+        """Ask the API server whether the resource is still there, before making objects for it or taking them back."""
         metadata = resource.metadata
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:

@@ -235,3 +235,17 @@ async def test_another_operator_is_fought_again_after_a_while(parts: Parts) -> N
     await _overwrite(parts, one="theirs")
     assert not (await parts.place()).faults
     assert parts.data()["one"] == "1"
+
+
+@pytest.mark.parametrize("orphaned", [False, True])
+async def test_an_object_that_lost_its_owner_is_taken_back_for_a_resource_that_is_there_only(
+    parts: Parts, *, orphaned: bool
+) -> None:
+    """The garbage collector takes the reference away where a resource is deleted with `--cascade=orphan`."""
+    assert parts.cluster.live is not None
+    owner = {"kind": "TextToImageService", "name": "pictures", "uid": "0f0f", "controller": True}
+    parts.cluster.live["metadata"]["ownerReferences"] = [] if orphaned else [owner]
+    parts.cluster.bump()
+    parts.children.observe(CONFIG_MAP, parts.cluster.live)
+    assert parts.objects.owns(identify(parts.desired), resource())
+    assert parts.objects.in_doubt(resource(), [parts.desired]) == orphaned
