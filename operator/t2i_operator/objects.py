@@ -63,6 +63,7 @@ class Objects:
             with self._children.awaiting(identity):
                 await self._write(desired, expected, resource, outcome, again=again)
         if self.rivalled([identity]):
+            outcome.rivalled = True
             outcome.fault(identity, CONTESTED, rival(identity))
         return expected
 

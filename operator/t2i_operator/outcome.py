@@ -37,6 +37,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
     failure: str = ""
     faults: list[Fault] = msgspec.field(default_factory=list)
+    rivalled: bool = False
     unreached: list[Failure] = msgspec.field(default_factory=list)
     held: frozenset[str] = frozenset()
     rollout: Rollout | None = None
