@@ -32,6 +32,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`).
 
     `watched`: it carries the label that the streams select by; of one that does not, no event tells.
+    `orphan`: nothing but our annotation says whose it is.
     """
 
     uid: str
@@ -45,6 +46,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deleting: bool = False
     watched: bool = True
     unshown: bool = False
+    orphan: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
         """Tell whether the object says what is wanted, as far as our own apply could make it."""
@@ -177,6 +179,7 @@ class Children:
             deleting="deletionTimestamp" in metadata,
             watched=metadata.get("labels", {}).get(naming.MANAGED_BY_LABEL) == naming.OPERATOR,
             unshown=kind == GRAFANA_DASHBOARD and unshown(live),
+            orphan=controller(metadata) is None,
         )
         return identity, known, child
 

@@ -42,6 +42,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     unseen: frozenset[str] = frozenset()
     failure: str = ""
     faults: list[Fault] = msgspec.field(default_factory=list)
+    rivalled: bool = False
     unjudged: list[Failure] = msgspec.field(default_factory=list)
     held: frozenset[str] = frozenset()
     unwatched: bool = False

@@ -153,7 +153,7 @@ class Reconciler:
         if resource.spec.paused:
             await self._pause.look(resource, wanted, outcome)
             return
-        if self._objects.missing(resource, wanted):
+        if self._objects.in_doubt(resource, wanted):
             await self._confirm(resource)
         uid = resource.metadata.uid
         owner, before = self._placed.get(key, (uid, {}))
@@ -192,13 +192,15 @@ class Reconciler:
     def _unchanged(self, last: Pass, key: Key, facts: Facts) -> bool:
         if last.facts != facts or time.monotonic() - last.at >= self._settings.resync_seconds:
             return False
+        if self._objects.rivalled(last.expected):
+            return False
         owned = dict(self._cache.children.of(key, facts.uid))
         return owned.keys() == last.expected.keys() and all(
             owned[identity].in_sync(expected) for identity, expected in last.expected.items()
         )
 
     async def _confirm(self, resource: spec.TextToImageService) -> None:
-        """Ask the API server whether the resource is still there, before making objects for it."""
+        """Ask the API server whether the resource is still there, before making objects for it or taking them back."""
         metadata = resource.metadata
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
