@@ -41,6 +41,13 @@ def _sendable(secret: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _base(url: HttpUrl) -> HttpUrl:
+    """Hold that a path can follow."""
+    if "?" in str(url) or "#" in str(url):
+        raise ValueError("links begin with it, so it can have neither ? nor #.")
+    return url
+
+
 Token = Annotated[SecretStr, AfterValidator(_sendable)]
 
 
@@ -93,7 +100,7 @@ class Settings(BaseSettings):
     api_keys_dir: Annotated[Path, _readable(read_api_keys)] | None = None
     signing_keys_dir: Annotated[Path, _readable(read_signing_keys)] | None = None
     replicate_api_url: HttpUrl = HttpUrl("https://api.replicate.com")
-    public_url: HttpUrl | None = None
+    public_url: Annotated[HttpUrl, AfterValidator(_base)] | None = None
     trace_url: str | None = None
     commit: str = "unknown"
 

@@ -231,11 +231,14 @@ def test_so_many_links_are_followed_at_once(start: Callable[..., RunningService]
     assert sent(replicate, "file") == AT_ONCE + 4
 
 
-def test_a_public_url_is_what_links_begin_with(start: Callable[..., RunningService]) -> None:
-    service = start(SANDBOX, T2I_PUBLIC_URL="https://images.example.com/api")
+@pytest.mark.parametrize("end", ["", "/"], ids=["bare", "slash"])
+def test_a_public_url_is_what_links_begin_with(start: Callable[..., RunningService], end: str) -> None:
+    service = start(SANDBOX, T2I_PUBLIC_URL=f"https://images.example.com/api{end}")
     with service.client() as client:
         answer = client.post("/generate", json=SMALL | {"response_format": "url"}).json()
+    later = begin(service)
     assert answer["images"][0]["url"].startswith("https://images.example.com/api/generations/")
+    assert later.headers["location"] == f"/api/generations/{later.json()['id']}"
 
 
 def test_a_sandbox_id_recomputes_the_picture(start: Callable[..., RunningService], keys: Path) -> None:

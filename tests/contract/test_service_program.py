@@ -58,6 +58,12 @@ def test_a_time_without_end_is_refused(variable: str, value: str) -> None:
     assert (status, text) == (2, f"{variable} is '{value}': Input should be a finite number.")
 
 
+@pytest.mark.parametrize("url", ["https://a/?", "https://a?b=c", "https://a/b#c"], ids=["empty", "query", "fragment"])
+def test_a_public_url_that_no_path_can_follow_is_refused(url: str) -> None:
+    wanted = "T2I_PUBLIC_URL: links begin with it, so it can have neither ? nor #."
+    assert refusal(T2I_PUBLIC_URL=url) == (2, wanted)
+
+
 def test_what_settings_lead_to_is_named_with_them(tmp_path: Path) -> None:
     keys, signing, models = tmp_path / "keys", tmp_path / "signing", tmp_path / "models.json"
     keys.mkdir()

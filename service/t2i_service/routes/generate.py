@@ -12,7 +12,7 @@ from t2i_service.api import GenerateRequest, GenerationResult
 from t2i_service.context import request_context
 from t2i_service.errors import NotAcceptableError
 from t2i_service.generation import Generation
-from t2i_service.results import id_of, result_of
+from t2i_service.results import generation_path, id_of, result_of
 from t2i_service.state import State, state_of
 from t2i_service.tasks import Task, resolve
 
@@ -68,7 +68,7 @@ async def _later(request: Request, state: State, task: Task) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     result = result_of(run, request, state, links=True)
     headers = {
-        "Location": f"/generations/{result['id']}",
+        "Location": generation_path(state, result["id"]),
         "Preference-Applied": "respond-async",
         GENERATION_ID: result["id"],
     }
