@@ -88,6 +88,26 @@ def test_one_replica_begins_and_another_answers(
     assert other.metric("image_generation_total", status="success") == 0
 
 
+@pytest.mark.parametrize(
+    ("preferences", "later"),
+    [
+        (["Respond-Async"], True),
+        (["wait=100, respond-async"], True),
+        (["handling=lenient", "respond-async; foo"], True),
+        (["respond-asynchronously"], False),
+        (["return=representation;respond-async"], False),
+    ],
+    ids=["capitals", "one of several", "second header", "another word", "a parameter"],
+)
+def test_a_preference_is_read_as_its_rfc_says(
+    replicas: tuple[RunningService, RunningService], preferences: list[str], *, later: bool
+) -> None:
+    with replicas[0].client() as client:
+        answer = client.post("/generate", json=SMALL, headers=[("prefer", value) for value in preferences])
+    assert answer.status_code == (202 if later else 200)
+    assert answer.headers.get("preference-applied") == ("respond-async" if later else None)
+
+
 def test_an_answer_before_the_picture_is_counted_and_not_timed(
     replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
 ) -> None:
