@@ -60,6 +60,9 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     token = settings.replicate_api_token.get_secret_value()
     wire = Wire(str(settings.replicate_api_url), token, connections=settings.max_in_flight + SPARE_CONNECTIONS)
     providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(wire, metrics)}
+    # With a token it stays, models or not: what was begun before a model was taken away can be read and canceled.
+    if not token and all(model.provider != "Replicate" for model in models):
+        del providers["Replicate"]
     if langtrace := langtrace_of(settings, metrics):
         tracing.add(langtrace.export)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_seconds, metrics)

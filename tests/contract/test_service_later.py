@@ -108,6 +108,44 @@ def test_a_preference_is_read_as_its_rfc_says(
     assert answer.headers.get("preference-applied") == ("respond-async" if later else None)
 
 
+def test_a_replica_without_the_model_answers_from_the_provider(
+    start: Callable[..., RunningService],
+    replicas: tuple[RunningService, RunningService],
+    keys: Path,
+    replicate: FakeReplicate,
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    location = begin(replicas[0]).headers["location"]
+    with replicas[0].client() as client:
+        sdxl = client.get(location).json()
+    # The model is gone, and another provider's has its name.
+    for models in ([SDXL | {"name": "next"}], [SANDBOX]):
+        other = start(*models, T2I_SIGNING_KEYS_DIR=str(keys))
+
+        def counts_its_errors(other: RunningService = other) -> bool:
+            # The pod that follows asks as well, and may be who meets the error.
+            replicate.knobs.faults = {"get": ["500"]}
+            assert read(other, location) == sdxl
+            return other.metric("t2i_model_upstream_errors_total", model="other", reason="server_error") > 0
+
+        wait_for(counts_its_errors)
+    with other.client() as client:
+        answer = client.post(f"{location}/cancel").json()
+    assert (answer["status"], answer["model"], answer["cost"]) == ("canceled", "sdxl", None)
+    assert replicate.statuses() == ["canceled"]
+
+
+def test_a_replica_without_the_provider_says_so(
+    start: Callable[..., RunningService], replicas: tuple[RunningService, RunningService], keys: Path
+) -> None:
+    location = begin(replicas[0]).headers["location"]
+    other = start(SANDBOX, T2I_SIGNING_KEYS_DIR=str(keys), REPLICATE_API_TOKEN="")
+    with other.client() as client:
+        answer = client.get(location)
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_not_configured")
+    assert answer.json()["detail"].startswith("This pod is not configured for replicate")
+
+
 def test_an_answer_before_the_picture_is_counted_and_not_timed(
     replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
 ) -> None:
