@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -199,6 +200,25 @@ def test_keys_rotate_without_a_restart(
     assert b"k2" in base64.urlsafe_b64decode(new.rpartition("/")[2] + "==")
     for location in (old, new):
         assert ended(replicas[1], location)["status"] == "succeeded"
+
+
+def test_a_replica_reads_what_others_sign_with_a_key_it_does_not_sign_with(
+    start: Callable[..., RunningService], tmp_path: Path, replicate: FakeReplicate
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    add_key(before, "k1")
+    add_key(before, "k2")
+    shutil.copytree(before, after)
+    (before / "primary").write_text("k1")
+    old, new = (start(SDXL, T2I_SIGNING_KEYS_DIR=str(folder)) for folder in (before, after))
+    for signs, reads, key in ((new, old, b"k2"), (old, new, b"k1")):
+        location = begin(signs).headers["location"]
+        assert base64.urlsafe_b64decode(location.rpartition("/")[2] + "==")[1:].startswith(key)
+        (image,) = ended(reads, location)["images"]
+        link = ended(signs, location)["images"][0]["url"].replace(signs.url, reads.url)
+        assert link == image["url"]
+        assert httpx.get(link, trust_env=False).status_code == 200
 
 
 def test_a_cancel_reaches_the_provider_and_the_follower(
