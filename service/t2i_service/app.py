@@ -128,7 +128,7 @@ def create_app(state: State) -> ASGIApp:
         redoc_url=None,
     )
     app.state.parts = state
-    app.openapi = describe(app, state.models)  # type: ignore[method-assign]
+    app.openapi = describe(app, state.models, open_to_all=state.access.is_open)  # type: ignore[method-assign]
     problems.add_to(app)
     generate.add_to(app)
     generations.add_to(app)
