@@ -64,6 +64,9 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     connections = settings.max_in_flight + SPARE_CONNECTIONS
     wire = Wire(str(settings.replicate_api_url), token, connections, CALLERS_CONNECTIONS)
     providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(wire, metrics)}
+    # With a token it stays, models or not: what was begun before a model was taken away can be read and canceled.
+    if not token and all(model.provider != "Replicate" for model in models):
+        del providers["Replicate"]
     if langtrace := langtrace_of(settings, metrics):
         tracing.add(langtrace.export)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_seconds, metrics)
@@ -131,7 +134,7 @@ def create_app(state: State) -> ASGIApp:
         redoc_url=None,
     )
     app.state.parts = state
-    app.openapi = describe(app, state.models)  # type: ignore[method-assign]
+    app.openapi = describe(app, state.models, open_to_all=state.access.is_open)  # type: ignore[method-assign]
     problems.add_to(app)
     generate.add_to(app)
     generations.add_to(app)

@@ -49,7 +49,7 @@ def told(start: Callable[..., RunningService], langtrace_server: tuple[FakeLangT
     """Start a service whose trace store is down and samples nothing."""
     return start(
         SDXL,
-        LANGTRACE_API_KEY=KEY,
+        LANGTRACE_API_KEY=f"{KEY}\n",
         LANGTRACE_API_HOST=langtrace_server[1],
         OTLP_ENDPOINT="http://127.0.0.1:9",
         OTEL_EXPORTER_OTLP_HEADERS=FOREIGN,

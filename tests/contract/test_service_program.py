@@ -45,6 +45,28 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         assert f"{name} is " in text
 
 
+@pytest.mark.parametrize("variable", ["REPLICATE_API_TOKEN", "LANGTRACE_API_KEY"])
+@pytest.mark.parametrize("inside", ["\n", "\x7f", "é"], ids=["newline", "control", "accent"])
+def test_what_no_header_can_hold_is_refused_and_not_shown(variable: str, inside: str) -> None:
+    status, text = refusal(**{variable: f"r8_first{inside}second"})
+    assert status == 2
+    assert text.startswith(f"{variable}: it holds a line break")
+    assert ("first" in text, "second" in text) == (False, False)
+
+
+@pytest.mark.parametrize("variable", ["T2I_MAX_QUEUE_SECONDS", "T2I_DRAIN_SECONDS", "T2I_GRACE_SECONDS"])
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_time_without_end_is_refused(variable: str, value: str) -> None:
+    status, text = refusal(**{variable: value})
+    assert (status, text) == (2, f"{variable} is '{value}': Input should be a finite number.")
+
+
+@pytest.mark.parametrize("url", ["https://a/?", "https://a?b=c", "https://a/b#c"], ids=["empty", "query", "fragment"])
+def test_a_public_url_that_no_path_can_follow_is_refused(url: str) -> None:
+    wanted = "T2I_PUBLIC_URL: links begin with it, so it can have neither ? nor #."
+    assert refusal(T2I_PUBLIC_URL=url) == (2, wanted)
+
+
 def test_what_settings_lead_to_is_named_with_them(tmp_path: Path) -> None:
     keys, signing, models = tmp_path / "keys", tmp_path / "signing", tmp_path / "models.json"
     keys.mkdir()

@@ -47,6 +47,11 @@ def test_a_picture_with_its_cost_and_timings(paid: RunningService, replicate: Fa
     assert record.headers["cancel-after"] == "20s"
 
 
+def test_a_token_ends_before_its_newline(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    service = start(SDXL, REPLICATE_API_TOKEN=f"{TOKEN}\n")
+    assert generate(service).status_code == 200
+
+
 def test_tokens_are_counted_where_they_are_reported_and_never_made_up(
     start: Callable[..., RunningService], replicate: FakeReplicate
 ) -> None:

@@ -69,6 +69,14 @@ LongText = Annotated[str, Meta(min_length=1, max_length=2048)]
 URL = Annotated[
     str, spelled("^https?://[^\\s/]+(/\\S*)?$", "write a URL, such as https://images.example.com", longest=2048)
 ]
+BaseURL = Annotated[
+    str,
+    spelled(
+        "^https?://[^\\s/?#]+(/[^\\s?#]*)?$",
+        "write what a path can follow, without ? and #, such as https://images.example.com/api",
+        longest=2048,
+    ),
+]
 Image = Annotated[
     str, spelled("^\\S+$", "write an image without spaces, such as registry.example.com/service:1.0", longest=1024)
 ]

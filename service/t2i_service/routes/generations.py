@@ -11,14 +11,16 @@ from t2i_service.context import request_context
 from t2i_service.errors import (
     BadSignatureError,
     NotCancellableError,
-    UnknownGenerationError,
+    ProviderNotConfiguredError,
     UnknownImageError,
 )
+from t2i_service.models_config import Model
 from t2i_service.prediction import stop
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.results import Found, state_of_generation
 from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
+from t2i_service.telemetry import OTHER
 from t2i_service.upstream_errors import OutputGoneError
 
 ONE_HOUR = "private, max-age=3600, immutable"
@@ -112,10 +114,14 @@ async def _asked(found: Found) -> Prediction:
 def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
     owner = None if anybody else owner_of_request(state)
     reference = state.keyring.reference_of(generation_id, owner)
+    kind = next((kind for kind, each in state.providers.items() if each.name == reference.provider), None)
+    if kind is None:
+        raise ProviderNotConfiguredError(reference.provider)
     model = state.models.get(reference.model)
-    if model is None or state.providers[model.provider].name != reference.provider:
-        raise UnknownGenerationError
-    return Found(generation_id, reference, model, state.providers[model.provider])
+    if model is None or model.provider != kind:
+        # Begun by a pod with other models, as a rollout has them side by side: all but the price is known all the same.
+        model = Model.model_validate({"name": OTHER, "provider": kind})
+    return Found(generation_id, reference, model, state.providers[kind])
 
 
 def owner_of_request(state: State) -> str | None:
