@@ -99,7 +99,7 @@ def _cluster() -> list[Builder[Panel]]:
         ),
         graph(
             "Age of the streams",
-            "Time since each watch was heard; liveness fails when one cannot be restored.",
+            "Time since each watch was heard; liveness fails when one is broken, not when it is forbidden.",
             "s",
             Query(f"max by (stream) (t2i_operator_watch_age_seconds{{{JOB}}})", "{{stream}}"),
         ),

@@ -13,7 +13,11 @@ from grafana_foundation_sdk.models import common as common_model
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import prometheus as prometheus_model
 
+from dashboards.phrases import RATE
+
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+# How often the operator is scraped, and a service by default; a service's own interval is written over it.
+SCRAPED = "30s"
 TRACES = model.DataSourceRef(type_val="jaeger", uid="${traces}")
 
 
@@ -148,6 +152,8 @@ class _Plain(Builder[Dataquery]):
 
 def _target(query: Query) -> prometheus.Dataquery:
     target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(DATASOURCE)
+    if RATE in query.expr:
+        target = target.interval(SCRAPED)
     return target.exemplar(True) if query.exemplars else target
 
 

@@ -14,6 +14,7 @@ import random
 import sys
 import time
 from collections import Counter
+from itertools import cycle, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -104,8 +105,12 @@ async def _live(
     end, acts = time.monotonic() + seconds, Counter[str]()
 
     async def person(own: list[Subject]) -> None:
+        # By turns, so that nobody deletes or edits one object so often that the operator gives way: contest.py.
+        children = list(product(own, phases.REPAIRED))
+        stage.chance.shuffle(children)
+        breakable = cycle(children)
         while time.monotonic() < end:
-            acts[await _act(stage, stage.chance.choice(own))] += 1
+            acts[await _act(stage, stage.chance.choice(own), breakable)] += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def watch() -> None:
@@ -121,20 +126,21 @@ async def _live(
     return dict(acts)
 
 
-async def _act(stage: _Stage, subject: Subject) -> str:
+async def _act(stage: _Stage, subject: Subject, breakable: Iterator[tuple[Subject, tuple[str, str, str]]]) -> str:
     """Do one thing to a resource or a child; what is not there just now cannot be broken."""
     itself = f"{SERVICES.format(stage.namespace)}/{subject.name}"
-    root, plural, suffix = stage.chance.choice(phases.REPAIRED)
-    child = f"{root}/namespaces/{stage.namespace}/{plural}/{subject.name}{suffix}"
     what = stage.chance.choices(("edit", "edit a child", "delete a child", "delete and create"), (5, 3, 3, 1))[0]
     try:
         if what == "edit":
             edit = {"spec": stage.chance.choice(EDITS)}
             await ask(stage.admin, "PATCH", itself, edit, "merge-patch+json")
-        elif what == "edit a child":
-            await ask(stage.admin, "PATCH", child, phases.EDIT, "merge-patch+json")
-        elif what == "delete a child":
-            await ask(stage.admin, "DELETE", child, {"propagationPolicy": "Background"})
+        elif what.endswith("a child"):
+            owner, (root, plural, suffix) = next(breakable)
+            child = f"{root}/namespaces/{stage.namespace}/{plural}/{owner.name}{suffix}"
+            if what == "edit a child":
+                await ask(stage.admin, "PATCH", child, phases.EDIT, "merge-patch+json")
+            else:
+                await ask(stage.admin, "DELETE", child, {"propagationPolicy": "Background"})
         else:
             await ask(stage.admin, "DELETE", itself, {"propagationPolicy": "Background"})
             await stage.here.resource(stage.admin, stage.namespace, subject.name, stage.here.account.class_name)

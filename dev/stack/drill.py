@@ -52,12 +52,25 @@ class Drill:
     def run(self) -> None:
         """Go through it; raises UnfitError with what did not happen."""
         ground.need_embedded(self._layout)
+        self._need_stack()
         self._kubectl("create", "namespace", self.namespace)
         try:
             with listening() as self._webhook:
                 self._drill()
         finally:
             self._kubectl("delete", "namespace", self.namespace, "--wait=false")
+
+    def _need_stack(self) -> None:
+        """Look before anything is made: the wait for `Monitored` would end with a sentence about labels."""
+        wanted = [f"{program}-text-to-image-0" for program in ("prometheus", "alertmanager")]
+        there = self._kubectl("get", "pods", *wanted, "--namespace=monitoring", "--ignore-not-found", "--output=name")
+        missing = [name for name in wanted if f"pod/{name}" not in there.split()]
+        if missing:
+            lacks = " and no ".join(missing)
+            raise UnfitError(
+                f"The drill needs the monitoring stack, and this cluster has no pod {lacks} in monitoring:"
+                " it was brought up with STACK=off, or the stack is not yet in place; run `make up`."
+            )
 
     def _drill(self) -> None:
         self._kubectl("create", "secret", "generic", SECRET, f"--from-literal=url={self._webhook.url}", namespaced=True)

@@ -9,7 +9,8 @@ import msgspec
 
 from t2i_operator import drift, naming
 from t2i_operator.entry import Entry, entry
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, Kind, Object
+from t2i_operator.grafana import unshown
+from t2i_operator.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
 from t2i_operator.rollout import Rollout, collector_rollout, rollout
 
@@ -28,7 +29,11 @@ class Id(NamedTuple):
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`)."""
+    """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`).
+
+    `watched`: it carries the label that the streams select by; of one that does not, no event tells.
+    `orphan`: nothing but our annotation says whose it is.
+    """
 
     uid: str
     version: int
@@ -39,6 +44,9 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rollout: Rollout | None = None
     entry: Entry | None = None
     deleting: bool = False
+    watched: bool = True
+    unshown: bool = False
+    orphan: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
         """Tell whether the object says what is wanted, as far as our own apply could make it."""
@@ -169,6 +177,9 @@ class Children:
             rollout=_READ_ROLLOUT[kind](live) if kind in _READ_ROLLOUT else None,
             entry=entry(kind, live),
             deleting="deletionTimestamp" in metadata,
+            watched=metadata.get("labels", {}).get(naming.MANAGED_BY_LABEL) == naming.OPERATOR,
+            unshown=kind == GRAFANA_DASHBOARD and unshown(live),
+            orphan=controller(metadata) is None,
         )
         return identity, known, child
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from t2i_operator.builders.pod_disruption_budget import fewest
 from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, READY, ROUTE_READY, Fault
 from t2i_operator.kinds import DEPLOYMENT, SERVICE, Kind, Object
 from t2i_operator.monitored import monitored
@@ -10,6 +11,7 @@ from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+NOT_VISIBLE = "NotVisible"
 # Requests need these, whatever the spec says; of other objects that are missing the pods tell when it matters to them.
 _SERVING = (DEPLOYMENT, SERVICE)
 
@@ -36,10 +38,11 @@ def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Conditio
     rollout = outcome.rollout or Rollout()
     present = outcome.rollout is not None
     accepted = _accepted(outcome)
-    credentials = _credentials(outcome)
-    available = _available(rollout, present)
+    credentials = _told(_credentials(outcome), outcome, stored)
+    available = _available(outcome, rollout, present)
     progressing = _progressing(outcome, rollout, present)
-    ready = _ready(outcome.rollout, accepted, credentials, progressing, available)
+    stays = _stays_ready(outcome, rollout, stored)
+    ready = _ready(rollout, stays, accepted, credentials, progressing, available)
     route = _told(_route(outcome), outcome, stored)
     monitoring = [_told(Condition(name, *found), outcome, stored) for name, found in monitored(outcome).items()]
     stalled = _stalled(outcome, rollout, accepted)
@@ -73,11 +76,13 @@ def _credentials(outcome: Outcome) -> Condition:
     return Condition("CredentialsReady", TRUE, "CredentialsReady", "all keys that are needed are there")
 
 
-def _available(rollout: Rollout, present: bool) -> Condition:
-    if present and rollout.minimum_available:
-        return Condition("Available", TRUE, "MinimumReplicasAvailable", f"{rollout.ready} pods serve")
-    message = f"{rollout.available} of {rollout.wanted} pods serve" if present else "there is no Deployment"
-    return Condition("Available", FALSE, "MinimumReplicasUnavailable", message)
+def _available(outcome: Outcome, rollout: Rollout, present: bool) -> Condition:
+    """Count pods: the Deployment's own word is False as soon as one is away, since it lets none be in a rollout."""
+    if not present:
+        return Condition("Available", FALSE, "MinimumReplicasUnavailable", "there is no Deployment")
+    if rollout.available >= fewest(outcome.resource, rollout.wanted):
+        return Condition("Available", TRUE, "MinimumReplicasAvailable", rollout.serving)
+    return Condition("Available", FALSE, "MinimumReplicasUnavailable", rollout.serving)
 
 
 def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition:
@@ -133,14 +138,29 @@ def _numbers(rollout: Rollout) -> str:
     return f"{rollout.updated} of {rollout.wanted} pods are of the newest template, {rollout.available} pods serve"
 
 
-def _ready(rollout: Rollout | None, *parts: Condition) -> Condition:
+def _stays_ready(outcome: Outcome, rollout: Rollout, stored: Iterable[Object]) -> bool:
+    """Tell whether only pods are away or asked for, by a drain or an autoscaler, since this very spec was Ready.
+
+    Until the Deployment's controller has seen what somebody else wrote, its numbers are taken for what they were.
+    """
+    was_ready = any(
+        (each["type"], each["status"], each.get("observedGeneration")) == ("Ready", TRUE, outcome.generation)
+        for each in stored
+    )
+    wrote = outcome.created or outcome.updated or outcome.repaired
+    return was_ready and (rollout.replicas == rollout.updated if rollout.observed else not wrote)
+
+
+def _ready(rollout: Rollout, stays: bool, *parts: Condition) -> Condition:
     """Repeat the first part that does not hold: a stuck rollout comes before the missing pods that it causes."""
     first = next((part for part in parts if not part.holds), None)
     if first is not None:
         return Condition("Ready", FALSE, first.reason, first.message)
-    if rollout is None or not rollout.complete:
-        return Condition("Ready", FALSE, "RollingOut", _numbers(rollout or Rollout()))
-    return Condition("Ready", TRUE, "Ready", f"{rollout.available} of {rollout.wanted} pods are ready")
+    if rollout.complete:
+        return Condition("Ready", TRUE, "Ready", rollout.serving)
+    if stays:
+        return Condition("Ready", TRUE, "Scaling", rollout.serving)
+    return Condition("Ready", FALSE, "RollingOut", _numbers(rollout))
 
 
 def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Condition:
@@ -166,7 +186,7 @@ def _reconciling(outcome: Outcome, ready: Condition, credentials: Condition, sta
     if outcome.credentials and outcome.settled and outcome.rollout is not None and outcome.rollout.complete:
         # Nothing is under way: who waits for the end of it, as Argo CD does, would wait for ever.
         return Condition("Reconciling", FALSE, credentials.reason, credentials.message)
-    if ready.holds and not outcome.failure:
+    if ready.reason == "Ready":
         return Condition("Reconciling", FALSE, "Settled", "everything is as the spec wants it")
     return Condition("Reconciling", TRUE, ready.reason, ready.message)
 
@@ -187,15 +207,22 @@ def _route(outcome: Outcome) -> Condition:
 
 
 def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
-    """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet."""
-    if condition.type not in outcome.held:
+    """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet.
+
+    What is wrong all the same is told; that nothing is, nobody can tell who could not look.
+    """
+    held, unseen = condition.type in outcome.held, condition.type in outcome.unseen and condition.holds
+    if not held and not unseen:
         return condition
     for each in stored:
-        if (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation):
+        same = (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation)
+        if same and (held or each["reason"] != NOT_VISIBLE):
             return Condition(condition.type, each["status"], each["reason"], each["message"])
-    return Condition(
-        condition.type, UNKNOWN, "Pending", "it is not in place yet, or could not be looked at; it is tried again"
-    )
+    if held:
+        message = "it is not in place yet, or could not be looked at; it is tried again"
+        return Condition(condition.type, UNKNOWN, "Pending", message)
+    message = f"what it depends on of the Secrets and ConfigMaps that the spec names was not read: {outcome.failure}"
+    return Condition(condition.type, UNKNOWN, NOT_VISIBLE, message)
 
 
 def _monitored(monitoring: list[Condition]) -> Condition:

@@ -13,6 +13,8 @@ WINDOW_SECONDS = 300.0
 LIMIT = 3
 # In the place of a field: the object as a whole, which is made again.
 EXISTENCE = ""
+# The object as a whole, which another operator of this kind writes: under our own name, so that no field tells.
+RIVAL = "*"
 
 
 class Contest:

@@ -79,12 +79,12 @@ def _needs(resource: spec.TextToImageService) -> Iterator[Need]:
 def problem(resource: spec.TextToImageService, secrets: Secrets) -> Problem | None:
     """Say the first thing that is missing; None when all that is needed is there."""
     problems = (_missing(need, secrets) for need in needs(resource))
-    found = _not_given(resource) or next(filter(None, problems), None)
+    found = not_given(resource) or next(filter(None, problems), None)
     return found or _api_keys_missing(resource, secrets)
 
 
-def _not_given(resource: spec.TextToImageService) -> Problem | None:
-    """Say what no field of the spec leads to."""
+def not_given(resource: spec.TextToImageService) -> Problem | None:
+    """Say what no field of the spec leads to, wherever it may be."""
     given = {need.variable for need in needs(resource)}
     replicate = _replicate_models(resource)
     if replicate and REPLICATE_TOKEN not in given:

@@ -15,6 +15,7 @@ from t2i_operator.kinds import RESOURCE
 
 # The server ends each watch after this long and Kopf resumes it: the heartbeat of a stream whose bookmarks Kopf keeps.
 _WATCH_SECONDS = 50
+_FORBIDDEN = 403
 
 
 class _Backoffs:
@@ -64,6 +65,7 @@ class Heartbeat:
     def __init__(self, namespaces: tuple[str, ...]) -> None:
         self._paths = {namespace or "*": RESOURCE.path(namespace) for namespace in namespaces or (None,)}
         self._at: dict[str, float | None] = dict.fromkeys(self._paths)
+        self._refused: set[str] = set()
 
     def start(self) -> None:
         """Count from now on."""
@@ -71,7 +73,11 @@ class Heartbeat:
 
     def ages(self) -> dict[str, Callable[[], float]]:
         """Return how many seconds ago that was, by the stream's name; 0 before the start."""
-        return {f"{naming.PLURAL}@{where}": partial(self._age, where) for where in self._paths}
+        return {_name(where): partial(self._age, where) for where in self._paths}
+
+    def refused(self) -> set[str]:
+        """Name the streams that the API server forbids, which Kopf asks for again and again; 404 would end it."""
+        return {_name(where) for where in self._refused}
 
     def _age(self, where: str) -> float:
         at = self._at[where]
@@ -84,17 +90,26 @@ class Heartbeat:
         async def answered(
             _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams
         ) -> None:
+            where = self._where(params.url.path)
+            if where is None:
+                return
+            if params.response.status == _FORBIDDEN:
+                self._refused.add(where)
+            else:
+                self._refused.discard(where)
             if params.response.status < 400 and "watch" in params.url.query:
-                self._heard(params.url.path)
+                self._at[where] = time.monotonic()
 
         config.on_request_end.append(answered)
         return config
 
-    def _heard(self, path: str) -> None:
+    def _where(self, path: str) -> str | None:
         """Know a stream by the end of its path: a server may lie below a path of a proxy's."""
-        for where, own in self._paths.items():
-            if path.endswith(own):
-                self._at[where] = time.monotonic()
+        return next((where for where, own in self._paths.items() if path.endswith(own)), None)
+
+
+def _name(where: str) -> str:
+    return f"{naming.PLURAL}@{where}"
 
 
 def settings() -> kopf.OperatorSettings:

@@ -5,16 +5,26 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from t2i_operator.metrics import Metrics
+from t2i_operator.picture import Picture
 
 # Two bookmarks missed and a reconnect: nothing was heard though the server speaks once a minute.
 STREAM_LIMIT_SECONDS = 200.0
 
 
 class Health:
-    """Alive as long as every stream hears from the API server; ready once all have been listed."""
+    """Alive as long as every stream hears from the API server; ready once there is a namespace to serve.
 
-    def __init__(self, ages: Mapping[str, Callable[[], float]], synced: Callable[[], bool], metrics: Metrics) -> None:
-        self._ages, self._synced, self._metrics = ages, synced, metrics
+    What is refused has been heard: a restart would end the service of the other namespaces and bring no right back.
+    """
+
+    def __init__(
+        self,
+        ages: Mapping[str, Callable[[], float]],
+        refused: Callable[[], set[str]],
+        picture: Picture,
+        metrics: Metrics,
+    ) -> None:
+        self._ages, self._refused, self._picture, self._metrics = ages, refused, picture, metrics
 
     async def serve(self, port: int) -> web.AppRunner:
         """Start to answer; the caller cleans up what is returned."""
@@ -29,12 +39,15 @@ class Health:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         ages = {name: round(age(), 1) for name, age in self._ages.items()}
-        silent = [name for name, age in ages.items() if age > STREAM_LIMIT_SECONDS]
-        return web.json_response({"silent": silent, "stream_age_seconds": ages}, status=503 if silent else 200)
+        refused = self._refused()
+        silent = [name for name, age in ages.items() if age > STREAM_LIMIT_SECONDS and name not in refused]
+        body = {"silent": silent, "refused": sorted(refused), "stream_age_seconds": ages}
+        return web.json_response(body, status=503 if silent else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        ready = self._synced()
-        return web.json_response({"synced": ready}, status=200 if ready else 503)
+        ready = self._picture.ready
+        body = {"ready": ready, "never_listed": self._picture.lacking(), "refused": sorted(self._refused())}
+        return web.json_response(body, status=200 if ready else 503)
 
     async def _scrape(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})

@@ -34,6 +34,7 @@ SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "servicemonitors", "ServiceMo
 PROMETHEUS_RULE = Kind("monitoring.coreos.com/v1", "prometheusrules", "PrometheusRule")
 ALERTMANAGER_CONFIG = Kind("monitoring.coreos.com/v1alpha1", "alertmanagerconfigs", "AlertmanagerConfig")
 PROMETHEUS = Kind("monitoring.coreos.com/v1", "prometheuses", "Prometheus")
+ALERTMANAGER = Kind("monitoring.coreos.com/v1", "alertmanagers", "Alertmanager")
 NAMESPACE = Kind("v1", "namespaces", "Namespace")
 GRAFANA_DASHBOARD = Kind("grafana.integreatly.org/v1beta1", "grafanadashboards", "GrafanaDashboard")
 OPENTELEMETRY_COLLECTOR = Kind("opentelemetry.io/v1beta1", "opentelemetrycollectors", "OpenTelemetryCollector")

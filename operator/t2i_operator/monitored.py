@@ -21,6 +21,9 @@ _SELDOM = (
     f"alerts stay silent: metrics.interval may be {LONGEST_INTERVAL} at most, and {SCRAPES_A_WINDOW} scrapes must be in"
     " thresholds.window and in every shortWindow of burnRates"
 )
+_UNSHOWN = (
+    "the Grafana operator finds no running Grafana with the labels of spec.monitoring.dashboards.instanceSelector"
+)
 
 _PRODUCTS = {
     SERVICE_MONITOR: ("PrometheusOperatorMissing", "the Prometheus Operator"),
@@ -86,7 +89,10 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if wanted.mode == "Disabled":
         return _disabled("dashboards")
     kind = GRAFANA_DASHBOARD if wanted.format == "GrafanaDashboard" else CONFIG_MAP
-    return _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
+    found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
+    if found.status == "True" and kind == GRAFANA_DASHBOARD and outcome.unshown:
+        return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}")
+    return found
 
 
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:

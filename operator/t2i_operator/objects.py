@@ -1,14 +1,16 @@
 """Brings one object into place: made, updated, repaired, adopted, or left alone because it is somebody else's."""
 
-from t2i_operator import drift, handover, naming, reclaim, replacement, spec
+from collections.abc import Iterable
+
+from t2i_operator import drift, handover, naming, reclaim, replacement, spec, unwatched
 from t2i_operator.children import Child, Children, Id
 from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.contest import EXISTENCE, Contest
+from t2i_operator.contest import EXISTENCE, RIVAL, Contest
 from t2i_operator.differences import Difference, differences, without
 from t2i_operator.faults import CONFLICT, CONTESTED, REPLACING
 from t2i_operator.kinds import CHILDREN, DEPLOYMENT, Object
 from t2i_operator.outcome import Outcome
-from t2i_operator.ownership import Whose, foreign, selector, selector_differs, whose
+from t2i_operator.ownership import Whose, foreign, rival, selector, selector_differs, whose
 
 _BY_NAME = {kind.name: kind for kind in CHILDREN}
 _NAMED_FIELDS = 3
@@ -27,13 +29,30 @@ class Objects:
         self._cluster, self._children, self._contest = cluster, children, Contest()
         self._leaving: set[Id] = set()
 
-    def missing(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
-        """Tell whether an object may have to be made, which a resource that is gone must not cause."""
-        return any(self._known(identify(desired), resource) is None for desired in wanted)
+    def in_doubt(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
+        """Tell whether an object may have to be made, or be given its owner back.
+
+        A resource that is gone must cause neither: with its owner back, what was to survive it would be collected.
+        """
+        known = [self._known(identify(desired), resource) for desired in wanted]
+        return any(child is None or child.orphan for child in known)
 
     def owns(self, identity: Id, resource: spec.TextToImageService) -> bool:
         """Tell whether the object is known to be the resource's."""
         return self._known(identity, resource) is not None
+
+    def watched(self, identity: Id, resource: spec.TextToImageService) -> bool:
+        """Tell whether the object is the resource's, and events tell what becomes of it."""
+        child = self._known(identity, resource)
+        return child is not None and child.watched
+
+    async def read(self, identity: Id, resource: spec.TextToImageService) -> Object | None:
+        """Return the live object, though no event may tell of it."""
+        return await unwatched.read(self._cluster, self._children, identity, resource.metadata.uid)
+
+    def rivalled(self, identities: Iterable[Id]) -> bool:
+        """Tell whether another operator fights over one of the objects, which both have to say, whoever wrote last."""
+        return any(RIVAL in self._contest.given_up(identity) for identity in identities)
 
     def in_sync(self, desired: Object) -> bool:
         """Tell whether the object is known to say what is wanted."""
@@ -52,6 +71,9 @@ class Objects:
         if child is None or not child.in_sync(expected):
             with self._children.awaiting(identity):
                 await self._write(desired, expected, resource, outcome, again=again)
+        if self.rivalled([identity]):
+            outcome.rivalled = True
+            outcome.fault(identity, CONTESTED, rival(identity))
         return expected
 
     async def _write(
@@ -141,6 +163,9 @@ class Objects:
             changed = [each for each in changed if each.field not in given_up]
             if self._as_wanted(identity, live, expected):
                 return
+        overwritten = not changed and self._is_overwritten(identity, live, expected)
+        if overwritten and RIVAL in given_up:
+            return
         if not changed and await self._is_our_own_doing(live, desired, expected):
             return
         if hands_over:
@@ -148,7 +173,10 @@ class Objects:
         applied = await self._overrule(live, desired, expected)
         if applied.version == int(live["metadata"]["resourceVersion"]):
             return  # what differs is the API server's or a webhook's doing, and is known from now on
-        if changed:
+        if overwritten:
+            self._contest.repaired(identity, RIVAL)
+            outcome.repaired.append(f"{identity}: changed under the operator's own name")
+        elif changed:
             self._contest.repaired(identity, *(each.field for each in changed))
             outcome.repaired.append(f"{identity}: {_named(changed)}")
         else:
@@ -183,6 +211,13 @@ class Objects:
             return False
         self._children.applied(identity.kind, live, expected)
         return True
+
+    def _is_overwritten(self, identity: Id, live: Object, expected: bytes) -> bool:
+        """Tell whether what we applied was written anew though we want the same as then: by another operator."""
+        known = self._children.get(identity)
+        if known is None or known.settled is None or known.uid != live["metadata"]["uid"]:
+            return False
+        return known.settled[0] == expected and bool(drift.owned_fields(live))
 
     def _as_wanted(self, identity: Id, live: Object, expected: bytes) -> bool:
         """Tell whether there is nothing to write, as far as an apply of ours could make it so."""

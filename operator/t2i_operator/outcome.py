@@ -26,7 +26,11 @@ class Verdict(NamedTuple):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """Filled while reconciling. Sentences are for people; each names its object."""
+    """Filled while reconciling. Sentences are for people; each names its object.
+
+    `unseen` are conditions that nothing is known of, because the Secrets and ConfigMaps they depend on were not read;
+    `held` are those that a failure, which may pass, keeps as they are.
+    """
 
     generation: int
     resource: spec.TextToImageService | None = None
@@ -35,13 +39,17 @@ class Outcome(msgspec.Struct, kw_only=True):
     waiting: str = ""
     credentials: Problem | None = None
     lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
     failure: str = ""
     faults: list[Fault] = msgspec.field(default_factory=list)
+    rivalled: bool = False
     unjudged: list[Failure] = msgspec.field(default_factory=list)
     held: frozenset[str] = frozenset()
+    unwatched: bool = False
     rollout: Rollout | None = None
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
+    unshown: list[Id] = msgspec.field(default_factory=list)
     trouble: Trouble | None = None
     route: Route | None = None
     kept: list[Id] = msgspec.field(default_factory=list)

@@ -45,6 +45,12 @@ def foreign(identity: Id, live: Object, resource: spec.TextToImageService) -> st
     return f"{identity} was not made by this resource; delete or rename it, or hand it over: annotate it {annotation}"
 
 
+def rival(identity: Id) -> str:
+    """Say how two operators that both serve a resource are kept apart."""
+    cure = "give one of the two a class, or namespaces of its own"
+    return f"{identity}: another operator of this kind keeps writing it; {cure}"
+
+
 def selector_differs(identity: Id, live: Object) -> str:
     """List the steps by which a Deployment is adopted whose pods are selected by other labels."""
     labels = ",".join(f"{name}={value}" for name, value in live["spec"]["selector"].get("matchLabels", {}).items())

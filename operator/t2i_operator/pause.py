@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from t2i_operator import spec, strategic
-from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.cluster import ApiError
 from t2i_operator.faults import APPLY_FAILED, MISSING
 from t2i_operator.kinds import Object
 from t2i_operator.naming import Key
@@ -23,8 +23,8 @@ class _Checked(NamedTuple):
 class Pause:
     """Finds without a write what a pass that may write would have met with."""
 
-    def __init__(self, cluster: Cluster, objects: Objects, placement: Placement) -> None:
-        self._cluster, self._objects, self._placement = cluster, objects, placement
+    def __init__(self, objects: Objects, placement: Placement) -> None:
+        self._objects, self._placement = objects, placement
         self._checked: dict[Key, _Checked] = {}
 
     async def look(self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome) -> None:
@@ -34,10 +34,10 @@ class Pause:
         """
         for number, desired in enumerate(wanted, 1):
             identity = identify(desired)
-            if self._objects.owns(identity, resource):
+            if self._objects.watched(identity, resource):
                 continue
             try:
-                live = await self._cluster.get(*identity)
+                live = await self._objects.read(identity, resource)
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
                 if error.status in SERVERS_OWN:

@@ -6,21 +6,25 @@ The API server fills in, checks and merges everything in dry runs, so that what 
 import argparse
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from pathlib import Path
 
 import msgspec
 import yaml
 
 from t2i_operator import builders, credentials, naming, printout, references, replacement, spec
+from t2i_operator.absences import Absence
+from t2i_operator.cache import Cache
 from t2i_operator.children import Id, controller
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.connection import connect
+from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
 from t2i_operator.objects import identify
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
 from t2i_operator.ownership import Whose, foreign, whose
+from t2i_operator.prune import Fate, fate
 from t2i_operator.rollout import rollout
 from t2i_operator.secret_watch import SecretWatch
 from t2i_operator.settings import Settings, settle
@@ -29,6 +33,12 @@ from t2i_operator.settings import flags as settings_flags
 COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
 _SAME, _DIFFERS = 0, 1
 _NOT_FOUND, _FORBIDDEN = 404, 403
+# What is said of objects that would not be deleted; of those that stay whatever the spec says there is nothing to say.
+_ENDS = {
+    Fate.RELEASED: "would be released: the spec refers to it, and its data stays",
+    Fate.STANDS_IN: "would stay until the cluster serves the kind of what is to follow it",
+    Fate.LEADS_IN: "would stay until RouteReady is True",
+}
 
 
 class PreviewError(Exception):
@@ -97,14 +107,14 @@ class Preview:
 
     async def render(self, resource: spec.TextToImageService) -> int:
         """Print the objects as they would be applied."""
-        desired = await self._desired(resource, await self._deployment(resource))
+        desired = await self._desired(resource, await self._deployment(resource), _outcome(resource))
         sys.stdout.write(printout.documents(desired))
         return _SAME
 
     async def diff(self, resource: spec.TextToImageService) -> int:
         """Print a unified difference for each object that would be made, changed or deleted."""
-        deployment = await self._deployment(resource)
-        desired = {identify(body): body for body in await self._desired(resource, deployment)}
+        deployment, outcome = await self._deployment(resource), _outcome(resource)
+        desired = {identify(body): body for body in await self._desired(resource, deployment, outcome)}
         status = _SAME
         for identity, body in desired.items():
             live = await self._get(identity)
@@ -114,20 +124,36 @@ class Preview:
             if identity.kind == DEPLOYMENT and live is not None:
                 body["spec"].setdefault("replicas", live["spec"]["replicas"])  # handed over, never dropped
             ours = live is not None and whose(live, resource) is Whose.OURS
-            status |= _print(identity, live, await self._applied(identity, body, ours=ours))
-        async for identity, live in self._owned(resource):
-            if identity not in desired:
+            status |= _print(identity, live, await self._applied(identity, body, outcome, ours=ours))
+        return status | await self._unwanted(resource, desired, outcome)
+
+    async def _unwanted(self, resource: spec.TextToImageService, desired: Container[Id], outcome: Outcome) -> int:
+        """Print what becomes of the objects that are the resource's and no longer wanted."""
+        cache, owned, status = Cache(), [each async for each in self._owned(resource)], _SAME
+        for identity, live in owned:
+            cache.children.observe(identity.kind, live)
+        await Judgement(self._cluster, cache).judge_route(resource, outcome)
+        for identity, live in owned:
+            if identity in desired or "deletionTimestamp" in live["metadata"]:
+                continue
+            end = fate(identity, resource, outcome)
+            if end is Fate.DELETED:
                 status |= _print(identity, live, None)
+            elif end in _ENDS:
+                sys.stdout.write(f"# {identity} {_ENDS[end]}\n")
+                status |= _DIFFERS if end is Fate.RELEASED else _SAME
         return status
 
-    async def _desired(self, resource: spec.TextToImageService, deployment: Object | None) -> list[Object]:
+    async def _desired(
+        self, resource: spec.TextToImageService, deployment: Object | None, outcome: Outcome
+    ) -> list[Object]:
         namespace = resource.metadata.namespace
         versions = await SecretWatch(self._cluster, max_age_seconds=0).versions(namespace, references.sources(resource))
         secrets = await self._observer.secrets(namespace, versions)
+        outcome.lacks = references.lacks(resource, secrets)
         problem = credentials.problem(resource, secrets)
         if problem is not None:
             sys.stderr.write(f"{problem.reason}: {problem.message}\n")
-        outcome = Outcome(generation=resource.metadata.generation, resource=resource)
         seen = rollout(deployment) if deployment else None
         observed = await self._observer.observe(resource, secrets, seen, outcome)
         for failure in outcome.failures:
@@ -141,12 +167,13 @@ class Preview:
     async def _get(self, identity: Id) -> Object | None:
         return await self._cluster.get(*identity)
 
-    async def _applied(self, identity: Id, body: Object, *, ours: bool) -> Object | None:
+    async def _applied(self, identity: Id, body: Object, outcome: Outcome, *, ours: bool) -> Object | None:
         """Return what an apply would store; None where the kind is not installed."""
         try:
             return await self._cluster.apply(identity.kind, body, dry_run=True)
         except ApiError as error:
             if identity.kind in OPTIONAL and error.status == _NOT_FOUND:
+                outcome.absent[identity.kind] = Absence.MISSING
                 sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
                 return None
             if not ours or not replacement.due(identity, error):
@@ -167,6 +194,10 @@ class Preview:
             except ApiError as error:
                 if kind not in OPTIONAL or error.status not in (_NOT_FOUND, _FORBIDDEN):
                     raise
+
+
+def _outcome(resource: spec.TextToImageService) -> Outcome:
+    return Outcome(generation=resource.metadata.generation, resource=resource)
 
 
 def _read(file: str) -> Object:

@@ -18,6 +18,7 @@ from t2i_operator.health import Health
 from t2i_operator.kinds import CHILDREN, OPTIONAL, POD, RESOURCE, SECRET, Kind
 from t2i_operator.leader import Candidate, Leader
 from t2i_operator.metrics import Metrics
+from t2i_operator.picture import Picture
 from t2i_operator.queue import Queue
 from t2i_operator.reconcile import Reconciler
 from t2i_operator.report import Reporter
@@ -38,15 +39,15 @@ class Operator:
         self._leader = self._make_leader(session)
         time_left = self._leader.time_left if settings.leader_election else lambda: WRITE_SECONDS
         self._cluster = Cluster(session, time_left=time_left, observe=self._metrics.observe_request)
-        self._queue: Queue[naming.Key] = Queue()
+        self._picture = Picture()
+        self._queue: Queue[naming.Key] = Queue(may=self._picture.holds)
         self._cache = Cache()
         self._secret_watch = SecretWatch(self._cluster, max_age_seconds=max_age(settings.credentials_poll_seconds))
         reporter = Reporter(self._cluster, self._cache.resources, self._metrics, instance=settings.identity)
         self._reconciler = Reconciler(self._cluster, self._cache, self._secret_watch, reporter, settings)
         self._heartbeat = framework.Heartbeat(settings.namespaces)
-        self._streams = [
-            stream for namespace in settings.namespaces or (None,) for stream in self._make_streams(namespace)
-        ]
+        for namespace in settings.namespaces or (None,):
+            self._picture.add(namespace, self._make_streams(namespace))
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -80,7 +81,8 @@ class Operator:
             task.result()
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
-        parts = {stream.name: stream.run() for stream in self._streams}
+        parts = {stream.name: stream.run() for stream in self._picture.streams}
+        parts["picture"] = self._picture.complete(self._queue.release)
         parts |= {f"worker {number}": self._work() for number in range(self._settings.workers)}
         parts["selection"] = self._watch_selection()
         if self._settings.leader_election:
@@ -90,10 +92,7 @@ class Operator:
         return parts
 
     async def _work(self) -> None:
-        """Work only on a full picture: before the first lists everything would look missing."""
         await self._leader.leading.wait()
-        for stream in self._streams:
-            await stream.synced.wait()
         await work(self._queue, self._reconciler, self._metrics)
 
     async def _watch_selection(self) -> None:
@@ -170,11 +169,13 @@ class Operator:
         return Stream(self._cluster, Selection(kind, namespace, naming.CHILD_SELECTOR), sink, absent=sink.absent)
 
     def _ages(self) -> dict[str, Any]:
-        ages = {stream.name: (lambda stream=stream: stream.age_seconds) for stream in self._streams}
+        ages = {stream.name: (lambda stream=stream: stream.age_seconds) for stream in self._picture.streams}
         return ages | self._heartbeat.ages()
 
     def _health(self) -> Health:
-        return Health(self._ages(), lambda: all(stream.synced.is_set() for stream in self._streams), self._metrics)
+        return Health(
+            self._ages(), lambda: self._picture.refused() | self._heartbeat.refused(), self._picture, self._metrics
+        )
 
     def _publish(self) -> None:
         metrics = self._metrics

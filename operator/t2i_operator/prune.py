@@ -1,6 +1,7 @@
 """Takes away what the resource owns and no longer wants."""
 
 from collections.abc import Container
+from enum import Enum, auto
 
 from t2i_operator import naming, references, spec
 from t2i_operator.children import Child, Children, Id, controller
@@ -22,6 +23,33 @@ from t2i_operator.outcome import Outcome
 _MOVED_ON = (404, 409)
 
 
+class Fate(Enum):
+    """What becomes of an object that is the resource's and not wanted.
+
+    LEFT: it is somebody's copy of ours, and goes with the resource. STANDS_IN: it does meanwhile the work of one whose
+    kind the cluster does not serve. LEADS_IN: it is the way in until its successor works.
+    """
+
+    DELETED = auto()
+    RELEASED = auto()
+    LEFT = auto()
+    STANDS_IN = auto()
+    LEADS_IN = auto()
+
+
+def fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> Fate:
+    """Tell by the kinds that are absent and the route that was judged."""
+    if identity.kind == SERVICE_ACCOUNT:
+        return Fate.LEFT
+    if _stands_in(identity, resource, outcome.absent):
+        return Fate.STANDS_IN
+    if identity.name in references.named(resource, identity.kind):
+        return Fate.RELEASED
+    if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
+        return Fate.LEADS_IN
+    return Fate.DELETED
+
+
 class Pruner:
     """Deletes with the uid and version that were seen; releases what the spec refers to."""
 
@@ -34,18 +62,17 @@ class Pruner:
         for identity, child in list(self._children.of(key, resource.metadata.uid)):
             if identity in wanted or child.deleting:  # a finalizer of somebody's may hold it for long
                 continue
-            if identity.kind == SERVICE_ACCOUNT:  # somebody's copy of ours, which goes with the resource
-                continue
-            if stands_in(identity, resource, outcome.absent):
-                outcome.objects.append(identity)
-            elif identity.name in references.named(resource, identity.kind):
-                await self._release(identity, outcome)
-            elif identity.kind == SECRET and not _rolled_out(outcome):
-                outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
-            elif identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
-                outcome.kept.append(identity)
-            else:
-                await self._delete(identity, child, outcome)
+            match fate(identity, resource, outcome):
+                case Fate.STANDS_IN:
+                    outcome.objects.append(identity)
+                case Fate.LEADS_IN:
+                    outcome.kept.append(identity)
+                case Fate.RELEASED:
+                    await self._release(identity, outcome)
+                case Fate.DELETED if identity.kind == SECRET and not _rolled_out(outcome):
+                    outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
+                case Fate.DELETED:
+                    await self._delete(identity, child, outcome)
 
     async def _delete(self, identity: Id, child: Child, outcome: Outcome) -> None:
         seen = {"uid": child.uid, "resourceVersion": str(child.version)}
@@ -75,8 +102,7 @@ class Pruner:
         self._children.drop(identity)
 
 
-def stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
-    """Tell whether the object does meanwhile the work of one whose kind the cluster does not serve."""
+def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
     dashboards, tracing = resource.spec.monitoring.dashboards, resource.spec.monitoring.tracing
     counts_for = condition_of(identity, resource.metadata.name)
     if counts_for == "DashboardsReady":

@@ -6,17 +6,25 @@ The semantics are client-go's rate-limiting workqueue, which level-triggered con
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
 
 
 class Queue(Generic[K]):
-    """Coalesces, delays and retries keys; only usable inside a running event loop."""
+    """Coalesces, delays and retries keys; only usable inside a running event loop.
 
-    def __init__(self, *, base_seconds: float = 0.5, cap_seconds: float = 120.0) -> None:
+    What `may` says no to is held back until `release` finds that it says yes.
+    """
+
+    def __init__(
+        self, *, base_seconds: float = 0.5, cap_seconds: float = 120.0, may: Callable[[K], bool] = lambda key: True
+    ) -> None:
         self._base = base_seconds
         self._cap = cap_seconds
+        self._may = may
+        self._held: dict[K, None] = {}
         self._ready: deque[K] = deque()
         self._since: dict[K, float] = {}
         self._active: dict[K, bool] = {}
@@ -26,8 +34,8 @@ class Queue(Generic[K]):
 
     @property
     def depth(self) -> int:
-        """How many keys wait for a worker."""
-        return len(self._ready)
+        """How many keys wait for a worker, or to be let through to one."""
+        return len(self._ready) + len(self._held)
 
     @property
     def oldest_seconds(self) -> float:
@@ -38,10 +46,18 @@ class Queue(Generic[K]):
         """Ask for one more run that starts after this moment."""
         if key in self._active:
             self._active[key] = True
+        elif not self._may(key):
+            self._held[key] = None
         elif key not in self._since:
             self._since[key] = asyncio.get_running_loop().time()
             self._ready.append(key)
             self._wake.set()
+
+    def release(self) -> None:
+        """Let through what was held back and need not be any more."""
+        held, self._held = self._held, {}
+        for key in held:
+            self.add(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Ask for a run later; of several such wishes the earliest holds."""

@@ -44,12 +44,12 @@ class Reconciler:
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
         self._objects = Objects(cluster, cache.children)
         self._placement = Placement(cluster, self._objects)
-        self._pause = Pause(cluster, self._objects, self._placement)
+        self._pause = Pause(self._objects, self._placement)
         self._pruner = Pruner(cluster, cache.children)
         self._judgement = Judgement(cluster, cache)
         self.selection = self._judgement.selection
         self._passes: dict[Key, Pass] = {}
-        self._placed: dict[Key, Expected] = {}
+        self._placed: dict[Key, tuple[str, Expected]] = {}
         self._patience = Patience()
 
     async def reconcile(self, key: Key) -> float | None:
@@ -121,7 +121,7 @@ class Reconciler:
         if outcome.waiting:
             return _WAIT_SECONDS
         # Of what is missing an event tells when it is back.
-        if any(fault.reason != MISSING for fault in outcome.faults):
+        if outcome.unwatched or any(fault.reason != MISSING for fault in outcome.faults):
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
@@ -133,14 +133,19 @@ class Reconciler:
         resource = outcome.resource = spec.parse(body)
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
-        last = self._passes.get(key)
-        if last is not None:  # it holds until it is known better, should the next question not be answered
+        last, seen = self._passes.get(key), resource.metadata
+        # What is known of this very spec holds until it is known better, should the next question not be answered.
+        if last is not None and (last.facts.uid, last.facts.generation) == (seen.uid, seen.generation):
             outcome.credentials, outcome.lacks = last.credentials, last.lacks
+        else:
+            outcome.unseen = references.conditions(resource)
+            outcome.credentials = credentials.not_given(resource)
         facts = await self._facts(resource, outcome, rollout)
         if last is not None and self._unchanged(last, key, facts):
             outcome.objects = list(last.expected)
             return
         secrets = await self._observer.secrets(key.namespace, facts.versions)
+        outcome.unseen = frozenset()
         outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
         desired = builders.desired(resource, observed)
@@ -148,18 +153,24 @@ class Reconciler:
         if resource.spec.paused:
             await self._pause.look(resource, wanted, outcome)
             return
-        if self._objects.missing(resource, wanted):
+        if self._objects.in_doubt(resource, wanted):
             await self._confirm(resource)
-        before = self._placed.get(key, {})
+        uid = resource.metadata.uid
+        owner, before = self._placed.get(key, (uid, {}))
+        if owner != uid:
+            before = {}  # what a deleted resource of this name had is taken away with it, by the garbage collector
         expected = await self._placement.place(resource, wanted, outcome, before)
         made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
-        self._placed[key] = {**before, **made}
+        # What is no longer wanted goes by our own doing, however long the rest takes to settle.
+        still = {identity: before[identity] for identity in map(identify, wanted) if identity in before}
+        self._placed[key] = uid, {**still, **made}
         if outcome.placed:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)
             await self._pruner.prune(resource, set(expected), outcome)
         if outcome.settled:
-            expected = self._placed[key] = self._cache.children.shared(key, expected)
+            expected = self._cache.children.shared(key, expected)
+            self._placed[key] = uid, expected
             self._passes[key] = Pass(
                 facts=facts,
                 expected=expected,
@@ -181,13 +192,15 @@ class Reconciler:
     def _unchanged(self, last: Pass, key: Key, facts: Facts) -> bool:
         if last.facts != facts or time.monotonic() - last.at >= self._settings.resync_seconds:
             return False
+        if self._objects.rivalled(last.expected):
+            return False
         owned = dict(self._cache.children.of(key, facts.uid))
         return owned.keys() == last.expected.keys() and all(
             owned[identity].in_sync(expected) for identity, expected in last.expected.items()
         )
 
     async def _confirm(self, resource: spec.TextToImageService) -> None:
-        """Ask the API server whether the resource is still there, before making objects for it."""
+        """Ask the API server whether the resource is still there, before making objects for it or taking them back."""
         metadata = resource.metadata
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:

@@ -39,6 +39,7 @@ NAMED = {
         "quantity": get_args(scalars.Quantity)[1],
         "integer or percentage": scalars.Percentage,
         "URL": scalars.URL,
+        "URL without ? and #": scalars.BaseURL,
         "name": scalars.Label,
         "object name": scalars.Subdomain,
         "label value": scalars.LabelValue,

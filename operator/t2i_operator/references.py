@@ -56,6 +56,12 @@ def sources(resource: spec.TextToImageService) -> list[str]:
     return sorted({*credentials.secret_names(resource), *observed})
 
 
+def conditions(resource: spec.TextToImageService) -> frozenset[str]:
+    """Return the conditions that cannot be judged without a look at what is named."""
+    credentials_ready = ["CredentialsReady"] if credentials.secret_names(resource) else []
+    return frozenset([*credentials_ready, *(each.condition for each in references(resource) if each.condition)])
+
+
 def named(resource: spec.TextToImageService, kind: Kind) -> frozenset[str]:
     """Return the names of all objects of a kind that the spec refers to, whether they are in use or not."""
     found = {each.name for each in references(resource) if each.kind == kind}

@@ -6,8 +6,10 @@ import secrets
 import structlog
 
 from t2i_operator import drift
+from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.conditions import conditions
+from t2i_operator.contest import RIVAL, Contest
 from t2i_operator.events import NOTE_BYTES, Notice, changes, deeds
 from t2i_operator.kinds import EVENT, RESOURCE, Object
 from t2i_operator.metrics import Metrics
@@ -26,6 +28,9 @@ class Reporter:
 
     def __init__(self, cluster: Cluster, resources: Resources, metrics: Metrics, *, instance: str) -> None:
         self._cluster, self._resources, self._metrics, self._instance = cluster, resources, metrics, instance
+        self._contest = Contest()
+        # Only where another operator says something, too.
+        self._said: dict[Key, Object] = {}
 
     async def report(self, key: Key, seen: Seen, outcome: Outcome) -> None:
         """Compare with the stored status and write what differs; then tell what is new."""
@@ -33,11 +38,12 @@ class Reporter:
         found = conditions(outcome, before.get("conditions", []))
         now = datetime.datetime.now(datetime.UTC)
         after = status(key, outcome, found, before, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        if not drift.same(after, before):
+        gives_way = self._gives_way(key, before, after, outcome)
+        if not (gives_way or drift.same(after, before)):
             await self._write(key, seen.uid, after)
         self._metrics.reported(key, found)
         await self.report_deeds(key, seen, outcome)
-        for notice in changes(before.get("conditions", []), found):
+        for notice in () if gives_way else changes(before.get("conditions", []), found):
             await self._tell(key, seen.uid, notice, now)
 
     async def report_deeds(self, key: Key, seen: Seen, outcome: Outcome) -> None:
@@ -49,6 +55,20 @@ class Reporter:
     def forget(self, key: Key) -> None:
         """Count a resource no more."""
         self._metrics.forget(key)
+        self._said.pop(key, None)
+
+    def _gives_way(self, key: Key, before: Object, after: Object, outcome: Outcome) -> bool:
+        """Tell whether another operator keeps writing over what we say, which would wake both for ever."""
+        if not outcome.rivalled:
+            self._said.pop(key, None)
+            return False
+        identity = Id(RESOURCE, key.namespace, key.name)
+        if key in self._said and not drift.same(before, self._said[key]):
+            if RIVAL in self._contest.given_up(identity):
+                return True
+            self._contest.repaired(identity, RIVAL)
+        self._said[key] = after
+        return False
 
     async def _write(self, key: Key, uid: str, after: Object) -> None:
         metadata = {"namespace": key.namespace, "name": key.name, "uid": uid}

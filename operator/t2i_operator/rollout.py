@@ -20,7 +20,6 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ready: int = 0
     available: int = 0
     observed: bool = False
-    minimum_available: bool = False
     deadline_exceeded: str = ""
     replica_failure: str = ""
     template: str = ""
@@ -29,6 +28,15 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def complete(self) -> bool:
         """Only new pods are there, and all of them serve: what `kubectl rollout status` waits for."""
         return self.observed and self.replicas == self.updated == self.available == self.wanted
+
+    @property
+    def serving(self) -> str:
+        """Say how many pods serve; while they are rolled or become fewer there are more than are wanted."""
+        return (
+            f"{self.available} of {self.wanted} pods serve"
+            if self.available <= self.wanted
+            else (f"{self.available} pods serve")
+        )
 
     @property
     def new_ready(self) -> int:
@@ -43,15 +51,13 @@ def rollout(deployment: Object) -> Rollout:
     progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
     exceeded = progressing.get("reason") == "ProgressDeadlineExceeded"
     newest = _NEWEST.search(progressing.get("message", ""))
-    wanted = deployment["spec"].get("replicas", 1)
     return Rollout(
-        wanted=wanted,
+        wanted=deployment["spec"].get("replicas", 1),
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
         available=status.get("availableReplicas", 0),
         observed=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
-        minimum_available=conditions.get("Available", {}).get("status") == "True" or wanted == 0,
         deadline_exceeded=progressing.get("message", "") if exceeded else "",
         replica_failure=failure.get("message", "") if failure.get("status") == "True" else "",
         template=newest[1] if newest else "",

@@ -28,7 +28,7 @@ def primary_key(data: Mapping[str, str]) -> bytes | None:
     """Return the key to sign with; None when `primary` names none of 32 bytes."""
     try:
         name = base64.b64decode(data[PRIMARY]).decode().strip()
-        key = base64.b64decode(base64.b64decode(data[name]), validate=True)
+        key = base64.b64decode(base64.b64decode(data[name]).strip(), validate=True)
     except (KeyError, ValueError, binascii.Error):
         return None
     return key if len(key) == _BYTES else None

@@ -19,6 +19,7 @@ _ABSENT_SECONDS = 5.0
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
 _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
+_NOT_OURS = (_FORBIDDEN, _NOT_FOUND)
 
 
 class Selection(NamedTuple):
@@ -67,6 +68,8 @@ class Stream:
         self._failures = 0
         self.synced = asyncio.Event()
         self.name = str(selection)
+        # The server answers and says no: neither a broken connection nor what another process would do better.
+        self.refused = False
 
     @property
     def age_seconds(self) -> float:
@@ -85,7 +88,7 @@ class Stream:
                 if self._clock() - began < _SHORT_SECONDS:
                     await asyncio.sleep(_SHORT_SECONDS)
             except ApiError as error:
-                if self._absent is not None and error.status in (_FORBIDDEN, _NOT_FOUND):
+                if self._absent is not None and error.status in _NOT_OURS:
                     self._absent(error.status == _FORBIDDEN)
                     await self._wait_for_kind()
                 else:
@@ -99,6 +102,7 @@ class Stream:
         await asyncio.sleep(_ABSENT_SECONDS)
 
     async def _back_off(self, error: ApiError) -> None:
+        self.refused = error.status in _NOT_OURS
         if error.status == _GONE:
             self._version = ""
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
@@ -142,8 +146,8 @@ class Stream:
 
     def _resumed(self) -> None:
         """Live on a way that breaks more often than a quiet stream has a word; go on to wait longer each time."""
-        self._heard_at = self._clock()
+        self._heard_at, self.refused = self._clock(), False
 
     def _heard(self) -> None:
-        self._heard_at = self._clock()
+        self._heard_at, self.refused = self._clock(), False
         self._failures = 0

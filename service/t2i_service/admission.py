@@ -27,13 +27,16 @@ class Admission:
         self._metrics = metrics
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[float]:
-        """Hold a slot; yield for how many seconds it was waited for. Raise `OverloadedError` when there is none."""
+    async def slot(self, *, patient: bool = False) -> AsyncIterator[float]:
+        """Hold a slot; yield for how many seconds it was waited for. Raise `OverloadedError` when there is none.
+
+        Who is `patient` waits in the same order, without the limits: a refusal would waste what is paid for already.
+        """
         waited = 0.0
         if self._free:
             self._free -= 1
         else:
-            waited = await self._wait()
+            waited = await self._wait(patient=patient)
         self._metrics.in_flight.inc()
         self._metrics.queue_wait.observe(waited)
         try:
@@ -42,14 +45,14 @@ class Admission:
             self._metrics.in_flight.dec()
             self._release()
 
-    async def _wait(self) -> float:
-        if len(self._waiting) >= self._max_queued:
+    async def _wait(self, *, patient: bool) -> float:
+        if not patient and len(self._waiting) >= self._max_queued:
             raise self._overloaded("queue_full", "The service is busy and its queue is full.")
         started, turn = time.monotonic(), asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._metrics.queued.inc()
         try:
-            async with asyncio.timeout(self._max_queue_seconds):
+            async with asyncio.timeout(None if patient else self._max_queue_seconds):
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():

@@ -23,6 +23,7 @@ from t2i_service.metrics import Metrics
 from t2i_service.middleware import Instruments
 from t2i_service.models import Models
 from t2i_service.openapi import describe
+from t2i_service.places import AT_ONCE, Places
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Wire
 from t2i_service.providers.sandbox import SandboxProvider
@@ -43,8 +44,10 @@ if TYPE_CHECKING:
     from t2i_service.providers.base import Provider
     from t2i_service.settings import Settings
 
-# For cancels and for what asynchronous generations ask, beside the generations in flight.
+# For cancels and for links to images, beside the generations in flight.
 SPARE_CONNECTIONS = 64
+# For the callers who ask how a generation stands, and for those who follow links.
+CALLERS_CONNECTIONS = 2 * AT_ONCE
 # What is given up at the very end still has to be answered, and the provider told.
 CLEANUP_SECONDS = 2.0
 # FastAPI's own instruments name things differently from the guide and would double ours.
@@ -58,8 +61,12 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     metrics, background = Metrics(installed(), settings.commit), Background()
     models, tracing = Models(settings.models_file), Tracing(settings, metrics)
     token = settings.replicate_api_token.get_secret_value()
-    wire = Wire(str(settings.replicate_api_url), token, connections=settings.max_in_flight + SPARE_CONNECTIONS)
+    connections = settings.max_in_flight + SPARE_CONNECTIONS
+    wire = Wire(str(settings.replicate_api_url), token, connections, CALLERS_CONNECTIONS)
     providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(wire, metrics)}
+    # With a token it stays, models or not: what was begun before a model was taken away can be read and canceled.
+    if not token and all(model.provider != "Replicate" for model in models):
+        del providers["Replicate"]
     if langtrace := langtrace_of(settings, metrics):
         tracing.add(langtrace.export)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_seconds, metrics)
@@ -83,6 +90,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
         image_links=ImageLinks(metrics),
+        reads=Places(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
+        cancels=Places(metrics, "cancels", "More cancels are asked for than the provider can be told at once."),
         ratings=Ratings(),
         unscraped=Unscraped(metrics),
     )
@@ -125,7 +134,7 @@ def create_app(state: State) -> ASGIApp:
         redoc_url=None,
     )
     app.state.parts = state
-    app.openapi = describe(app, state.models)  # type: ignore[method-assign]
+    app.openapi = describe(app, state.models, open_to_all=state.access.is_open)  # type: ignore[method-assign]
     problems.add_to(app)
     generate.add_to(app)
     generations.add_to(app)

@@ -28,6 +28,8 @@ class RequestContext:
     prompt_shown: str | None = None
     key_id: str | None = None
     generation_logged: bool = False
+    generation_ran: bool = False
+    generation_ended_ill: bool = False
     may_have_created: bool = False
 
 

@@ -155,6 +155,20 @@ class UnknownGenerationError(ServiceError):
         super().__init__("The id is wrong, was made by another service, or belongs to another key.")
 
 
+class ProviderNotConfiguredError(ServiceError):
+    """The generation was made at a provider that the pod that was asked has no access to."""
+
+    status = 503
+    code = "provider_not_configured"
+    title = "The provider of this generation is not configured"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(
+            f"This pod is not configured for {provider}, where the generation was made. Another pod may be while a"
+            " rollout runs: ask again. Else whoever runs the service has to give it the provider's key."
+        )
+
+
 class ExpiredError(ServiceError):
     """The provider deletes what it made after an hour, and so do the ids."""
 

@@ -7,14 +7,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from t2i_service.breaker import BreakerState
 from t2i_service.context import request_context
 from t2i_service.errors import ServiceError, StoppingError
 from t2i_service.outcomes import Cost, cost_of
 from t2i_service.prediction import Predictions, timed_out
 from t2i_service.spans import NO_SPAN, Span
+from t2i_service.together import all_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from t2i_service.admission import Admission
     from t2i_service.background import Background
@@ -31,7 +33,8 @@ FOLLOW = "follow"
 class Generation:
     """One generation while it runs and when it is done; times are seconds.
 
-    It `is_followed` once its caller has been told its id and may ask any replica for it.
+    It `is_followed` once its caller has been told its id and may ask any replica for it. What else its request asks for
+    waits until the way `is_clear`. It `has_run` when a slot and the breaker have let it pass.
     """
 
     task: Task
@@ -44,6 +47,8 @@ class Generation:
     created: asyncio.Future[Prediction] | None = None
     follow: asyncio.Task[ServiceError | None] | None = None
     is_followed: bool = False
+    has_run: bool = False
+    is_clear: asyncio.Event = field(default_factory=asyncio.Event)
     prediction: Prediction | None = None
     images: list[Image] = field(default_factory=list)
     queue_seconds: float = 0.0
@@ -55,6 +60,10 @@ class Generation:
     def cost(self) -> Cost | None:
         """What it costs, as far as is known."""
         return cost_of(self.task.model.price, self.prediction)
+
+    def is_left_by(self, error: BaseException | None) -> bool:
+        """Whether this end is none of the prediction's: a stopping pod follows it no more, and it runs on."""
+        return self.is_followed and isinstance(error, asyncio.CancelledError)
 
 
 class Generator:
@@ -80,6 +89,25 @@ class Generator:
     async def generate(self, task: Task) -> Generation:
         """Raise a `ServiceError`; a cancelled caller cancels the prediction too."""
         return await self._run(self._generation(task))
+
+    async def generate_all(self, tasks: Sequence[Task]) -> list[Generation]:
+        """Run all of one request's tasks as `generate` does; the first failure ends the others.
+
+        The first alone queues, and is alone a breaker's trial: others that came beside it would be refused and take it
+        with them. They follow once the way is clear, and then wait for a slot as long as it takes.
+        """
+        first, *others = (self._generation(task) for task in tasks)
+
+        async def lead() -> Generation:
+            run = await self._run(first)
+            run.is_clear.set()
+            return run
+
+        async def follow(run: Generation) -> Generation:
+            await first.is_clear.wait()
+            return await self._run(run, patient=True)
+
+        return await all_of([lead(), *map(follow, others)])
 
     async def begin(self, task: Task) -> Generation:
         """Return as soon as the prediction is created, and follow it to its end in the background."""
@@ -123,13 +151,13 @@ class Generator:
         context = request_context()
         return Generation(task, self._providers[task.model.provider], context.started, context.exemplar)
 
-    async def _run(self, run: Generation) -> Generation:
+    async def _run(self, run: Generation, *, patient: bool = False) -> Generation:
         context = request_context()
         self._recorder.began(run, context)
         self._running[run] = patience = asyncio.timeout(None)
         error: BaseException | None = None
         try:
-            async with patience, self._admission.slot() as run.queue_seconds:
+            async with patience, self._admission.slot(patient=patient) as run.queue_seconds:
                 self._recorder.waited(run, context)
                 await self._within_deadline(run, context)
         except TimeoutError:
@@ -145,7 +173,7 @@ class Generator:
         return run
 
     def _settle(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
-        left = run.is_followed and isinstance(error, asyncio.CancelledError)
+        left = run.is_left_by(error)
         if left or isinstance(error, StoppingError):
             self._recorder.abandoned(run)
         if not left:
@@ -155,6 +183,9 @@ class Generator:
         model = run.task.model
         breaker = self.breakers[model.name]
         epoch = breaker.admit()
+        run.has_run = True
+        if breaker.state is BreakerState.CLOSED:
+            run.is_clear.set()
         error: BaseException | None = None
         try:
             async with asyncio.timeout(model.timeout_seconds) as limit:

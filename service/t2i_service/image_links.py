@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from t2i_service.buckets import Bucket
-from t2i_service.errors import LinkRateLimitedError, OverloadedError
+from t2i_service.errors import LinkRateLimitedError
+from t2i_service.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from t2i_service.metrics import Metrics
 
-AT_ONCE = 16
-MAX_WAITING = 128
-WAIT_SECONDS = 10.0
 # A picture is looked at more often than it is made: a page shows several, and is loaded again.
 PER_LINK_A_MINUTE = 60
 MAX_LINKS = 4096
@@ -27,29 +24,15 @@ class ImageLinks:
     """Each image of up to 32 MiB is held whole while it is passed on; a link may be in anybody's hands."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._free = asyncio.Semaphore(AT_ONCE)
-        self._waiting = 0
-        self._rejected = metrics.rejected.labels("image_links")
+        self._places = Places(metrics, "image_links", "More images are asked for than can be passed on at once.")
         self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
 
     @asynccontextmanager
     async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
         """Hold one of the places; raise `LinkRateLimitedError` or `OverloadedError`."""
         self._admit(generation_id, index)
-        if self._waiting >= MAX_WAITING:
-            raise self._overloaded()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await self._free.acquire()
-        except TimeoutError:
-            raise self._overloaded() from None
-        finally:
-            self._waiting -= 1
-        try:
+        async with self._places.place():
             yield
-        finally:
-            self._free.release()
 
     def _admit(self, generation_id: str, index: int) -> None:
         bucket = self._buckets.setdefault((generation_id, index), Bucket(PER_LINK_A_MINUTE))
@@ -58,8 +41,3 @@ class ImageLinks:
             self._buckets.popitem(last=False)
         if seconds := bucket.take():
             raise LinkRateLimitedError(seconds)
-
-    def _overloaded(self) -> OverloadedError:
-        self._rejected.inc()
-        headers = {"Retry-After": str(round(WAIT_SECONDS))}
-        return OverloadedError("More images are asked for than can be passed on at once.", headers=headers)

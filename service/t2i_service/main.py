@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WRONG_SETTINGS = 2
 # A generation makes some 300 objects that can be in rings, and leaves none of them behind.
 GC_THRESHOLDS = (10_000, 5, 100)
-# How long an exporter's thread keeps the interpreter when the event loop wants it: docs/decisions/0048.
+# How long an exporter's thread keeps the interpreter when the event loop wants it: docs/decisions/0061.
 SWITCH_SECONDS = 0.0001
 
 

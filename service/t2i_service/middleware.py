@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from t2i_service import logs
 from t2i_service.context import RequestContext, current, exemplar_for, request_id_from
 from t2i_service.errors import ServiceError
+from t2i_service.models_config import widest
 from t2i_service.problems import answer_to
 from t2i_service.telemetry import (
     GENERATION_ENDPOINTS,
@@ -34,12 +35,16 @@ from t2i_service.turnstile import Turnstile
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from t2i_service.models import Models
     from t2i_service.state import State
 
 
 ACCEPTED = 202
 CLIENT_CLOSED_REQUEST = 499
-MAX_BODY_BYTES = 64 * 1024
+LEAST_BODY_BYTES = 64 * 1024
+# A character outside the basic plane is two escapes in JSON, as in "\ud83d\ude00".
+BYTES_A_CHARACTER = 12
+BYTES_BESIDE_PROMPTS = 16 * 1024
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 log = logs.get()
@@ -53,6 +58,8 @@ class Instruments:
         self._state = state
         self._metrics = state.metrics
         self._turnstile = Turnstile()
+        # Limits stay while the service runs: of a models file that changes, only the sandbox's knobs are taken over.
+        self._most_bytes = most_bytes(state.models)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what is not HTTP passes through."""
@@ -64,12 +71,12 @@ class Instruments:
         quiet = scope["path"] in QUIET_ENDPOINTS
         if not quiet:
             self._metrics.active_requests.inc()
-        answer = _Answer(send, context.request_id, last=self._state.draining)
+        answer = _Answer(send, context.request_id, self._state)
         try:
             context.key_id = self._state.access.admit(scope["path"], context.authorization)
             if not quiet:
                 await self._turnstile.through()
-            await self._app(scope, _limited(scope, receive), answer.send)
+            await self._app(scope, _limited(scope, receive, self._most_bytes), answer.send)
         except ServiceError as error:
             await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
         except Exception as error:
@@ -108,8 +115,8 @@ class Instruments:
         method = scope["method"] if scope["method"] in METHODS else OTHER
         counter, histogram = self._metrics.http_children(method, endpoint, status)
         counter.inc()
-        # An answer before there is a picture would make the latency of those with one look better than it is.
-        if status != ACCEPTED or endpoint not in GENERATION_ENDPOINTS:
+        # An answer without waiting for a picture would make the latency of those with one look better than it is.
+        if endpoint not in GENERATION_ENDPOINTS or (context.generation_ran and status != ACCEPTED):
             histogram.observe(seconds, context.exemplar)
         if not context.generation_logged:
             say = log.debug if quiet else log.info
@@ -121,7 +128,13 @@ class Instruments:
             context.span.end()
 
 
-def _limited(scope: Scope, receive: Receive) -> Receive:
+def most_bytes(models: Models) -> int:
+    """Return how large a body may be: both prompts, as long as any model takes them, however JSON spells them."""
+    characters = 2 * widest(model.limits for model in models).max_prompt_characters
+    return max(LEAST_BODY_BYTES, characters * BYTES_A_CHARACTER + BYTES_BESIDE_PROMPTS)
+
+
+def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
     """Stop reading a body that is larger than any request of this API; Starlette's own limit answers in plain text."""
     if scope["method"] not in WITH_BODY:
         return receive
@@ -130,11 +143,11 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
 
     async def receive_limited() -> Message:
         nonlocal size
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"A request's body may have {MAX_BODY_BYTES} bytes.")
+        if size > most:
+            raise HTTPException(413, f"A request's body may have {most} bytes.")
         message = await receive()
-        if declared == b"0" and (size := size + len(message.get("body", b""))) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"A request's body may have {MAX_BODY_BYTES} bytes.")
+        if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
+            raise HTTPException(413, f"A request's body may have {most} bytes.")
         return message
 
     return receive_limited
@@ -146,13 +159,12 @@ class _Answer:
     While the pod drains, each answer is a connection's last: what stays open would be cut when accepting ends.
     """
 
-    __slots__ = ("_headers", "_send", "status")
+    __slots__ = ("_request_id", "_send", "_state", "status")
 
-    def __init__(self, send: Send, request_id: str, *, last: bool) -> None:
+    def __init__(self, send: Send, request_id: str, state: State) -> None:
         self._send = send
-        self._headers = [(b"x-request-id", request_id.encode())]
-        if last:
-            self._headers.append((b"connection", b"close"))
+        self._request_id = request_id.encode()
+        self._state = state
         self.status = CLIENT_CLOSED_REQUEST
 
     async def send(self, message: Message) -> None:
@@ -160,5 +172,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers: list[Any] = message.setdefault("headers", [])
-            headers.extend(self._headers)
+            headers.append((b"x-request-id", self._request_id))
+            if self._state.draining:
+                headers.append((b"connection", b"close"))
         await self._send(message)

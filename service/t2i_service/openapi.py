@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
+from t2i_service.access import needs_key
 from t2i_service.api import Problem
 from t2i_service.models_config import widest
 from t2i_service.openai_errors import PREFIX
@@ -38,8 +39,12 @@ OPENAI_ERROR = {
 }
 
 
-def describe(app: FastAPI, models: Models) -> Callable[[], dict[str, Any]]:
+BEARER = {"type": "http", "scheme": "bearer", "description": "An API key, where this service asks for one"}
+
+
+def describe(app: FastAPI, models: Models, *, open_to_all: bool) -> Callable[[], dict[str, Any]]:
     """Return what `app.openapi` is to be; made at the first call and kept."""
+    security: list[dict[str, list[str]]] = [{}, {"bearer": []}] if open_to_all else [{"bearer": []}]
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -48,10 +53,13 @@ def describe(app: FastAPI, models: Models) -> Callable[[], dict[str, Any]]:
             schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schemas["Problem"].pop("$defs", {})
             schemas["OpenAIError"] = OPENAI_ERROR
+            document["components"]["securitySchemes"] = {"bearer": BEARER}
             _limit(schemas["GenerateRequest"]["properties"], models)
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _add_errors(path, operation)
+                    if needs_key(path):
+                        operation["security"] = security
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from t2i_service.context import RequestContext
     from t2i_service.generation import Generation
     from t2i_service.models_config import Model
-    from t2i_service.providers.base import Prediction
+    from t2i_service.providers.base import Prediction, Provider
     from t2i_service.recording import Recorder
 
 log = logs.get()
@@ -49,7 +49,7 @@ class Predictions:
             error = error_of(run.prediction)
         except BaseException as raised:
             error = _meaning(raised, limit, model)
-            if not (run.is_followed and isinstance(error, asyncio.CancelledError)):
+            if not run.is_left_by(error):
                 told = create.done()
                 create.cancel()
                 self._background.spawn(self._cancel(run, create, told=told), "cancel")
@@ -71,7 +71,10 @@ class Predictions:
             log.warning("Prediction not created, and nobody waits for it", model=run.task.model.name, error=error)
             return
         model = run.task.model
-        ended = await run.provider.cancel(model, create.result().id)
+        try:
+            ended = await stop(run.provider, model, create.result().id)
+        except UpstreamError:
+            return
         self._recorder.charged(model, ended)
         say, event = (log.info, "canceled") if ended.status.ended else (log.warning, "still running after its cancel")
         say(f"Prediction {event}", model=model.name, prediction_id=ended.id, ended_as=ended.status.value)
@@ -91,6 +94,17 @@ class Predictions:
         finally:
             run.fetch_seconds = time.perf_counter() - started
             span.end()
+
+
+async def stop(provider: Provider, model: Model, prediction_id: str) -> Prediction:
+    """Stop what costs money; when that fails, name it to those who pay."""
+    try:
+        return await provider.cancel(model, prediction_id)
+    except UpstreamError as error:
+        trouble = {"model": model.name, "prediction_id": prediction_id, "code": error.code, "error": error}
+        # The error says it all, without a traceback.
+        log.error("Prediction not canceled: it may go on costing money until its Cancel-After", **trouble)  # noqa: TRY400
+        raise
 
 
 async def _created(create: asyncio.Task[Prediction], context: RequestContext) -> Prediction:

@@ -10,6 +10,7 @@ from t2i_service import telemetry as names
 from t2i_service.errors import ServiceError
 from t2i_service.outcomes import Outcome, cost_of, outcome_of
 from t2i_service.spans import Kind
+from t2i_service.upstream_errors import UpstreamInputError
 
 if TYPE_CHECKING:
     from t2i_service.context import RequestContext
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from t2i_service.privacy import Privacy
     from t2i_service.providers.base import Prediction
     from t2i_service.spans import Span
+
+# Of a model's span alone: no outcome, as what is left running has not ended.
+ABANDONED = "abandoned"
 
 log = logs.get()
 
@@ -71,7 +75,8 @@ class Recorder:
     def model_answered(self, run: Generation, error: BaseException | None) -> None:
         """End the span of the provider's call."""
         span, model, ended = run.span, run.task.model, run.prediction
-        attributes: dict[str, Any] = {names.DURATION: run.provider_seconds, names.STATUS: outcome_of(error).value}
+        status = ABANDONED if run.is_left_by(error) else outcome_of(error).value
+        attributes: dict[str, Any] = {names.DURATION: run.provider_seconds, names.STATUS: status}
         if run.prediction_id:
             attributes[names.GEN_AI_RESPONSE_ID] = run.prediction_id
         if ended:
@@ -100,23 +105,33 @@ class Recorder:
         """Count a generation's end, whatever it is, and say it."""
         outcome, model, metrics = outcome_of(error), run.task.model, self._metrics
         metrics.generations.labels(outcome.value).inc()
-        metrics.generation_duration.observe(run.total_seconds, run.exemplar)
+        # What never ran took no time: beside it, all pictures could be slow and none of those who watch would see it.
+        if run.has_run and not isinstance(error, UpstreamInputError):
+            context.generation_ran = True
+            metrics.generation_duration.observe(run.total_seconds, run.exemplar)
         metrics.model_generations.labels(model.name, run.provider.name, outcome.value).inc()
         if run.prediction:
             self.charged(model, run.prediction)
             metrics.poll_gap.labels(model.name).observe(run.prediction.poll_gap_seconds)
-        context.span.set({names.DURATION: run.total_seconds, names.STATUS: outcome.value})
-        if error is not None and outcome is Outcome.REFUSED:
-            # A server's span fails when the server does; what the caller may mend is only told.
-            context.span.set({names.ERROR_TYPE: type_of(error), names.ERROR: self._text(run, error)})
-        else:
-            self.failed(run, context.span, error)
+        self._request_ended(run, context, error)
         line = {"prompt": run.shown, "duration": round(run.total_seconds, 4), "model": model.name}
         if error is None:
             log.info("Image generation completed", **line, status=outcome.value)
             return
         say, why = log.error if outcome is Outcome.ERROR else log.warning, self._text(run, error)
         say(f"Image generation {_WORDS[outcome]}", **line, status=outcome.value, code=type_of(error), error=why)
+
+    def _request_ended(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
+        """Say it on the span of the request: of several predictions the first that is no success ended the others."""
+        if context.generation_ended_ill:
+            return
+        context.generation_ended_ill, outcome = error is not None, outcome_of(error)
+        context.span.set({names.DURATION: run.total_seconds, names.STATUS: outcome.value})
+        if error is not None and outcome is Outcome.REFUSED:
+            # A server's span fails when the server does; what the caller may mend is only told.
+            context.span.set({names.ERROR_TYPE: type_of(error), names.ERROR: self._text(run, error)})
+        else:
+            self.failed(run, context.span, error)
 
     def abandoned(self, run: Generation) -> None:
         """Say that a stopping pod waits no more; what is followed runs on, and any replica can be asked for it."""

@@ -41,6 +41,12 @@ def id_of(run: Generation, state: State) -> str:
     return state.keyring.id_of(reference)
 
 
+def generation_path(state: State, generation_id: str) -> str:
+    """Return where a generation can be asked for, at the host that was asked: below what a proxy puts before paths."""
+    public = state.settings.public_url
+    return f"{(public.path or '').rstrip('/') if public else ''}/generations/{generation_id}"
+
+
 def image_url(request: Request, state: State, generation_id: str, index: int) -> str:
     """Return a link to one image that works without a key, for as long as the image is there."""
     base = str(state.settings.public_url or request.base_url).rstrip("/")

@@ -10,7 +10,6 @@ from pydantic import (
     Field,
     FilePath,
     HttpUrl,
-    NonNegativeFloat,
     PositiveInt,
     SecretStr,
     ValidationError,
@@ -29,6 +28,27 @@ PREFIX = "T2I_"
 CLIENT_CERTIFICATE = "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE"
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda value: str(value).upper())]
+
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _sendable(secret: SecretStr) -> SecretStr:
+    """Hold that a secret fits into a header; the newline that `echo` puts at its end is none of it."""
+    text = secret.get_secret_value().strip()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("it holds a line break or another character that no header can; store the secret alone.")
+    return SecretStr(text)
+
+
+def _base(url: HttpUrl) -> HttpUrl:
+    """Hold that a path can follow."""
+    if "?" in str(url) or "#" in str(url):
+        raise ValueError("links begin with it, so it can have neither ? nor #.")
+    return url
+
+
+Token = Annotated[SecretStr, AfterValidator(_sendable)]
 
 
 def _readable(read: Callable[[Path], object]) -> AfterValidator:
@@ -57,8 +77,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
-    replicate_api_token: SecretStr = Field(default=SecretStr(""), validation_alias="REPLICATE_API_TOKEN")
-    langtrace_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="LANGTRACE_API_KEY")
+    replicate_api_token: Token = Field(default=SecretStr(""), validation_alias="REPLICATE_API_TOKEN")
+    langtrace_api_key: Token = Field(default=SecretStr(""), validation_alias="LANGTRACE_API_KEY")
     langtrace_api_host: HttpUrl = Field(
         default=HttpUrl("https://app.langtrace.ai"), validation_alias="LANGTRACE_API_HOST"
     )
@@ -80,21 +100,21 @@ class Settings(BaseSettings):
     api_keys_dir: Annotated[Path, _readable(read_api_keys)] | None = None
     signing_keys_dir: Annotated[Path, _readable(read_signing_keys)] | None = None
     replicate_api_url: HttpUrl = HttpUrl("https://api.replicate.com")
-    public_url: HttpUrl | None = None
+    public_url: Annotated[HttpUrl, AfterValidator(_base)] | None = None
     trace_url: str | None = None
     commit: str = "unknown"
 
     max_in_flight: PositiveInt = 64
     max_queued: int = Field(default=256, ge=0)
-    max_queue_seconds: NonNegativeFloat = 30.0
+    max_queue_seconds: Seconds = 30.0
     requests_per_minute: int = Field(default=0, ge=0, description="of one API key on one pod; 0 is no limit")
 
     prompt_characters: int = Field(default=100, ge=0, description="what logs, spans and errors may show of a prompt")
     sampling_ratio: float = Field(default=1.0, ge=0, le=1)
     langtrace_prompts: Literal["Truncated", "Full"] = "Truncated"
 
-    drain_seconds: NonNegativeFloat = 10.0
-    grace_seconds: NonNegativeFloat = 130.0
+    drain_seconds: Seconds = 10.0
+    grace_seconds: Seconds = 130.0
 
     @field_validator("otlp_authorities", "otlp_certificate")
     @classmethod

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from t2i_service.langtrace import LangTrace
     from t2i_service.metrics import Metrics
     from t2i_service.models import Models
+    from t2i_service.places import Places
     from t2i_service.privacy import Privacy
     from t2i_service.providers.base import Provider
     from t2i_service.ratings import Ratings
@@ -43,6 +44,8 @@ class State:
     providers: Mapping[str, Provider]
     generator: Generator
     image_links: ImageLinks
+    reads: Places
+    cancels: Places
     ratings: Ratings
     unscraped: Unscraped
     draining: bool = False

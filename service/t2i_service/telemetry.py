@@ -27,14 +27,16 @@ HTTP_REQUESTS = Metric("http_requests_total", "counter", "HTTP requests served",
 HTTP_DURATION = Metric(
     "http_request_duration_seconds",
     "histogram",
-    "Time to serve an HTTP request, generations answered 202 left out",
+    "Time to serve an HTTP request; of those for images, where a generation ran and was waited for",
     ("method", "endpoint"),
 )
 ACTIVE_REQUESTS = Metric("active_requests", "gauge", "HTTP requests being served, probes and scrapes left out")
 GENERATIONS = Metric(
     "image_generation_total", "counter", "Generations by outcome: success, error, canceled or refused", ("status",)
 )
-GENERATION_DURATION = Metric("image_generation_duration_seconds", "histogram", "Time to generate, queue included")
+GENERATION_DURATION = Metric(
+    "image_generation_duration_seconds", "histogram", "Time of the generations that ran, queue included"
+)
 
 MODEL_GENERATIONS = Metric(
     "t2i_model_generations_total", "counter", "Generations by model and outcome", ("model", "provider", "status")
@@ -60,7 +62,7 @@ QUEUE_WAIT = Metric("t2i_generation_queue_wait_seconds", "histogram", "Time a ge
 REJECTED = Metric(
     "t2i_generations_rejected_total",
     "counter",
-    "Generations, and links to images, refused for lack of capacity",
+    "Generations, links to images, reads and cancels refused for lack of capacity",
     ("reason",),
 )
 SPANS_EXPORTED = Metric("t2i_spans_exported_total", "counter", "Spans an exporter has delivered", ("exporter",))

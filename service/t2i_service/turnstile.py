@@ -1,4 +1,4 @@
-"""A way through for a few tasks in each turn of the event loop: docs/decisions/0048 says what for."""
+"""A way through for a few tasks in each turn of the event loop: docs/decisions/0061 says what for."""
 
 from __future__ import annotations
 

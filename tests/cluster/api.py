@@ -30,6 +30,8 @@ _ROOTS = {
     "opentelemetrycollectors": "/apis/opentelemetry.io/v1beta1",
     "servicemonitors": "/apis/monitoring.coreos.com/v1",
     "prometheusrules": "/apis/monitoring.coreos.com/v1",
+    "prometheuses": "/apis/monitoring.coreos.com/v1",
+    "alertmanagers": "/apis/monitoring.coreos.com/v1",
     "alertmanagerconfigs": "/apis/monitoring.coreos.com/v1alpha1",
 }
 

@@ -73,6 +73,17 @@ def test_everything_for_a_list_of_namespaces_is_accepted_and_no_right_goes_furth
     assert not [question for question in NEEDED if may(kubectl, account, "default", question)]
 
 
+@pytest.mark.parametrize("grafana", ["", "https://grafana.example.com", "https://example.com/grafana/"])
+def test_alerts_on_the_operator_lead_to_its_dashboard_where_grafana_is(render: Render, grafana: str) -> None:
+    objects = render("here", "monitoring.enabled=true", f"monitoring.grafanaURL={grafana}")
+    (group,) = objects["PrometheusRule", "text-to-image-operator"]["spec"]["groups"]
+    dashboard = json.loads(
+        objects["ConfigMap", "text-to-image-operator-dashboard"]["data"]["text-to-image-operator.json"]
+    )
+    links = {rule["annotations"]["dashboard_url"] for rule in group["rules"]}
+    assert links == {f"{grafana.rstrip('/')}/d/{dashboard['uid']}"}
+
+
 def test_a_value_that_does_not_exist_is_refused_by_name(render: Render) -> None:
     with pytest.raises(AssertionError, match="additional properties 'replicaz' not allowed"):
         render("default", "replicaz=2")

@@ -283,6 +283,24 @@ def test_generated_keys_are_made_once(service: Service) -> None:
     assert len(base64.b64decode(base64.b64decode(before[primary]))) == 32
 
 
+def test_a_key_is_added_to_the_generated_ones_and_then_signed_with(service: Service) -> None:
+    """As docs/troubleshooting.md has it: either step rolls the pods, and nothing of it is put back."""
+    service.create()
+    service.ready()
+    keys, made = f"{service.name}-keys", service.child("secrets", "-keys")["data"]
+
+    def rolled_by(**data: str) -> None:
+        generation = service.child("deployments")["metadata"]["generation"]
+        service.api.patch("secrets", service.namespace, keys, {"stringData": data})
+        eventually(lambda: service.child("deployments")["metadata"]["generation"] > generation, "a new pod template")
+
+    added = base64.b64encode(b"k" * 32).decode()
+    rolled_by(k2=added)
+    assert service.child("secrets", "-keys")["data"] == {**made, "k2": _encoded(added)}
+    rolled_by(primary="k2")
+    assert service.child("secrets", "-keys")["data"] == {**made, "k2": _encoded(added), "primary": _encoded("k2")}
+
+
 def test_the_value_is_nowhere_to_be_read(service: Service, operator: OperatorProcess, cluster: Layout) -> None:
     _make(service, replicate=VALUE)
     service.create(models=[REPLICATE], credentials=COMPOSED)

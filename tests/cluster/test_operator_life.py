@@ -41,6 +41,32 @@ def test_nothing_comes_back_after_a_deletion(service: Service) -> None:
     assert [each["metadata"]["name"] for each in service.api.list("deployments", service.namespace)] == ["probe"]
 
 
+def test_what_a_deletion_is_told_to_orphan_survives_and_may_be_adopted(service: Service) -> None:
+    service.create()
+    service.ready()
+    children = {"deployments": "", "services": "-service", "configmaps": "-config", "serviceaccounts": ""}
+    before = {plural: service.child(plural, suffix)["metadata"]["uid"] for plural, suffix in children.items()}
+    path = (service.namespace, service.name)
+    service.api.delete("texttoimageservices", *path, propagationPolicy="Orphan")
+    eventually(lambda: service.api.find("texttoimageservices", *path) is None, "the resource to go", seconds=60)
+    probe = Service(service.api, service.namespace, service.class_name, "probe")
+    probe.create()
+    probe.ready()  # so that the operator has had the time to do it wrong
+    for plural, suffix in children.items():
+        left = service.child(plural, suffix)["metadata"]
+        assert (left["uid"], left.get("ownerReferences", [])) == (before[plural], []), plural
+
+    service.create()
+    service.wait("Accepted", "False", "Conflict")
+    for plural in ("deployments", "services", "secrets", "configmaps", "serviceaccounts"):
+        for child in service.api.list(plural, service.namespace):
+            if child["metadata"].get("labels", {}).get("app.kubernetes.io/instance") == service.name:
+                adopt = {"metadata": {"annotations": {"texttoimage.dev/adopt": service.name}}}
+                service.api.patch(plural, service.namespace, child["metadata"]["name"], adopt)
+    service.wait("Ready", "True", seconds=45)
+    assert {plural: service.child(plural, suffix)["metadata"]["uid"] for plural, suffix in children.items()} == before
+
+
 def test_a_paused_resource_keeps_its_status_and_nothing_else(service: Service) -> None:
     service.create()
     service.ready()
@@ -246,3 +272,24 @@ def test_a_pod_that_turns_unready_is_told_though_the_resource_is_paused(default_
     pods.say(service, ready=True)
     service.ready()
     service.wait("Reconciling", "False", "Paused")
+
+
+def test_a_deployment_that_loses_its_label_during_a_pause_is_told_of_as_it_is(service: Service) -> None:
+    service.create(replicas=1, **pods.PARKED)
+    pods.say(service, ready=True)
+    service.ready()
+    service.edit(paused=True)
+    service.wait("Reconciling", "False", "Paused")
+
+    unlabelled = {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}}
+    service.api.patch("deployments", service.namespace, service.name, unlabelled)
+    service.edit(logging={"level": "DEBUG"})
+    service.ready()
+
+    pods.say(service, ready=False)
+    service.wait("Available", "False", "MinimumReplicasUnavailable", seconds=60)  # no event tells of it
+    assert service.conditions()["Available"]["message"] == "0 of 1 pods serve"
+
+    service.edit(paused=False)
+    label = "app.kubernetes.io/managed-by"
+    eventually(lambda: label in service.child("deployments")["metadata"]["labels"], "the label to be put back")

@@ -83,6 +83,23 @@ def test_a_file_shows_what_would_come_and_what_would_go(command: Command, made: 
     assert made.child("networkpolicies")
 
 
+def test_a_secret_that_an_edit_comes_to_name_is_not_shown_as_deleted(
+    command: Command, service: Service, cluster: Layout
+) -> None:
+    tokens = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tokens"}, "stringData": {"replicate": "r8"}}
+    service.api.create("secrets", service.namespace, tokens)
+    service.create(credentials={"replicateApiToken": {"secretKeyRef": {"name": "tokens", "key": "replicate"}}})
+    service.ready()
+    composed, body = f"{service.name}-secrets", service.live()
+    assert service.child("secrets", "-secrets")
+    body["metadata"] = {"name": service.name, "namespace": service.namespace}
+    body["spec"]["credentials"] = {"secretRef": {"name": composed}}
+    shown = command("diff", "-f", "-", stdin=json.dumps(body), kubeconfig=cluster.kubeconfig)
+    assert shown.returncode == 1, shown.stderr
+    assert f"# Secret {composed} would be released: the spec refers to it, and its data stays" in shown.stdout
+    assert "--- live/secrets/" not in shown.stdout
+
+
 @pytest.mark.usefixtures("grafana")
 def test_what_would_be_made_anew_is_shown_as_what_would_then_be_there(
     command: Command, service: Service, cluster: Layout

@@ -150,6 +150,20 @@ def test_dashboards_get_another_selector_which_nobody_can_change_in_them(service
 
 
 @pytest.mark.usefixtures("grafana")
+def test_dashboards_that_no_grafana_shows_are_said_to_be_not_selected(service: Service) -> None:
+    """The Grafana operator's words, written by the test."""
+    service.create(monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
+    service.wait("DashboardsReady", "True", "InPlace")
+    path = service.api.path("grafanadashboards", service.namespace, f"{service.name}-dashboard-models")
+    for status in ("True", "False"):
+        body = {"status": {"conditions": [{"type": "NoMatchingInstance", "status": status}]}}
+        service.api.request("PATCH", f"{path}/status", body, "application/merge-patch+json")
+        expected = ("False", "NotSelected") if status == "True" else ("True", "InPlace")
+        service.wait("DashboardsReady", *expected)
+        service.ready()
+
+
+@pytest.mark.usefixtures("grafana")
 def test_a_dashboard_that_somebody_holds_is_waited_for(service: Service) -> None:
     service.create(networkPolicy={"mode": "Managed"}, monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
     service.wait("DashboardsReady", "True", "InPlace")

@@ -25,7 +25,7 @@ from t2i_operator.settings import read
 from t2i_operator.work import work
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api
+from tests.cluster.api import Api, eventually
 from tests.cluster.operators import IMAGE, Service
 
 CLASS = "races"
@@ -200,5 +200,25 @@ def test_an_object_that_others_made_anew_meanwhile_is_not_seized(service: Servic
 
         assert service.child("configmaps", "-config")["metadata"] == theirs["metadata"]
         assert service.conditions()["Accepted"]["reason"] == "Conflict"
+
+    run(course)
+
+
+def test_an_object_whose_resource_is_deleted_and_lets_it_live_is_let_go(service: Service, run: Run) -> None:
+    """What the garbage collector did to the object is told before the deletion of the resource that it did it for."""
+
+    async def course(parts: Parts, key: Key) -> None:
+        uid = service.live()["metadata"]["uid"]
+        service.api.delete("texttoimageservices", service.namespace, service.name, propagationPolicy="Orphan")
+
+        def orphaned() -> bool:
+            return not service.child("configmaps", "-config")["metadata"].get("ownerReferences")
+
+        eventually(orphaned, "the garbage collector to let it go", seconds=60)
+        before = service.child("configmaps", "-config")["metadata"]
+        assert before["annotations"]["texttoimage.dev/owner-uid"] == uid
+        parts.cache.children.observe(CONFIG_MAP, service.child("configmaps", "-config"))
+        assert await parts.reconciler.reconcile(key) is None
+        assert service.child("configmaps", "-config")["metadata"] == before
 
     run(course)

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from dev.cluster.paths import Layout
+from tests.cluster import pods
 from tests.cluster.api import Object, eventually
 from tests.cluster.operators import OperatorAccount, Service, writes
 
-# Pods that no scheduler takes: only their number matters here.
-PARKED = {"podTemplate": {"spec": {"schedulerName": "none"}}}
 MANAGER = "text-to-image-operator"
 
 
@@ -60,7 +59,7 @@ def owners(service: Service) -> set[str]:
 
 @pytest.fixture
 def five(service: Service) -> Service:
-    service.create(replicas=5, **PARKED)
+    service.create(replicas=5, **pods.PARKED)
     eventually(lambda: service.api.find("deployments", service.namespace, service.name), "the Deployment")
     return service
 
@@ -102,6 +101,42 @@ def test_no_fight_with_an_autoscaler_over_replicas(
     assert "horizontalpodautoscalers" not in touched
 
 
+@pytest.fixture
+def ready(five: Service) -> Service:
+    eventually(lambda: len(pods.names(five)) == 5, "five pods")
+    pods.say(five, ready=True)
+    five.ready()
+    return five
+
+
+def test_pods_that_may_be_away_lower_nothing(ready: Service) -> None:
+    one, other, *_ = sorted(pods.names(ready))
+    ready.api.delete("pods", ready.namespace, one)
+    assert ready.wait("Ready", "True", "Scaling")["message"] == "4 of 5 pods serve"
+    assert ready.conditions()["Available"]["status"] == "True"
+
+    ready.api.delete("pods", ready.namespace, other)
+    assert ready.wait("Ready", "False", "MinimumReplicasUnavailable")["message"] == "3 of 5 pods serve"
+
+    eventually(lambda: len(pods.names(ready)) == 5, "others in their place")
+    pods.say(ready, ready=True)
+    ready.wait("Ready", "True", "Ready")
+
+
+def test_a_pod_that_an_autoscaler_asks_for_lowers_nothing(ready: Service) -> None:
+    ready.edit(autoscaling={"minReplicas": 5, "maxReplicas": 9})
+    eventually(lambda: taken_up(ready), "the autoscaler to be in charge", seconds=60)
+    since = ready.wait("Ready", "True", "Ready")["lastTransitionTime"]
+
+    scale = ready.api.path("deployments", ready.namespace, ready.name) + "/scale"
+    ready.api.request("PATCH", scale, {"spec": {"replicas": 6}}, "application/merge-patch+json", fieldManager="scaler")
+
+    assert ready.wait("Ready", "True", "Scaling")["message"] == "5 of 6 pods serve"
+    eventually(lambda: len(pods.names(ready)) == 6, "the sixth pod")
+    pods.say(ready, ready=True)
+    assert ready.wait("Ready", "True", "Ready")["lastTransitionTime"] == since, "it fell and rose again"
+
+
 def test_spec_replicas_counts_again_once_the_autoscaler_is_off(five: Service) -> None:
     five.edit(autoscaling={"minReplicas": 6, "maxReplicas": 9})
     eventually(lambda: replicas(five) == 6, "the autoscaler to scale", seconds=60)
@@ -113,7 +148,7 @@ def test_spec_replicas_counts_again_once_the_autoscaler_is_off(five: Service) ->
 
 
 def test_an_autoscaler_wakes_a_service_at_0(service: Service) -> None:
-    service.create(replicas=0, **PARKED)
+    service.create(replicas=0, **pods.PARKED)
     eventually(lambda: service.api.find("deployments", service.namespace, service.name), "the Deployment")
 
     service.edit(autoscaling={"minReplicas": 2, "maxReplicas": 3})
@@ -122,7 +157,7 @@ def test_an_autoscaler_wakes_a_service_at_0(service: Service) -> None:
 
 
 def test_a_budget_comes_and_goes_with_the_second_replica(service: Service) -> None:
-    service.create(replicas=1, **PARKED)
+    service.create(replicas=1, **pods.PARKED)
     eventually(lambda: service.api.find("deployments", service.namespace, service.name), "the Deployment")
     assert budget(service) is None
 

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from t2i_operator.contest import LIMIT
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, eventually
-from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, writes
+from tests.cluster.operators import IMAGE, OperatorAccount, OperatorProcess, Service, kubeconfig_of, metric, writes
 from tests.cluster.rights import may
 from tests.cluster.spoiler import Spoiler
 
 Kubectl = Callable[..., str]
 # Longer than it takes to try four times to take up a stream.
 OLD_SECONDS = 15.0
+LOOKS = 't2i_operator_reconciles_total{result="success"}'
 
 
 def _level(service: Service) -> str:
@@ -67,6 +69,38 @@ def test_two_classes_side_by_side_do_not_meet(
 
 
 @pytest.fixture
+def rivals(own_account: OperatorAccount, crd: str, namespace: str) -> Iterator[list[OperatorProcess]]:
+    """Run two operators for the same resources, as two installs of different versions are, each with its own Lease."""
+    operators = [own_account.process(name, namespaces=namespace, leader_election=False) for name in ("one", "two")]
+    operators[1].program = (*operators[1].program, f"--service-image={IMAGE}-of-another-version")
+    for operator in operators:
+        operator.start()
+    yield operators
+    for operator in operators:
+        operator.stop()
+
+
+def test_two_operators_that_serve_the_same_resource_give_way_and_say_so(
+    api: Api, namespace: str, rivals: list[OperatorProcess]
+) -> None:
+    for operator in rivals:
+        eventually(lambda operator=operator: operator.get("/readyz").status_code == 200, "both to be there")
+    service = Service(api, namespace, rivals[0].class_name)
+    service.create()
+    message = service.wait("Stalled", "True", "Contested")["message"]
+    assert f"Deployment {service.name}: another operator of this kind keeps writing it" in message
+    assert "give one of the two a class" in message
+
+    looks = [metric(operator, LOOKS) for operator in rivals]
+    api.delete("configmaps", namespace, f"{service.name}-config")
+    for operator, before in zip(rivals, looks, strict=True):
+        eventually(lambda operator=operator, before=before: metric(operator, LOOKS) > before, "one more look")
+    assert service.wait("Stalled", "True", "Contested")
+    # Made, and written by each in its turn until it gave way.
+    assert service.child("deployments")["metadata"]["generation"] <= 2 * LIMIT + 4
+
+
+@pytest.fixture
 def namespaces(kubectl: Kubectl) -> Iterator[list[str]]:
     """Make two namespaces to look after, and one that is none of the operator's business."""
     names = [f"scope-{part}-{uuid.uuid4().hex[:6]}" for part in ("one", "two", "other")]
@@ -74,7 +108,7 @@ def namespaces(kubectl: Kubectl) -> Iterator[list[str]]:
         kubectl("create", "namespace", name)
     yield names
     for name in names:
-        kubectl("delete", "namespace", name, "--wait=false")
+        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture
@@ -159,7 +193,7 @@ def test_what_is_not_the_operator_s_to_see_is_said_and_harms_nothing(
 def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(
     kubectl: Kubectl, namespaces: list[str], way: Spoiler, confined: OperatorProcess
 ) -> None:
-    """That 200 s are too much for liveness, test_operator_faults holds."""
+    """It is named as refused, too, which liveness does not hold against the process."""
     kept, lost = (f"texttoimageservices@{namespace}" for namespace in namespaces[:2])
     eventually(lambda: confined.get("/readyz").status_code == 200, "every stream to be there")
     kubectl("delete", "rolebinding", "operator", f"--namespace={namespaces[1]}")
@@ -176,3 +210,22 @@ def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(
     way.cut()
     eventually(lambda: age(kept) < OLD_SECONDS / 2, "the other one to be taken up again")
     assert age(lost) > OLD_SECONDS
+    eventually(lambda: lost in confined.get("/healthz").json()["refused"], "the refusal to be told")
+    assert kept not in confined.get("/healthz").json()["refused"]
+
+
+def test_a_namespace_that_is_gone_does_not_keep_a_new_process_from_the_other(
+    api: Api, kubectl: Kubectl, namespaces: list[str], confined: OperatorProcess
+) -> None:
+    eventually(lambda: confined.get("/readyz").status_code == 200, "every stream to be there")
+    kubectl("delete", "namespace", namespaces[1])  # and with it the RoleBinding
+    assert confined.stop() == 0
+    confined.start()
+    service = Service(api, namespaces[0], confined.class_name)
+    service.create()
+    service.ready()
+
+    health = confined.get("/healthz")
+    assert health.status_code == 200
+    assert {name.split("@")[1].split("?")[0] for name in health.json()["refused"]} == {namespaces[1]}
+    assert confined.get("/readyz").status_code == 200

@@ -1,14 +1,18 @@
-"""Whether a Prometheus selects what is made for it, on the Prometheus Operator's own CRDs and without a Prometheus."""
+"""Who selects what is made for them, on the Prometheus Operator's own CRDs, without a Prometheus or an Alertmanager."""
 
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cluster.api import Api, eventually
+from tests.cluster.api import Api, Object, eventually
 from tests.cluster.operators import UNOBSERVED, Service
 
 METRICS = {"monitoring": {**UNOBSERVED, "metrics": {"labels": {"release": "mine"}}}}
+MAIL = {
+    "name": "mail",
+    "email": {"to": "team@example.com", "from": "alerts@example.com", "smarthost": "mail.example.com:587"},
+}
 pytestmark = pytest.mark.usefixtures("prometheus_operator_crds")
 
 
@@ -24,19 +28,9 @@ def namespace(kubectl: Callable[..., str]) -> Iterator[str]:
 @pytest.fixture
 def select(api: Api, namespace: str) -> Callable[[str], None]:
     """Make or change a Prometheus that selects ServiceMonitors of its own namespace by the label `release`."""
-
-    def select(release: str) -> None:
-        spec = {"serviceMonitorSelector": {"matchLabels": {"release": release}}}
-        body = {
-            "apiVersion": "monitoring.coreos.com/v1",
-            "kind": "Prometheus",
-            "metadata": {"name": "main"},
-            "spec": spec,
-        }
-        path = f"/apis/monitoring.coreos.com/v1/namespaces/{namespace}/prometheuses/main"
-        api.request("PATCH", path, body, "application/apply-patch+yaml", fieldManager="test")
-
-    return select
+    return lambda release: apply(
+        api, namespace, "Prometheus", serviceMonitorSelector={"matchLabels": {"release": release}}
+    )
 
 
 def test_a_prometheus_that_no_longer_selects_is_found(
@@ -56,6 +50,29 @@ def test_a_prometheus_that_no_longer_selects_is_found(
     service.ready()
     select("mine")
     eventually(lambda: f"{ours} selects it" in told(service), "the change back to be found")
+
+
+def test_an_alertmanager_that_no_longer_takes_the_receivers_in_is_found(service: Service, api: Api) -> None:
+    others = api.request("GET", "/apis/monitoring.coreos.com/v1/alertmanagers")["items"]
+    expected = ("True", "Selected") if others else ("False", "NotSelected")
+    apply(api, service.namespace, "Prometheus", ruleSelector={})
+    apply(api, service.namespace, "Alertmanager", alertmanagerConfigSelector={})
+    service.create(monitoring={**UNOBSERVED, "alerts": {"receivers": [MAIL]}})
+    service.wait("AlertsReady", "True", "Selected")
+
+    apply(api, service.namespace, "Alertmanager", alertmanagerConfigSelector={"matchLabels": {"team": "theirs"}})
+    said = service.wait("AlertsReady", *expected)["message"]
+    ours = f"Alertmanager {service.namespace}/main"
+    assert others or f"{ours} selects team=theirs: set spec.monitoring.alerts.labels so" in said
+    service.ready()
+
+
+def apply(api: Api, namespace: str, kind: str, **selectors: Object) -> None:
+    """Make or change one that has no pods."""
+    body = {"apiVersion": "monitoring.coreos.com/v1", "kind": kind, "metadata": {"name": "main"}}
+    path = api.path({"Prometheus": "prometheuses", "Alertmanager": "alertmanagers"}[kind], namespace, "main")
+    wanted = {**body, "spec": {"replicas": 0, **selectors}}
+    api.request("PATCH", path, wanted, "application/apply-patch+yaml", fieldManager="test")
 
 
 def told(service: Service) -> str:

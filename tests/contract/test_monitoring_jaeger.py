@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -16,6 +17,7 @@ from t2i_operator import spec
 from t2i_operator.builders.monitoring.jaeger import configuration as ports
 from t2i_operator.builders.monitoring.jaeger import memory
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
+from t2i_operator.spec.alerts import DURATION_BUCKETS
 
 from dev.bench.programs import free_port
 from dev.bench.span_metrics import tracing
@@ -41,6 +43,9 @@ FORMS: dict[str, dict[str, Any]] = {
     "opensearch": {"storage": {"type": "OpenSearch", "openSearch": SEARCH | {"tls": CERTIFICATES}}},
     "tail sampling": {"tailSampling": {"mode": "Enabled", "slowerThan": "2s500ms"}},
 }
+
+# A counter, and a histogram with a bucket for each bound and one for the rest, its sum and its count.
+SERIES_A_SET = 1 + len(DURATION_BUCKETS) + 3
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +125,57 @@ def test_a_full_storage_takes_new_traces() -> None:
         assert sent.refused == 0
 
 
+def test_whatever_is_sent_span_metrics_are_bounded(jaeger: Path, tmp_path: Path) -> None:
+    """A path in a span's name, and a pod's name in the service's; what was heard of last stays."""
+    resource, names = _resource({}), [f"caller-{number}" for number in range(1000)]
+    bounds = configuration(resource)["connectors"]["spanmetrics"]
+    most, sets = bounds["resource_metrics_cache_size"], bounds["aggregation_cardinality_limit"] + 1
+    assert most * sets * SERIES_A_SET < 50_000
+    with _running(jaeger, tmp_path / "config.json", resource, _hurried) as port:
+        metrics = f"http://localhost:{port(ports.SPAN_METRICS)}/metrics"
+        _send_all(port, {"strayed": [f"/pictures/{number}" for number in range(1000)]})
+        wait_for(lambda: _overflow(httpx.get(metrics).text) == 1001 - sets, 60)
+        assert len(_samples(httpx.get(metrics).text)) == sets * SERIES_A_SET
+
+        _send_all(port, {name: ["call"] for name in names} | {"pictures": ["generate_image"]})
+        wait_for(lambda: 'service_name="pictures"' in httpx.get(metrics).text, 60)
+        wait_for(lambda: len(_service_names(httpx.get(metrics).text)) <= most, 60)
+        assert "pictures" in _service_names(httpx.get(metrics).text)
+
+
+def _hurried(loaded: dict[str, Any]) -> None:
+    """Shorten how long it takes until what is forgotten is no longer shown."""
+    loaded["connectors"]["spanmetrics"]["metrics_flush_interval"] = "1s"
+    loaded["exporters"]["prometheus"]["metric_expiration"] = "4s"
+
+
+def _samples(exposed: str) -> list[str]:
+    return [line for line in exposed.splitlines() if line.startswith("traces_span_metrics_")]
+
+
+def _service_names(exposed: str) -> set[str]:
+    return set(re.findall(r'service_name="([^"]+)"', exposed))
+
+
+def _overflow(exposed: str) -> float:
+    """Return how many spans were counted in the overflow set."""
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in _samples(exposed)
+        if line.startswith("traces_span_metrics_calls_total") and "otel_metric_overflow" in line
+    )
+
+
 @contextmanager
-def _running(jaeger: Path, file: Path, resource: spec.TextToImageService) -> Iterator[Callable[[int], int]]:
+def _running(
+    jaeger: Path,
+    file: Path,
+    resource: spec.TextToImageService,
+    change: Callable[[dict[str, Any]], None] = lambda loaded: None,
+) -> Iterator[Callable[[int], int]]:
     """Run it on free ports; yields what tells the free port for each of its own."""
     loaded, free = on_loopback(resource, free_port)
+    change(loaded)
     file.write_text(json.dumps(loaded))
     log = file.with_suffix(".log")
     with log.open("w") as output, subprocess.Popen([jaeger, f"--config={file}"], stderr=output, stdout=output) as run:  # noqa: S603
@@ -149,18 +201,35 @@ def _kept(port: Callable[[int], int], trace: str) -> bool:
 
 def _send(port: Callable[[int], int], *, failed: bool = False, seconds: float = 0.1) -> str:
     """Send one trace of one span; return its id."""
-    trace, now = secrets.token_hex(16), time.time_ns()
-    span = {
-        "traceId": trace,
+    span = _span("generate_image", seconds) | {"status": {"code": 2} if failed else {}}
+    _post(port, {"pictures": [span]})
+    return str(span["traceId"])
+
+
+def _send_all(port: Callable[[int], int], sent: dict[str, list[str]]) -> None:
+    """Send a span for each of the names that a service is to have."""
+    _post(port, {service: [_span(name, 0.1) for name in names] for service, names in sent.items()})
+
+
+def _span(name: str, seconds: float) -> dict[str, Any]:
+    now = time.time_ns()
+    return {
+        "traceId": secrets.token_hex(16),
         "spanId": secrets.token_hex(8),
-        "name": "generate_image",
+        "name": name,
         "kind": 2,
         "startTimeUnixNano": str(now - int(seconds * 1e9)),
         "endTimeUnixNano": str(now),
-        "status": {"code": 2} if failed else {},
     }
-    attributes = [{"key": "service.name", "value": {"stringValue": "pictures"}}]
-    body = {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": [span]}]}]}
-    answer = httpx.post(f"http://localhost:{port(ports.OTLP_HTTP)}/v1/traces", json=body)
+
+
+def _post(port: Callable[[int], int], sent: dict[str, list[dict[str, Any]]]) -> None:
+    spans = [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+            "scopeSpans": [{"spans": of_service}],
+        }
+        for service, of_service in sent.items()
+    ]
+    answer = httpx.post(f"http://localhost:{port(ports.OTLP_HTTP)}/v1/traces", json={"resourceSpans": spans})
     assert answer.status_code == 200, answer.text
-    return trace

@@ -78,6 +78,17 @@ def _foreign(alert: str, **annotations: str) -> Alert:
     return {"labels": labels, "annotations": annotations}
 
 
+def test_a_service_of_the_same_name_elsewhere_is_not_heard(heard: FakeReceivers, alertmanager: Alertmanager) -> None:
+    """As where Alertmanager's matcher strategy is `None`: nobody but us says which namespace the route is for."""
+    ours = _alert("HighErrorRate")
+    theirs = {**ours, "labels": {**ours["labels"], "namespace": "staging"}, "annotations": {"summary": "staging fails"}}
+    alertmanager.send(theirs)
+    alertmanager.send(ours)
+    summary = ours["annotations"]["summary"]
+    wait_for(lambda: summary in [page["payload"]["summary"] for page in heard.pages], PATIENCE_SECONDS)
+    assert [page["payload"]["summary"] for page in heard.pages] == [summary]
+
+
 def test_both_objectives_at_once_are_two_incidents(heard: FakeReceivers, alertmanager: Alertmanager) -> None:
     """Their summaries differ, and what differs is missing from the group's common annotations."""
     alertmanager.send(*(_alert(BURN, burn_rate="fast", slo=slo) for slo in ("availability", "latency")))

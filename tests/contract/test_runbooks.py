@@ -107,7 +107,8 @@ def test_every_reason_of_an_upstream_error_is_told() -> None:
 def test_every_error_without_a_reason_is_told_by_its_code() -> None:
     """What fails on the way to the provider, or there, and is no request that failed."""
     told = {word for code, _ in _table("ImageGenerationFailure", "code") for word in CODE.findall(code)}
-    assert told == {error.code for error in ERRORS - UPSTREAM if error.status >= 500} - {"internal_error"}
+    elsewhere = {"internal_error", "provider_not_configured"}  # a bug, and what a caller asks for later
+    assert told == {error.code for error in ERRORS - UPSTREAM if error.status >= 500} - elsewhere
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))

@@ -62,6 +62,30 @@ def test_which_routes_need_a_key(closed: RunningService, method: str, path: str,
             assert client.request(method, path, headers=ALICE).status_code != 401
 
 
+def test_the_document_tells_which_routes_need_a_key(closed: RunningService) -> None:
+    with closed.client() as client:
+        document = client.get("/openapi.json").json()
+        needed = {
+            (method, path): client.request(method, path).status_code == 401
+            for path, operations in document["paths"].items()
+            for method in operations
+        }
+    told = {
+        (method, path): operation.get("security") == [{"bearer": []}]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert told == needed
+    assert {True, False} == set(told.values())
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_the_document_of_an_open_service_leaves_the_key_to_the_caller(sandbox: RunningService) -> None:
+    with sandbox.client() as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    assert paths["/generate"]["post"]["security"] == [{}, {"bearer": []}]
+
+
 @pytest.mark.parametrize("header", ["Bearer wrong", "Basic key-of-alice", "key-of-alice", "Bearer", "Bearer \u00e9"])
 def test_anything_but_a_key_is_refused(closed: RunningService, header: str) -> None:
     with closed.client() as client:

@@ -158,6 +158,23 @@ def test_an_oversized_body_is_refused(sandbox: RunningService) -> None:
             assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
 
 
+def test_a_body_has_room_for_the_longest_prompts_however_spelled(start: Callable[..., RunningService]) -> None:
+    most = 100_000
+    service = start(SANDBOX | {"limits": {"maxPromptCharacters": most}})
+    with service.client() as client:
+
+        def send(characters: int) -> httpx.Response:
+            prompt = "\U0001f600" * characters
+            content = json.dumps(SMALL | {"prompt": prompt, "negative_prompt": prompt})
+            assert content.count("\\u") == 4 * characters
+            return client.post("/generate", content=content, headers={"content-type": "application/json"})
+
+        assert send(most).status_code == 200
+        refused = send(most + 1)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
+        assert send(most + 2000).status_code == 413
+
+
 def test_a_path_that_is_not_there_and_a_method_that_is_not(sandbox: RunningService) -> None:
     with sandbox.client() as client:
         assert client.get("/nowhere").json()["code"] == "not_found"

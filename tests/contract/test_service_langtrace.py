@@ -49,7 +49,7 @@ def told(start: Callable[..., RunningService], langtrace_server: tuple[FakeLangT
     """Start a service whose trace store is down and samples nothing."""
     return start(
         SDXL,
-        LANGTRACE_API_KEY=KEY,
+        LANGTRACE_API_KEY=f"{KEY}\n",
         LANGTRACE_API_HOST=langtrace_server[1],
         OTLP_ENDPOINT="http://127.0.0.1:9",
         OTEL_EXPORTER_OTLP_HEADERS=FOREIGN,
@@ -94,6 +94,28 @@ def test_tokens_arrive_where_they_are_reported(
     replicate.knobs.tokens = {"input_token_count": 7, "output_token_count": 1056}
     attributes = span_of(langtrace, generate(told)["trace_id"])["attributes"]
     assert (attributes["gen_ai.usage.input_tokens"], attributes["gen_ai.usage.output_tokens"]) == (7, 1056)
+
+
+def test_what_a_stopping_pod_leaves_running_is_said_to_be_abandoned(
+    start: Callable[..., RunningService], langtrace_server: tuple[FakeLangTrace, str], replicate: FakeReplicate
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    langtrace, url = langtrace_server
+    with collecting() as collector:
+        service = start(
+            SDXL,
+            LANGTRACE_API_KEY=KEY,
+            LANGTRACE_API_HOST=url,
+            OTLP_ENDPOINT=collector.url,
+            T2I_GRACE_SECONDS="3",
+        )
+        with service.client() as client:
+            trace_id = client.post("/generate", json=SMALL, headers={"prefer": "respond-async"}).json()["trace_id"]
+        assert service.stop() == 0
+        span = collector.trace(trace_id)["replicate_sdxl"]
+    assert replicate.running()
+    assert (span.attributes["status"], span.span.status.code) == ("abandoned", 0)
+    assert span_of(langtrace, trace_id)["attributes"]["status"] == "abandoned"
 
 
 def test_no_other_vendors_header_is_sent_along(

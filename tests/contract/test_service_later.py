@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 import pytest
-from t2i_service.image_links import AT_ONCE, PER_LINK_A_MINUTE
+from t2i_service.image_links import PER_LINK_A_MINUTE
 from t2i_service.keyring import Keyring
+from t2i_service.places import AT_ONCE
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.waiting import wait_for
@@ -88,6 +90,64 @@ def test_one_replica_begins_and_another_answers(
     assert other.metric("image_generation_total", status="success") == 0
 
 
+@pytest.mark.parametrize(
+    ("preferences", "later"),
+    [
+        (["Respond-Async"], True),
+        (["wait=100, respond-async"], True),
+        (["handling=lenient", "respond-async; foo"], True),
+        (["respond-asynchronously"], False),
+        (["return=representation;respond-async"], False),
+    ],
+    ids=["capitals", "one of several", "second header", "another word", "a parameter"],
+)
+def test_a_preference_is_read_as_its_rfc_says(
+    replicas: tuple[RunningService, RunningService], preferences: list[str], *, later: bool
+) -> None:
+    with replicas[0].client() as client:
+        answer = client.post("/generate", json=SMALL, headers=[("prefer", value) for value in preferences])
+    assert answer.status_code == (202 if later else 200)
+    assert answer.headers.get("preference-applied") == ("respond-async" if later else None)
+
+
+def test_a_replica_without_the_model_answers_from_the_provider(
+    start: Callable[..., RunningService],
+    replicas: tuple[RunningService, RunningService],
+    keys: Path,
+    replicate: FakeReplicate,
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    location = begin(replicas[0]).headers["location"]
+    with replicas[0].client() as client:
+        sdxl = client.get(location).json()
+    # The model is gone, and another provider's has its name.
+    for models in ([SDXL | {"name": "next"}], [SANDBOX]):
+        other = start(*models, T2I_SIGNING_KEYS_DIR=str(keys))
+
+        def counts_its_errors(other: RunningService = other) -> bool:
+            # The pod that follows asks as well, and may be who meets the error.
+            replicate.knobs.faults = {"get": ["500"]}
+            assert read(other, location) == sdxl
+            return other.metric("t2i_model_upstream_errors_total", model="other", reason="server_error") > 0
+
+        wait_for(counts_its_errors)
+    with other.client() as client:
+        answer = client.post(f"{location}/cancel").json()
+    assert (answer["status"], answer["model"], answer["cost"]) == ("canceled", "sdxl", None)
+    assert replicate.statuses() == ["canceled"]
+
+
+def test_a_replica_without_the_provider_says_so(
+    start: Callable[..., RunningService], replicas: tuple[RunningService, RunningService], keys: Path
+) -> None:
+    location = begin(replicas[0]).headers["location"]
+    other = start(SANDBOX, T2I_SIGNING_KEYS_DIR=str(keys), REPLICATE_API_TOKEN="")
+    with other.client() as client:
+        answer = client.get(location)
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_not_configured")
+    assert answer.json()["detail"].startswith("This pod is not configured for replicate")
+
+
 def test_an_answer_before_the_picture_is_counted_and_not_timed(
     replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
 ) -> None:
@@ -141,6 +201,25 @@ def test_keys_rotate_without_a_restart(
     assert b"k2" in base64.urlsafe_b64decode(new.rpartition("/")[2] + "==")
     for location in (old, new):
         assert ended(replicas[1], location)["status"] == "succeeded"
+
+
+def test_a_replica_reads_what_others_sign_with_a_key_it_does_not_sign_with(
+    start: Callable[..., RunningService], tmp_path: Path, replicate: FakeReplicate
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    add_key(before, "k1")
+    add_key(before, "k2")
+    shutil.copytree(before, after)
+    (before / "primary").write_text("k1")
+    old, new = (start(SDXL, T2I_SIGNING_KEYS_DIR=str(folder)) for folder in (before, after))
+    for signs, reads, key in ((new, old, b"k2"), (old, new, b"k1")):
+        location = begin(signs).headers["location"]
+        assert base64.urlsafe_b64decode(location.rpartition("/")[2] + "==")[1:].startswith(key)
+        (image,) = ended(reads, location)["images"]
+        link = ended(signs, location)["images"][0]["url"].replace(signs.url, reads.url)
+        assert link == image["url"]
+        assert httpx.get(link, trust_env=False).status_code == 200
 
 
 def test_a_cancel_reaches_the_provider_and_the_follower(
@@ -231,11 +310,14 @@ def test_so_many_links_are_followed_at_once(start: Callable[..., RunningService]
     assert sent(replicate, "file") == AT_ONCE + 4
 
 
-def test_a_public_url_is_what_links_begin_with(start: Callable[..., RunningService]) -> None:
-    service = start(SANDBOX, T2I_PUBLIC_URL="https://images.example.com/api")
+@pytest.mark.parametrize("end", ["", "/"], ids=["bare", "slash"])
+def test_a_public_url_is_what_links_begin_with(start: Callable[..., RunningService], end: str) -> None:
+    service = start(SANDBOX, T2I_PUBLIC_URL=f"https://images.example.com/api{end}")
     with service.client() as client:
         answer = client.post("/generate", json=SMALL | {"response_format": "url"}).json()
+    later = begin(service)
     assert answer["images"][0]["url"].startswith("https://images.example.com/api/generations/")
+    assert later.headers["location"] == f"/api/generations/{later.json()['id']}"
 
 
 def test_a_sandbox_id_recomputes_the_picture(start: Callable[..., RunningService], keys: Path) -> None:

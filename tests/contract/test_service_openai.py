@@ -175,3 +175,17 @@ def test_one_failing_prediction_of_several_cancels_the_others(payer: openai.Open
     with pytest.raises(openai.InternalServerError):
         payer.with_options(max_retries=0).images.generate(prompt=PROMPT, n=8)
     assert replicate.running() == []
+
+
+def test_predictions_of_one_request_take_turns_where_there_is_one_slot(start: Callable[..., RunningService]) -> None:
+    service = start(
+        SANDBOX | {"limits": {"maxOutputs": 1}, "sandbox": {"latency": "200ms"}},
+        T2I_MAX_IN_FLIGHT="1",
+        T2I_MAX_QUEUED="0",
+        T2I_MAX_QUEUE_SECONDS="0.1",
+    )
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="unused", max_retries=0) as client:
+        answer = client.images.generate(prompt=PROMPT, n=3, size="64x64")
+    assert answer.data is not None
+    assert len(answer.data) == 3
+    assert service.metric("t2i_generations_in_flight") == service.metric("t2i_generations_queued") == 0

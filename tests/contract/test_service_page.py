@@ -113,6 +113,27 @@ def test_the_docs_draw_the_whole_api_and_ask_no_other_origin(page: Page, service
     page.console.clear()
 
 
+def test_the_docs_try_it_out_with_a_key(page: Page, start: Callable[..., RunningService], tmp_path: Path) -> None:
+    (tmp_path / "alice").write_text("key-of-alice")
+
+    def click(selector: str) -> None:
+        wait_for(lambda: page.value(f"!!document.querySelector('{selector}')"))
+        page.value(f"document.querySelector('{selector}').click()")
+
+    page.open(f"{start(PRICED, T2I_API_KEYS_DIR=str(tmp_path)).url}/docs")
+    click(".scheme-container .authorize")
+    wait_for(lambda: page.value("!!document.querySelector('.auth-container input')"))
+    write(page, ".auth-container input", "key-of-alice")
+    click(".auth-container .authorize")
+    click(".auth-container .btn-done")
+    operation = '.opblock[id*="models_v1_models_get"]'
+    click(f"{operation} .opblock-summary-control")
+    click(f"{operation} .try-out__btn")
+    click(f"{operation} .execute")
+    wait_for(lambda: page.value("!!document.querySelector('.live-responses-table .response-col_status')"))
+    assert page.text(".live-responses-table .response .response-col_status").split()[0] == "200"
+
+
 def test_a_phone_shows_it_whole(page: Page, service: RunningService) -> None:
     page.resize(360, 740, mobile=True)
     page.open(f"{service.url}/")

@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from tests.contract.conftest import SANDBOX, SDXL
@@ -19,9 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import httpx
+
     from tests.fakes.replicate import FakeReplicate
 
 SLOW = SANDBOX | {"sandbox": {"latency": "2s"}}
+# Begun before the pod drains, it ends while the pod does.
+QUICKER = SANDBOX | {"name": "quicker", "weight": 0, "sandbox": {"latency": "1s"}}
 
 
 def refusal(**environment: str) -> tuple[int, str]:
@@ -40,6 +43,28 @@ def test_every_wrong_setting_is_named_at_once() -> None:
     assert "LOG_LEVEL is 'LOUD': it must be one of DEBUG, INFO, WARNING, ERROR." in text
     for name in ("OTLP_ENDPOINT", "T2I_MAX_IN_FLIGHT", "T2I_SAMPLING_RATIO"):
         assert f"{name} is " in text
+
+
+@pytest.mark.parametrize("variable", ["REPLICATE_API_TOKEN", "LANGTRACE_API_KEY"])
+@pytest.mark.parametrize("inside", ["\n", "\x7f", "é"], ids=["newline", "control", "accent"])
+def test_what_no_header_can_hold_is_refused_and_not_shown(variable: str, inside: str) -> None:
+    status, text = refusal(**{variable: f"r8_first{inside}second"})
+    assert status == 2
+    assert text.startswith(f"{variable}: it holds a line break")
+    assert ("first" in text, "second" in text) == (False, False)
+
+
+@pytest.mark.parametrize("variable", ["T2I_MAX_QUEUE_SECONDS", "T2I_DRAIN_SECONDS", "T2I_GRACE_SECONDS"])
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_time_without_end_is_refused(variable: str, value: str) -> None:
+    status, text = refusal(**{variable: value})
+    assert (status, text) == (2, f"{variable} is '{value}': Input should be a finite number.")
+
+
+@pytest.mark.parametrize("url", ["https://a/?", "https://a?b=c", "https://a/b#c"], ids=["empty", "query", "fragment"])
+def test_a_public_url_that_no_path_can_follow_is_refused(url: str) -> None:
+    wanted = "T2I_PUBLIC_URL: links begin with it, so it can have neither ? nor #."
+    assert refusal(T2I_PUBLIC_URL=url) == (2, wanted)
 
 
 def test_what_settings_lead_to_is_named_with_them(tmp_path: Path) -> None:
@@ -83,16 +108,19 @@ def test_log_levels_are_taken_in_either_case(start: Callable[..., RunningService
 
 
 def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: Callable[..., RunningService]) -> None:
-    service = start(SLOW, T2I_DRAIN_SECONDS="1.5")
+    service = start(SLOW, QUICKER, T2I_DRAIN_SECONDS="1.5")
     body = {"prompt": "in flight", "width": 64, "height": 64}
-    answers: list[int] = []
+    answers: list[tuple[int, str | None]] = []
 
-    def ask() -> None:
-        answers.append(httpx.post(f"{service.url}/generate", json=body, timeout=30, trust_env=False).status_code)
+    def ask(model: str) -> None:
+        with service.client() as client:
+            answer = client.post("/generate", json=body | {"model": model})
+        answers.append((answer.status_code, answer.headers.get("connection")))
 
-    before = threading.Thread(target=ask)
-    before.start()
-    wait_for(lambda: service.logged("Image generation started"))
+    before = [threading.Thread(target=ask, args=(model,)) for model in ("sdxl", "quicker")]
+    for each in before:
+        each.start()
+    wait_for(lambda: len(service.logged("Image generation started")) == 2)
     service.process.send_signal(signal.SIGTERM)
     with service.client() as client:
         ready = wait_for(lambda: (answer := client.get("/ready")).status_code == 503 and answer)
@@ -100,13 +128,13 @@ def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: 
         health = client.get("/health")
         # A connection kept open would be cut, with the next request on it, when accepting ends.
         assert (health.status_code, health.headers["connection"]) == (200, "close")
-    after = threading.Thread(target=ask)
+    after = threading.Thread(target=ask, args=("sdxl",))
     after.start()
     assert service.wait() == 0
-    before.join()
-    after.join()
-    assert answers == [200, 200]
-    assert len(service.logged("Image generation completed")) == 2
+    for each in (*before, after):
+        each.join()
+    assert answers == [(200, "close")] * 3
+    assert len(service.logged("Image generation completed")) == 3
 
 
 def test_what_outlives_the_grace_period_is_answered_stopped_and_told(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.fakes.processes import RunningService
     from tests.fakes.replicate import FakeReplicate
 
+UNCANCELED = "Prediction not canceled: it may go on costing money until its Cancel-After"
+
 
 def generate(service: RunningService, **body: object) -> httpx.Response:
     with service.client() as client:
@@ -43,6 +45,11 @@ def test_a_picture_with_its_cost_and_timings(paid: RunningService, replicate: Fa
     assert record.input["prompt"] == "a lighthouse at dusk"
     assert record.input["num_inference_steps"] == 50
     assert record.headers["cancel-after"] == "20s"
+
+
+def test_a_token_ends_before_its_newline(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    service = start(SDXL, REPLICATE_API_TOKEN=f"{TOKEN}\n")
+    assert generate(service).status_code == 200
 
 
 def test_tokens_are_counted_where_they_are_reported_and_never_made_up(
@@ -237,6 +244,21 @@ def test_a_client_that_leaves_cancels(paid: RunningService, replicate: FakeRepli
     wait_for(lambda: paid.logged("Prediction canceled", ended_as="canceled"))
     wait_for(lambda: paid.metric("active_requests") == 0)
     assert paid.metric("http_requests_total", method="POST", endpoint="/generate", status="499") >= 1
+
+
+def test_a_cancel_that_fails_names_what_runs_on(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    service = start(SDXL)
+    replicate.knobs.predict_seconds, replicate.knobs.faults = 60, {"cancel": ["401", "401"]}
+    with service.client() as client, pytest.raises(httpx.ReadTimeout):
+        client.post("/generate", json={"prompt": "never seen"}, timeout=0.5)
+    (line,) = wait_for(lambda: service.logged(UNCANCELED, level="error", code="provider_unauthorized"))
+    assert (line["model"], [line["prediction_id"]]) == ("sdxl", list(replicate.predictions))
+    with service.client() as client:
+        later = client.post("/generate", json={"prompt": "later"}, headers={"prefer": "respond-async"})
+        assert client.post(f"{later.headers['location']}/cancel").json()["code"] == "provider_unauthorized"
+    told = [line["prediction_id"] for line in service.logged(UNCANCELED)]
+    assert told == list(replicate.predictions)
+    assert not service.logged("Background work failed")
 
 
 def test_a_client_that_leaves_during_the_create_cancels(paid: RunningService, replicate: FakeReplicate) -> None:

@@ -127,6 +127,46 @@ def test_an_open_breaker_spares_the_provider_and_not_readiness(
     assert ask(service).json()["code"] == "provider_unavailable"
 
 
+def timed(service: RunningService) -> tuple[float, float]:
+    """Return how many answers of `/generate`, and how many generations, have a duration."""
+    answers = service.metric("http_request_duration_seconds_count", method="POST", endpoint="/generate")
+    return answers, service.metric("image_generation_duration_seconds_count")
+
+
+def answered(service: RunningService, *statuses: int) -> list[float]:
+    labels = {"method": "POST", "endpoint": "/generate"}
+    return [service.metric("http_requests_total", **labels, status=str(status)) for status in statuses]
+
+
+def test_only_what_ran_has_a_duration(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    service = start(SDXL, T2I_MAX_IN_FLIGHT="1", T2I_MAX_QUEUED="0")
+    assert ask(service, width=1).status_code == 422
+    assert ask(service, width=68).json()["code"] == "provider_refused_input"
+    assert ask(service, prompt="a" * 70_000).status_code == 413
+    assert timed(service) == (0, 0)
+    replicate.knobs.predict_seconds = 1
+    with ThreadPoolExecutor(1) as pool:
+        runs = pool.submit(ask, service)
+        wait_for(replicate.running)
+        assert ask(service).json()["code"] == "overloaded"
+        assert runs.result().status_code == 200
+    assert timed(service) == (1, 1)
+    replicate.knobs.faults = {"create": ["500"] * 10}
+    assert {ask(service).status_code for _ in range(10)} == {502}
+    assert ask(service).json()["code"] == "provider_unavailable"
+    assert timed(service) == (11, 11)
+    assert answered(service, 200, 413, 422, 502, 503) == [1, 1, 2, 10, 2]
+
+
+def test_a_caller_who_is_turned_away_leaves_no_duration(start: Callable[..., RunningService], tmp_path: Path) -> None:
+    (tmp_path / "alice").write_text("key-of-alice")
+    service = start(SANDBOX, T2I_API_KEYS_DIR=str(tmp_path), T2I_REQUESTS_PER_MINUTE="1")
+    alice = {"authorization": "Bearer key-of-alice"}
+    assert [ask(service, headers).status_code for headers in (None, alice, alice)] == [401, 200, 429]
+    assert timed(service) == (1, 1)
+    assert answered(service, 200, 401, 429) == [1, 1, 1]
+
+
 def test_what_alerts_and_panels_count_starts_at_zero(start: Callable[..., RunningService]) -> None:
     text = start(SDXL).metrics_text()
     for sample in (

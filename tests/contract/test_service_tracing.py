@@ -133,6 +133,18 @@ def test_a_failure_shows_in_the_trace(
     assert trace["replicate_sdxl"].attributes["error"] == "cannot draw 'a lig...'"
 
 
+def test_the_first_failure_speaks_for_all_predictions_of_a_request(
+    traced: RunningService, collector: FakeCollector, replicate: FakeReplicate
+) -> None:
+    replicate.knobs.predict_seconds, replicate.knobs.faults = 60, {"create": ["slow:0.2", "402"]}
+    body, headers = {"prompt": PROMPT, "n": 8}, {"x-request-id": "several"}
+    with traced.client() as client:
+        assert client.post("/v1/images/generations", json=body, headers=headers).status_code == 502
+    (canceled,) = wait_for(lambda: traced.logged("Image generation canceled", request_id="several"))
+    root = wait_for(lambda: collector.trace(canceled["trace_id"]).get("generate_image"))
+    assert (root.attributes["status"], root.attributes["error.type"]) == ("error", "provider_no_credit")
+
+
 def test_a_refusal_is_told_by_a_root_that_did_not_fail(
     traced: RunningService, collector: FakeCollector, replicate: FakeReplicate
 ) -> None:

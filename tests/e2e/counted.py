@@ -15,6 +15,7 @@ from tests.e2e.expected import (
     nothing,
     one,
     percentile,
+    response_time,
     spans,
 )
 
@@ -23,13 +24,13 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("overview", "Availability", "Availability"): one(lambda books: books.success),
     ("overview", "Uptime", "Uptime"): one(lambda _: 1.0),
     ("overview", "Request rate", "Request rate"): one(a_second),
-    ("overview", "Response time", "Response time"): one(percentile(0.95)),
+    ("overview", "Response time", "Response time"): one(response_time(0.95)),
     ("overview", "Generation success", "Generation success"): one(lambda books: books.success),
     ("overview", "Request rate", "{{endpoint}}"): Expected(("endpoint",), expected.by_endpoint),
-    ("overview", "Response time", "median"): one(percentile(0.5)),
-    ("overview", "Response time", "95th percentile"): one(percentile(0.95)),
+    ("overview", "Response time", "median"): one(response_time(0.5)),
+    ("overview", "Response time", "95th percentile"): one(response_time(0.95)),
     # Three callers of two hundred that wait for a processor themselves decide the bucket.
-    ("overview", "Response time", "99th percentile"): one(percentile(0.99))._replace(within=0.5),
+    ("overview", "Response time", "99th percentile"): one(response_time(0.99))._replace(within=0.5),
     ("overview", "Success rate", "success"): one(lambda books: books.success),
     ("overview", "Success rate", "error"): one(failures),
     ("overview", "Errors by status", "{{status}} {{endpoint}}"): Expected(("status",), expected.errors),
@@ -115,7 +116,7 @@ OF_THE_MONTH = {("overview", "Error budget left", "{{slo}}"), ("t2i:slo_budget:r
 # By name, and by those labels that tell rules of one name apart.
 RULES: dict[tuple[str, str], Expected] = {
     ("HighErrorRate", ""): one(failures),
-    ("HighLatency", ""): one(percentile(0.95)),
+    ("HighLatency", ""): one(response_time(0.95)),
     ("ImageGenerationFailure", ""): one(failures),
     ("TextToImageDown", ""): nothing(),  # these two fire in the drill
     ("TextToImageAbsent", ""): nothing(),
@@ -135,7 +136,7 @@ RULES: dict[tuple[str, str], Expected] = {
 }
 # What reads those again, once they have been recorded.
 RECORDED: dict[tuple[str, str], Expected] = {
-    ("t2i:signal", "latency"): one(percentile(0.95), ever=True),
+    ("t2i:signal", "latency"): one(response_time(0.95), ever=True),
     ("t2i:signal", "errors"): one(failures, ever=True),
 }
 _A_WEEK = "takes a week of history; tests/rules plays some"

@@ -114,6 +114,15 @@ def percentile(share: float) -> Callable[[Books], float]:
     return value
 
 
+def response_time(share: float) -> Callable[[Books], float]:
+    """Leave out what an open breaker turned away: only what ran has a duration."""
+    return lambda books: percentile(share)(ran(books))
+
+
+def ran(books: Books) -> Books:
+    return books.only(lambda answer: answer.status != TURNED_AWAY)
+
+
 def outcomes(seen: Seen) -> Values:
     return {
         (name, word): a_second(books)
@@ -164,7 +173,7 @@ def breakers(seen: Seen) -> Values:
 
 
 def slo_events(seen: Seen) -> Values:
-    return {(name,): float(len(seen.ever)) for name in ("availability", "latency")}
+    return {("availability",): float(len(seen.ever)), ("latency",): float(len(ran(seen.ever)))}
 
 
 def slo_errors(seen: Seen) -> Values:
@@ -176,7 +185,8 @@ def slo_errors(seen: Seen) -> Values:
 def burns(seen: Seen) -> Values:
     """Tell how many times too fast the budgets go, over any window that holds all there was."""
     allowed = {"availability": 1 - AVAILABLE, "latency": 1 - FAST}
-    return {(name,): count / len(seen.ever) / allowed[name] for (name,), count in slo_errors(seen).items()}
+    events = slo_events(seen)
+    return {(name,): count / events[name,] / allowed[name] for (name,), count in slo_errors(seen).items()}
 
 
 def burn_rates(seen: Seen) -> Values:
@@ -190,7 +200,7 @@ def budgets(seen: Seen) -> Values:
 
 def signals(seen: Seen) -> Values:
     """Tell of the half hour that holds all there was."""
-    values = {"requests": len, "latency": percentile(0.95), "errors": failures, "cost": cost}
+    values = {"requests": len, "latency": response_time(0.95), "errors": failures, "cost": cost}
     return {(name,): float(value(seen.ever)) for name, value in values.items()}
 
 
@@ -199,7 +209,7 @@ def spans(of_models: Callable[[Books], float], of_all: Callable[[Books], float] 
 
     def values(seen: Seen) -> Values:
         steps: Values = {("generate_image",): of_all(seen.recent)} if of_all else {}
-        reached = seen.recent.only(lambda answer: answer.status != TURNED_AWAY).by(model).items()
+        reached = ran(seen.recent).by(model).items()
         return steps | {(f"{_PROVIDERS.get(name, 'sandbox')}_{name}",): of_models(group) for name, group in reached}
 
     return Expected(("span_name",), values, whole=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from t2i_operator.builders.monitoring.rules.slo import DEFAULT_BURN_RATES
+from t2i_operator.spec.alerts import OWN_LABELS
 
 from dev.stack.debian import program
 
@@ -28,9 +29,11 @@ def test_alerts(promtool: Callable[..., None], tests: Path) -> None:
     promtool(tests)
 
 
-def test_prometheus_accepts_the_rules(tmp_path: Path, built: Built) -> None:
+@pytest.mark.parametrize("availability", ["0.99", "0.9"])
+def test_prometheus_accepts_the_rules(tmp_path: Path, built: Built, availability: str) -> None:
+    """With a modest objective there are more: each has factors of its own."""
     rules = tmp_path / "rules.yaml"
-    rules.write_text(yaml.safe_dump(built()))
+    rules.write_text(yaml.safe_dump(built(slo={"availability": availability})))
     command = [program("promtool"), "check", "rules", "--lint-fatal", rules]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stdout + done.stderr
@@ -57,6 +60,15 @@ def test_every_burn_rate_fires_for_both_objectives() -> None:
     labels = [each["exp_labels"] for each in alerts]
     fired = {(each["burn_rate"], each["slo"]) for each in labels if "burn_rate" in each}
     assert fired == {(pair.name, slo) for pair in DEFAULT_BURN_RATES for slo in ("availability", "latency")}
+
+
+def test_no_label_that_an_alert_has_can_be_set_by_the_user(built: Built) -> None:
+    """One that is part of what tells alerts apart would make them one, and Prometheus refuses such a rule."""
+    tests = [test for file in FILES for test in yaml.safe_load(file.read_text())["tests"]]
+    fired = [each for test in tests for check in test["alert_rule_test"] for each in check.get("exp_alerts", ())]
+    labels = {label for each in fired if "service" in each["exp_labels"] for label in each["exp_labels"]}
+    labels |= {label for rule in _alerts(built) for label in rule["labels"]}
+    assert labels - {"team"} | {"alertname", "__name__"} == set(OWN_LABELS)
 
 
 def test_every_alert_says_what_where_and_what_to_do(built: Built) -> None:

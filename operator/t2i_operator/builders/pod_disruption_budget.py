@@ -1,5 +1,7 @@
 """The PodDisruptionBudget, which says how many pods a drain of nodes may take at once."""
 
+import math
+
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.observed import Observed
@@ -28,6 +30,24 @@ def pod_disruption_budget(resource: spec.TextToImageService, observed: Observed)
             **limit,
         },
     }
+
+
+def fewest(resource: spec.TextToImageService | None, pods: int) -> int:
+    """Return how many of so many pods are enough: what the budget leaves after all evictions that it allows at once.
+
+    It is a quarter that may be away, or one, where the budget allows less or nothing is known of it: what a Deployment
+    takes for harmless unless it is told otherwise. Percentages are rounded up, as the disruption controller does.
+    """
+    away, wanted = max(1, pods // 4), resource.spec.pod_disruption_budget if resource else None
+    if wanted is not None and wanted.mode == "Managed":
+        if wanted.min_available is not None:
+            away = max(away, pods - _scaled(wanted.min_available, pods))
+        away = max(away, _scaled(wanted.max_unavailable or 0, pods))
+    return max(min(1, pods), pods - away)
+
+
+def _scaled(number: int | str, pods: int) -> int:
+    return math.ceil(int(number.rstrip("%")) * pods / 100) if isinstance(number, str) else number
 
 
 def several_pods(resource: spec.TextToImageService, live: int) -> bool:

@@ -1,6 +1,6 @@
 """What the PrometheusRule and the AlertmanagerConfig are made from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from t2i_operator.spec.receivers import Receiver
 from t2i_operator.spec.scalars import (
+    DECIMAL,
     DURATION,
     FRACTION,
     URL,
@@ -33,14 +34,29 @@ DURATION_BUCKETS = (
     "5ms", "10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2s500ms", "5s", "7s500ms",
     "10s", "15s", "20s", "30s", "45s", "60s", "90s", "120s",
 )  # fmt: skip
+# Prometheus puts a percentile at the last bound at most, however slow the answers are: none exceeds that.
+PERCENTILE_BOUNDS = DURATION_BUCKETS[:-1]
+# What alerts have of their own, by their rules or by the series behind them; a test holds this to all that are built.
+OWN_LABELS = (
+    "alertname", "namespace", "service", "severity", "model", "slo", "burn_rate", "window", "signal", "direction",
+    "currency", "__name__",
+)  # fmt: skip
 
 
-def bucket_rule(path: str, name: str) -> Rule:
+def bucket_rule(path: str, name: str, bounds: Sequence[str] = DURATION_BUCKETS) -> Rule:
     """Hold a latency to a bucket's bound; any spelling of the duration will do."""
-    bounds = ", ".join(f"duration('{bound}')" for bound in DURATION_BUCKETS)
+    durations = ", ".join(f"duration('{bound}')" for bound in bounds)
     return Rule(
-        f"!{matches(path, DURATION)} || duration({path}) in [{bounds}]",
-        f"{name} must be the bound of a histogram bucket: {', '.join(DURATION_BUCKETS)}",
+        f"!{matches(path, DURATION)} || duration({path}) in [{durations}]",
+        f"{name} must be the bound of a histogram bucket: {', '.join(bounds)}",
+    )
+
+
+def share_rule(path: str, name: str) -> Rule:
+    """Keep a share that is to be exceeded away from 1, which none exceeds."""
+    return Rule(
+        f"!{matches(path, FRACTION)} || double({path}) < 1.0",
+        f'{name} must be less than 1, as "0.1": no share exceeds 1, so that the alert could never fire',
     )
 
 
@@ -52,16 +68,31 @@ def objective_rule(path: str, name: str) -> Rule:
     )
 
 
+def factor_rule(target: str, name: str, default: str) -> Rule:
+    """Refuse what no error rate reaches; as doubles, 10 times 1 - 0.9 falls just short of 1."""
+    spent = f"double(pair.factor) * (1.0 - double({target}))"
+    return Rule(
+        f"!has(self.burnRates) || (has(self.slo) && self.slo.mode == 'Disabled') || !{matches(target, FRACTION)}"
+        f" || self.burnRates.all(pair, !{matches('pair.factor', DECIMAL)} || {spent} < 0.999999)",
+        f"a factor of alerts.burnRates is not below 1 / (1 - {name}), {default} when left out: its alert could never"
+        " fire, for no error rate exceeds 1; lower the factor, raise the objective, or leave burnRates out",
+    )
+
+
 class Thresholds(Block, frozen=True, kw_only=True):
     """When the guide's alerts fire."""
 
-    rules: ClassVar = (bucket_rule("self.latencyP95", "thresholds.latencyP95"),)
+    rules: ClassVar = (
+        bucket_rule("self.latencyP95", "thresholds.latencyP95", PERCENTILE_BOUNDS),
+        share_rule("self.errorRate", "thresholds.errorRate"),
+        share_rule("self.generationFailureRate", "thresholds.generationFailureRate"),
+    )
 
     error_rate: Annotated[Fraction, described("Share of answers that are 5xx, above which HighErrorRate fires.")] = (
         "0.1"
     )
     latency_p95: Annotated[
-        Duration, described("95th percentile of the answers' duration, above which HighLatency fires.")
+        Duration, described("95th percentile of the answers' duration, above which HighLatency fires; 90s at most.")
     ] = "10s"
     generation_failure_rate: Annotated[
         Fraction, described("Share of generations that fail, above which ImageGenerationFailure fires.")
@@ -117,7 +148,13 @@ class BurnRate(Block, frozen=True, kw_only=True):
         described("Name of the pair, unique in the list; it becomes a label of the alert."),
     ]
     severity: Annotated[Severity, described("Severity of the alert.")]
-    factor: Annotated[Decimal, described('How many times faster than allowed the budget burns, as "14.4".')]
+    factor: Annotated[
+        Decimal,
+        described(
+            'How many times faster than allowed the budget burns, as "14.4"; below 1 / (1 - objective), for when'
+            " everything fails no budget burns faster."
+        ),
+    ]
     long_window: Annotated[Duration, described("The window that shows that the burn matters, as 1h.")]
     short_window: Annotated[
         Duration, described("The window that shows that it still goes on, as 5m: four scrapes at least.")
@@ -151,9 +188,12 @@ class Alerts(Block, frozen=True, kw_only=True):
             "alerts.alertLabels: a label of an alert is named by letters, digits and _, and begins with no digit",
         ),
         Rule(
-            "!has(self.alertLabels)"
-            " || !self.alertLabels.exists(label, label in ['alertname', 'namespace', 'severity'])",
-            "alerts.alertLabels may not set alertname, namespace or severity, which the alerts set themselves",
+            f"!has(self.alertLabels) || !self.alertLabels.exists(label, label in {[*OWN_LABELS]})",
+            f"alerts.alertLabels may not set {', '.join(OWN_LABELS)}: the alerts set these themselves",
+        ),
+        factor_rule("(has(self.slo) ? self.slo.availability : '0.99')", "slo.availability", "0.99"),
+        factor_rule(
+            "(has(self.slo) && has(self.slo.latency) ? self.slo.latency.target : '0.95')", "slo.latency.target", "0.95"
         ),
     )
 
@@ -179,7 +219,10 @@ class Alerts(Block, frozen=True, kw_only=True):
         tuple[BurnRate, ...],
         Meta(max_length=8),
         list_map("name"),
-        described("Pairs of windows that watch the error budget. Empty: the four of the SRE workbook."),
+        described(
+            "Pairs of windows that watch the error budget. Empty: the four of the SRE workbook, their factors at most"
+            " 0.9 / (1 - objective), or 1 if that is more, so that nine errors in ten alert whatever the objective."
+        ),
     ] = ()
     budget: Annotated[Budget | None, described("What generations may cost. Left out: no alert on cost.")] = None
     anomalies: Annotated[Anomalies, described("Alerts on what is far from the service's own history.")] = Anomalies()

@@ -11,8 +11,8 @@ from t2i_operator.spec.monitoring import Monitoring
 from t2i_operator.spec.networking import HTTPRoute, Ingress, NetworkPolicy, Service, ServiceAccount
 from t2i_operator.spec.scalars import (
     DURATION,
-    URL,
     Annotations,
+    BaseURL,
     Block,
     Image,
     Label,
@@ -131,9 +131,10 @@ class Spec(Block, frozen=True, kw_only=True):
     access: Annotated[Access, described("Who may call the service.")] = Access()
     admission: Annotated[Admission, described("How much one pod takes on at once.")] = Admission()
     public_url: Annotated[
-        URL | None,
+        BaseURL | None,
         described(
-            "Where callers reach the service; links to images begin with it. Left out: as the request was addressed."
+            "Where callers reach the service; links to images begin with it, and `Location` with its path."
+            " Left out: as the request was addressed."
         ),
     ] = None
     service: Annotated[Service, described("The Service in front of the pods.")] = Service()

@@ -69,6 +69,14 @@ LongText = Annotated[str, Meta(min_length=1, max_length=2048)]
 URL = Annotated[
     str, spelled("^https?://[^\\s/]+(/\\S*)?$", "write a URL, such as https://images.example.com", longest=2048)
 ]
+BaseURL = Annotated[
+    str,
+    spelled(
+        "^https?://[^\\s/?#]+(/[^\\s?#]*)?$",
+        "write what a path can follow, without ? and #, such as https://images.example.com/api",
+        longest=2048,
+    ),
+]
 Image = Annotated[
     str, spelled("^\\S+$", "write an image without spaces, such as registry.example.com/service:1.0", longest=1024)
 ]
@@ -92,10 +100,8 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Percentage = Annotated[str, spelled("^[0-9]{1,3}%$", "write a whole number, or a percentage such as 50%", longest=16)]
 
 # Decimal strings, because a float does not survive the way through YAML, JSON and Go unchanged.
-Decimal = Annotated[
-    str,
-    spelled("^[0-9]{1,9}(\\.[0-9]{1,9})?$", 'write a decimal number in quotes, such as "0.000975"', longest=32),
-]
+DECIMAL = "^[0-9]{1,9}(\\.[0-9]{1,9})?$"
+Decimal = Annotated[str, spelled(DECIMAL, 'write a decimal number in quotes, such as "0.000975"', longest=32)]
 FRACTION = "^(0(\\.[0-9]{1,9})?|1(\\.0{1,9})?)$"
 Fraction = Annotated[str, spelled(FRACTION, 'write a number from "0" to "1" in quotes, such as "0.05"', longest=32)]
 # Go's and CEL's units, whole numbers, largest first: what both `duration()` and Prometheus read.

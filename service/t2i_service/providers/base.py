@@ -72,7 +72,7 @@ class Provider(Protocol):
         ...
 
     async def get(self, model: Model, prediction_id: str) -> Prediction:
-        """Ask how it stands."""
+        """Ask how it stands, for a caller."""
         ...
 
     async def cancel(self, model: Model, prediction_id: str) -> Prediction:

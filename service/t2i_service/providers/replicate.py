@@ -7,6 +7,7 @@ import math
 import time
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
@@ -86,7 +87,8 @@ class ReplicateProvider(Provider):
     @override
     async def get(self, model: Model, prediction_id: str) -> Prediction:
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return prediction_from(await self._insist(model, lambda: self._wire.get(prediction_id), deadline))
+        ask = partial(self._wire.get, prediction_id, for_caller=True)
+        return prediction_from(await self._insist(model, ask, deadline))
 
     @override
     async def cancel(self, model: Model, prediction_id: str) -> Prediction:

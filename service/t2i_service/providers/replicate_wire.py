@@ -51,11 +51,16 @@ _decode = msgspec.json.Decoder(Answer).decode
 
 
 class Wire:
-    """Connections to the API, and others to the hosts of its outputs; the token goes to the API alone."""
+    """Connections to the API, and others to the hosts of its outputs; the token goes to the API alone.
 
-    def __init__(self, base_url: str, token: str, connections: int) -> None:
+    What callers ask has connections of its own, `for_callers`: however long the provider takes to answer them, it is
+    created and canceled.
+    """
+
+    def __init__(self, base_url: str, token: str, connections: int, for_callers: int) -> None:
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "text-to-image-service"}
         self._api = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS, headers=headers)
+        self._asked = HttpClient(for_callers, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._files = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS)
         self._base = base_url.rstrip("/")
         self.address = urlsplit(base_url).hostname or ""
@@ -66,9 +71,10 @@ class Wire:
         reply = await self._send("POST", PATH, data=msgspec.json.encode(body), headers=headers)
         return _answer(reply, of_create=True)
 
-    async def get(self, prediction_id: str) -> Answer:
+    async def get(self, prediction_id: str, *, for_caller: bool = False) -> Answer:
         """Ask how a prediction stands."""
-        return _answer(await self._send("GET", _path_of(prediction_id)))
+        client = self._asked if for_caller else self._api
+        return _answer(await self._send("GET", _path_of(prediction_id), client))
 
     async def cancel(self, prediction_id: str) -> Answer:
         """Stop a prediction; one that has ended stays as it is."""
@@ -90,6 +96,7 @@ class Wire:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._api.aclose()
+        await self._asked.aclose()
         await self._files.aclose()
 
     def _allowed(self, url: str) -> URL:
@@ -106,10 +113,11 @@ class Wire:
             return link
         raise errors.OutputRefusedError("The provider's link to the image leads to a host that is not its own.")
 
-    async def _send(self, method: str, path: str, **options: Any) -> Reply:
+    async def _send(self, method: str, path: str, client: HttpClient | None = None, **options: Any) -> Reply:
         started = time.perf_counter()
         try:
-            async with self._api.request(method, URL(self._base + path, encoded=True), **options) as response:
+            url = URL(self._base + path, encoded=True)
+            async with (client or self._api).request(method, url, **options) as response:
                 reply = Reply(response.status, response.headers, await response.read())
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error

@@ -1,6 +1,7 @@
 """`POST /generate`: a prompt in, pictures out, now or later."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from t2i_service.api import GenerateRequest, GenerationResult
 from t2i_service.context import request_context
 from t2i_service.errors import NotAcceptableError
 from t2i_service.generation import Generation
-from t2i_service.results import id_of, result_of
+from t2i_service.results import generation_path, id_of, result_of
 from t2i_service.state import State, state_of
 from t2i_service.tasks import Task, resolve
 
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 CLIENT_CLOSED_REQUEST = 499
 GENERATION_ID = "X-Generation-ID"
+RESPOND_ASYNC = "respond-async"
 encode = msgspec.json.Encoder().encode
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": GenerationResult, "content": {"image/png": {}}},
@@ -48,7 +50,7 @@ async def generate(request: Request, body: GenerateRequest) -> Response:
     state = state_of(request)
     request_context().prompts = (body.prompt, body.negative_prompt or "")
     task = resolve(body, state.models)
-    if "respond-async" in request.headers.get("prefer", ""):
+    if prefers(request, RESPOND_ASYNC):
         return await _later(request, state, task)
     as_image = wants_image(request)
     if as_image and task.num_outputs > 1:
@@ -68,8 +70,8 @@ async def _later(request: Request, state: State, task: Task) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     result = result_of(run, request, state, links=True)
     headers = {
-        "Location": f"/generations/{result['id']}",
-        "Preference-Applied": "respond-async",
+        "Location": generation_path(state, result["id"]),
+        "Preference-Applied": RESPOND_ASYNC,
         GENERATION_ID: result["id"],
     }
     return json_response(result, 202, headers)
@@ -78,6 +80,12 @@ async def _later(request: Request, state: State, task: Task) -> Response:
 def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Encode with the fast encoder; nothing is left to guess."""
     return Response(encode(content), status, headers, "application/json")
+
+
+def prefers(request: Request, preference: str) -> bool:
+    """Tell whether any `Prefer` header names it, in whatever case, beside others or with parameters (RFC 7240)."""
+    items = ",".join(request.headers.getlist("prefer")).split(",")
+    return preference in {re.split("[;=]", item, maxsplit=1)[0].strip().lower() for item in items}
 
 
 def wants_image(request: Request) -> bool:

@@ -1,5 +1,6 @@
 """What became of a generation: any replica answers, because the id says all that is needed."""
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,13 +11,16 @@ from t2i_service.context import request_context
 from t2i_service.errors import (
     BadSignatureError,
     NotCancellableError,
-    UnknownGenerationError,
+    ProviderNotConfiguredError,
     UnknownImageError,
 )
+from t2i_service.models_config import Model
+from t2i_service.prediction import stop
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.results import Found, state_of_generation
 from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
+from t2i_service.telemetry import OTHER
 from t2i_service.upstream_errors import OutputGoneError
 
 ONE_HOUR = "private, max-age=3600, immutable"
@@ -42,17 +46,25 @@ async def read(request: Request, generation_id: str) -> Response:
     """Tell its status, and where its images are."""
     state = state_of(request)
     found = _found(state, generation_id)
-    prediction = await _asked(found)
+    prediction = await unless_client_leaves(request, _read(state, found))
+    if prediction is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     return json_response(state_of_generation(found, prediction, request, state))
 
 
 async def cancel(request: Request, generation_id: str) -> Response:
-    """Stop it, so that it costs no more; one that has ended stays as it is."""
+    """Stop it, so that it costs no more; one that has ended stays as it is.
+
+    Who leaves meanwhile wanted it stopped all the same.
+    """
     state = state_of(request)
     found = _found(state, generation_id)
     if found.provider.name == "sandbox":
         raise NotCancellableError("The sandbox draws when a picture is asked for; nothing runs until then.")
-    prediction = await found.provider.cancel(found.model, found.reference.prediction_id)
+    canceling = state.background.spawn(_canceled(state, found), "cancel", watched=True)
+    prediction = await unless_client_leaves(request, _shielded(canceling))
+    if prediction is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     return json_response(state_of_generation(found, prediction, request, state))
 
 
@@ -62,20 +74,35 @@ async def picture(request: Request, generation_id: str, index: int, signature: s
     if not state.keyring.is_signed(generation_id, index, signature):
         raise BadSignatureError("Use the link exactly as it was given.")
     found = _found(state, generation_id, anybody=True)
-    async with state.image_links.turn(generation_id, index):
-        image = await unless_client_leaves(request, _image(found, index))
+    image = await unless_client_leaves(request, _image(state, found, index))
     if image is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     return Response(image.data, media_type=image.content_type, headers={"Cache-Control": ONE_HOUR})
 
 
-async def _image(found: Found, index: int) -> Image:
-    prediction = await _asked(found)
-    if prediction.status is Status.SUCCEEDED and not prediction.outputs:
-        raise OutputGoneError("The provider deletes images an hour after they are made.")
-    if not 0 <= index < len(prediction.outputs):
-        raise UnknownImageError(f"The generation is {prediction.status.value}, with {len(prediction.outputs)} images.")
-    return await found.provider.fetch(found.model, prediction, index)
+async def _read(state: State, found: Found) -> Prediction:
+    async with state.reads.place():
+        return await _asked(found)
+
+
+async def _canceled(state: State, found: Found) -> Prediction:
+    async with state.cancels.place():
+        return await stop(found.provider, found.model, found.reference.prediction_id)
+
+
+async def _shielded(task: asyncio.Task[Prediction]) -> Prediction:
+    return await asyncio.shield(task)
+
+
+async def _image(state: State, found: Found, index: int) -> Image:
+    async with state.image_links.turn(found.id, index):
+        prediction = await _asked(found)
+        if prediction.status is Status.SUCCEEDED and not prediction.outputs:
+            raise OutputGoneError("The provider deletes images an hour after they are made.")
+        count = len(prediction.outputs)
+        if not 0 <= index < count:
+            raise UnknownImageError(f"The generation is {prediction.status.value}, with {count} images.")
+        return await found.provider.fetch(found.model, prediction, index)
 
 
 async def _asked(found: Found) -> Prediction:
@@ -87,10 +114,14 @@ async def _asked(found: Found) -> Prediction:
 def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
     owner = None if anybody else owner_of_request(state)
     reference = state.keyring.reference_of(generation_id, owner)
+    kind = next((kind for kind, each in state.providers.items() if each.name == reference.provider), None)
+    if kind is None:
+        raise ProviderNotConfiguredError(reference.provider)
     model = state.models.get(reference.model)
-    if model is None or state.providers[model.provider].name != reference.provider:
-        raise UnknownGenerationError
-    return Found(generation_id, reference, model, state.providers[model.provider])
+    if model is None or model.provider != kind:
+        # Begun by a pod with other models, as a rollout has them side by side: all but the price is known all the same.
+        model = Model.model_validate({"name": OTHER, "provider": kind})
+    return Found(generation_id, reference, model, state.providers[kind])
 
 
 def owner_of_request(state: State) -> str | None:

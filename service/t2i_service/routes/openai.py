@@ -18,7 +18,6 @@ from t2i_service.results import id_of, image_url
 from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, GENERATION_ID, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.tasks import MAX_SEED, Task, resolve
-from t2i_service.together import all_of
 
 MAX_IMAGES = 10
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
@@ -72,7 +71,7 @@ async def generations(request: Request, body: ImagesRequest) -> Response:
     state = state_of(request)
     request_context().prompts = (body.prompt, body.negative_prompt or "")
     tasks = tasks_of(body, state)
-    runs = await unless_client_leaves(request, all_of(state.generator.generate(task) for task in tasks))
+    runs = await unless_client_leaves(request, state.generator.generate_all(tasks))
     if runs is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     links = body.response_format == "url"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from t2i_operator import drift
 from t2i_operator.children import Children, Id
-from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT
+from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, GRAFANA_DASHBOARD
 from t2i_operator.naming import Key
 
 KEY = Key("n", "a")
@@ -43,6 +43,27 @@ def test_an_older_event_does_not_undo_a_newer_answer() -> None:
     assert children.get(ID) == child
     assert children.forget(CONFIG_MAP, config_map(4)) == set()
     assert children.get(ID) == child
+
+
+@pytest.mark.parametrize(
+    ("status", "unshown"),
+    [
+        ({}, False),
+        ({"conditions": [{"type": "DashboardSynchronized", "status": "True"}]}, False),
+        ({"conditions": [{"type": "NoMatchingInstance", "status": "True"}]}, True),
+        ({"conditions": [{"type": "NoMatchingInstance", "status": "False"}]}, False),
+        ({"NoMatchingInstances": True}, True),
+        ({"NoMatchingInstances": False}, False),
+    ],
+    ids=["not judged", "shown", "no Grafana", "found again", "an older operator's", "an older operator's, shown"],
+)
+def test_a_dashboard_that_no_grafana_shows_is_news(status: dict[str, Any], *, unshown: bool) -> None:
+    children = Children()
+    children.observe(GRAFANA_DASHBOARD, config_map(5))
+    told = children.observe(GRAFANA_DASHBOARD, {**config_map(6), "status": status})
+    ((_, child),) = children.of(KEY, "u")
+    assert child.unshown == unshown
+    assert told == ({KEY} if unshown else set())
 
 
 def test_an_event_that_changes_nothing_of_ours_concerns_nobody() -> None:

@@ -23,11 +23,11 @@ from t2i_operator.kinds import (
     VOLUME_CLAIM,
     Kind,
 )
-from t2i_operator.outcome import Outcome
+from t2i_operator.outcome import Outcome, Verdict
 from t2i_operator.rollout import Rollout, collector_rollout
 
 NAME = "a-b"
-SERVES = Rollout(replicas=1, updated=1, ready=1, available=1, observed=True, minimum_available=True)
+SERVES = Rollout(replicas=1, updated=1, ready=1, available=1, observed=True)
 MONITORING = [
     (SERVICE_MONITOR, "-monitor", "MetricsReady"),
     (SERVICE_MONITOR, "-jaeger-monitor", "MetricsReady"),
@@ -110,6 +110,37 @@ def test_alerts_that_can_reach_nobody_are_not_ready(absence: Absence, status: st
     )
     found = {each.type: (each.status, each.reason) for each in conditions(outcome)}
     assert found["AlertsReady"] == (status, reason)
+
+
+@pytest.mark.parametrize("of_receivers", [("False", "NotSelected", "no"), ("Unknown", "NotVisible", "no")])
+def test_receivers_that_no_alertmanager_takes_in_are_not_ready(of_receivers: tuple[str, str, str]) -> None:
+    outcome = Outcome(
+        generation=1,
+        resource=resource(alerts={"receivers": [{"name": "mail", "email": {"to": "team@example.com"}}]}),
+        rollout=SERVES,
+        objects=[Id(kind, "n", "a-b-alerts") for kind in (PROMETHEUS_RULE, ALERTMANAGER_CONFIG)],
+        selected={PROMETHEUS_RULE: Verdict("True", "Selected", "yes"), ALERTMANAGER_CONFIG: Verdict(*of_receivers)},
+    )
+    found = next(each for each in conditions(outcome) if each.type == "AlertsReady")
+    assert found[1:] == (*of_receivers[:2], "AlertmanagerConfig a-b-alerts: no")
+
+
+@pytest.mark.parametrize(
+    ("dashboards", "said"),
+    [
+        ({"format": "GrafanaDashboard", "instanceSelector": {"matchLabels": {"a": "b"}}}, ("False", "NotSelected")),
+        ({"format": "ConfigMap"}, ("True", "InPlace")),
+    ],
+    ids=["asked for", "left over"],
+)
+def test_dashboards_that_no_grafana_shows_are_not_ready(dashboards: dict[str, Any], said: tuple[str, str]) -> None:
+    placed = [Id(kind, "n", "a-b-dashboard-overview") for kind in (GRAFANA_DASHBOARD, CONFIG_MAP)]
+    unshown = [Id(GRAFANA_DASHBOARD, "n", "a-b-dashboard-models")]
+    wanted = resource(dashboards=dashboards)
+    outcome = Outcome(generation=1, resource=wanted, rollout=SERVES, objects=placed, unshown=unshown)
+    found = next(each for each in conditions(outcome) if each.type == "DashboardsReady")
+    assert (found.status, found.reason) == said
+    assert ("instanceSelector" in found.message) == (said[0] == "False")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,11 @@ def test_what_people_add_to_the_keys_cannot_be_guessed_from_their_checksum() -> 
     )
 
 
+def test_the_newline_that_base64_prints_is_no_part_of_a_key() -> None:
+    printed = {"mine": encoded(f"{base64.b64encode(b'k' * 32).decode()}\n"), "primary": encoded("mine\n")}
+    assert signing.complete(printed) == printed
+
+
 def test_a_rotated_key_is_kept_and_a_broken_one_replaced_beside_it() -> None:
     made = signing.complete({})
     rotated = {**made, "mine": encoded(base64.b64encode(b"k" * 32).decode()), "primary": encoded("mine")}

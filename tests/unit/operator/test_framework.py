@@ -14,9 +14,13 @@ class Server:
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
+        self.forbidden: set[str] = set()
 
     async def answer(self, request: web.Request) -> web.Response:
-        return web.Response(status=500 if any(f"/{each}/" in request.path for each in self.broken) else 200)
+        for status, namespaces in ((500, self.broken), (403, self.forbidden)):
+            if any(f"/{each}/" in request.path for each in namespaces):
+                return web.Response(status=status)
+        return web.Response(status=200)
 
 
 @pytest.fixture
@@ -62,6 +66,16 @@ async def test_the_heartbeat_of_all_namespaces(server: tuple[Server, TestServer]
     assert _old(heartbeat) == {"texttoimageservices@*"}
     await _ask(heartbeat, server[1], None)
     assert _old(heartbeat) == set()
+
+
+async def test_a_namespace_that_is_forbidden_is_named_until_it_is_not(server: tuple[Server, TestServer]) -> None:
+    heartbeat = Heartbeat(("one", "two"))
+    server[0].forbidden = {"two"}
+    await _ask(heartbeat, server[1], "one", "two", query="?limit=50")
+    assert heartbeat.refused() == {"texttoimageservices@two"}
+    server[0].forbidden, server[0].broken = set(), {"two"}
+    await _ask(heartbeat, server[1], "two")
+    assert heartbeat.refused() == set(), "it is broken now, which a restart may help against"
 
 
 async def test_a_list_that_works_is_no_stream(server: tuple[Server, TestServer]) -> None:

@@ -1,25 +1,43 @@
 """What the probes are told."""
 
 from collections.abc import AsyncIterator
+from unittest.mock import MagicMock
 
 import aiohttp
 import pytest
 from t2i_operator.health import STREAM_LIMIT_SECONDS, Health
+from t2i_operator.kinds import POD
 from t2i_operator.metrics import Metrics
+from t2i_operator.picture import Picture
+from t2i_operator.watches import Selection, Stream
 
 
 class Told:
     """What the operator knows of itself, for a test to change."""
 
     age = 0.0
-    synced = False
     port = 0
+
+    def __init__(self) -> None:
+        self.refused: set[str] = set()
+        self.picture = Picture()
+        self.streams: dict[str, Stream] = {}
+
+    def watch(self, namespace: str) -> None:
+        """Watch one more namespace, by one stream that is not there yet."""
+        stream = self.streams[namespace] = Stream(MagicMock(), Selection(POD, namespace, "a=b"), MagicMock())
+        self.picture.add(namespace, [stream])
+
+    async def listed(self, namespace: str) -> None:
+        self.streams[namespace].synced.set()
+        await self.picture._complete(namespace, lambda: None)
 
 
 @pytest.fixture
 async def told() -> AsyncIterator[Told]:
     told = Told()
-    health = Health({"pods": lambda: told.age, "secrets": lambda: 0.0}, lambda: told.synced, Metrics())
+    ages = {"pods": lambda: told.age, "secrets": lambda: 0.0}
+    health = Health(ages, lambda: told.refused | told.picture.refused(), told.picture, Metrics())
     runner = await health.serve(0)
     told.port = next(address[1] for address in runner.addresses if len(address) == 2)  # IPv4: port 0 is two ports
     yield told
@@ -40,10 +58,38 @@ async def test_a_silent_stream_turns_liveness_red_and_is_named(told: Told) -> No
     assert '"silent": ["pods"]' in text
 
 
+async def test_what_is_refused_is_named_and_no_reason_for_a_restart(told: Told) -> None:
+    told.age, told.refused = STREAM_LIMIT_SECONDS + 1, {"pods"}
+    status, text = await _get(told, "/healthz")
+    assert status == 200
+    assert '"silent": [], "refused": ["pods"]' in text
+    told.refused = {"secrets"}
+    assert (await _get(told, "/healthz"))[0] == 503
+
+
 async def test_readiness_waits_for_the_first_lists(told: Told) -> None:
-    assert (await _get(told, "/readyz"))[0] == 503
-    told.synced = True
+    told.watch("one")
+    told.watch("two")
+    await told.listed("one")
+    status, text = await _get(told, "/readyz")
+    assert status == 503
+    assert '"never_listed": ["pods@two?a=b"], "refused": []' in text
+    await told.listed("two")
     assert (await _get(told, "/readyz"))[0] == 200
+
+
+async def test_readiness_waits_for_no_namespace_that_is_refused_but_for_one_at_least(told: Told) -> None:
+    told.watch("one")
+    told.watch("two")
+    told.streams["two"].refused = True
+    assert (await _get(told, "/readyz"))[0] == 503, "one of them is still to come"
+    told.streams["one"].refused = True
+    assert (await _get(told, "/readyz"))[0] == 503, "there is nothing to serve"
+    told.streams["one"].refused = False
+    await told.listed("one")
+    status, text = await _get(told, "/readyz")
+    assert status == 200
+    assert '"refused": ["pods@two?a=b"]' in text
 
 
 async def test_metrics_are_served(told: Told) -> None:

@@ -235,13 +235,31 @@ def test_every_receiver_hears_what_it_asked_for() -> None:
         ("hook", []),
     ]
     assert all(each["continue"] for each in built["route"]["routes"])
-    assert {each["name"] for each in built["receivers"]} == {"nobody", "chat", "pager", "mail", "hook"}
+    assert {each["name"] for each in built["receivers"]} == {"_nobody", "chat", "pager", "mail", "hook"}
+
+
+def test_a_receiver_called_nobody_is_one_like_others() -> None:
+    receivers = [{**RECEIVERS[0], "name": "nobody"}]
+    names = [
+        each["name"] for each in alertmanager_config(observed(alerts={"receivers": receivers}))["spec"]["receivers"]
+    ]
+    assert len(set(names)) == len(names) == 2
 
 
 def test_no_receiver_no_configuration() -> None:
     assert ("AlertmanagerConfig", "pictures-alerts") not in objects(observed())
 
 
+def test_alertmanager_selects_by_the_labels_of_the_alerts() -> None:
+    labels = alertmanager_config(observed(alerts={"receivers": RECEIVERS, "labels": {"team": "x"}}))["metadata"][
+        "labels"
+    ]
+    assert labels == {"team": "x", **alertmanager_config(observed())["metadata"]["labels"]}
+
+
 def test_only_alerts_of_this_service_are_routed() -> None:
     matchers = alertmanager_config(observed(alerts={"receivers": RECEIVERS}))["spec"]["route"]["matchers"]
-    assert matchers == [{"name": "service", "value": "pictures-service", "matchType": "="}]
+    assert matchers == [
+        {"name": "namespace", "value": "studio", "matchType": "="},
+        {"name": "service", "value": "pictures-service", "matchType": "="},
+    ]

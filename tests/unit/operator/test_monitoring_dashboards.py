@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.dashboard import content, dashboards, topics
 
-from dashboards.catalog import PACKAGE, place, rendered
+from dashboards.catalog import MANIFESTS, PACKAGE, place, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +88,66 @@ def test_the_grafana_operator_gets_its_own_kind() -> None:
     selector = {"matchLabels": {"dashboards": "grafana"}}
     built = dashboards(resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}))[0]
     assert (built["apiVersion"], built["kind"]) == ("grafana.integreatly.org/v1beta1", "GrafanaDashboard")
+    assert built["spec"]["allowCrossNamespaceImport"], "Grafana is in another namespace as a rule"
     assert built["spec"]["instanceSelector"] == selector
     assert json.loads(built["spec"]["json"])["uid"] == built["spec"]["uid"]
+
+
+def rates(body: dict[str, Any]) -> list[dict[str, Any]]:
+    targets = [target for panel in body["panels"] for target in panel.get("targets", ())]
+    return [target for target in targets if "$__rate_interval" in target.get("expr", "")]
+
+
+@pytest.mark.parametrize("topic", topics(resource()))
+@pytest.mark.parametrize(
+    ("interval", "step"), [("30s", "30s"), ("1m", "60s"), ("1m15s", "75s"), ("1500ms", "1500ms"), ("2000ms", "2s")]
+)
+def test_grafana_knows_how_often_is_scraped(topic: str, interval: str, step: str) -> None:
+    """Or its windows hold four scrapes of the data source's default, 15s: one of a minute's, and a rate needs two."""
+    asked = rates(content(resource(metrics={"interval": interval}), topic))
+    assert asked
+    assert {target.get("interval") for target in asked} == {step}
+
+
+def test_grafana_knows_how_often_the_operator_is_scraped() -> None:
+    (endpoint,) = yaml.safe_load((MANIFESTS / "service_monitor.yaml").read_text())["spec"]["endpoints"]
+    asked = rates(json.loads(rendered()["operator"]))
+    assert {target.get("interval") for target in asked} == {endpoint["interval"]}
+
+
+def limits(topic: str, **alerts: Any) -> set[tuple[str, float]]:
+    panels = content(resource(alerts=alerts), topic)["panels"]
+    steps = [(each["title"], each.get("fieldConfig", {}).get("defaults", {}).get("thresholds")) for each in panels]
+    return {(title, each["steps"][-1]["value"]) for title, each in steps if each}
+
+
+@pytest.mark.parametrize(
+    ("topic", "own", "fixed"),
+    [
+        (
+            "overview",
+            {"Availability": 0.9, "Uptime": 0.9, "Response time": 60, "Generation success": 0.8},
+            {"Error budget left": 0, "Burn rate": 1},
+        ),
+        ("models", {"Latency": 60, "Success": 0.8}, {"Circuit breakers": 1}),
+        ("business", {}, {}),
+        ("traces", {}, {}),
+    ],
+)
+def test_panels_turn_red_where_alerts_fire(topic: str, own: dict[str, float], fixed: dict[str, float]) -> None:
+    asked = {
+        "thresholds": {"latencyP95": "1m", "generationFailureRate": "0.2"},
+        "slo": {"availability": "0.9"},
+    }
+    assert limits(topic, **asked) == set((own | fixed).items())
+
+
+@pytest.mark.parametrize("topic", topics(resource()))
+def test_by_default_panels_turn_red_where_the_generated_ones_do(topic: str) -> None:
+    """Or nobody would see what is committed."""
+    generated = {panel["id"]: panel for panel in json.loads(rendered()[topic])["panels"]}
+    for panel in content(resource(), topic)["panels"]:
+        assert panel.get("fieldConfig") == generated[panel["id"]].get("fieldConfig"), panel["title"]
 
 
 def test_links_lead_to_traces_where_a_person_can_open_them() -> None:

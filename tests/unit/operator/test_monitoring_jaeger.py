@@ -64,6 +64,15 @@ def test_span_metrics_reach_as_far_as_generations_do() -> None:
     assert span_metrics["exemplars"]["enabled"]
 
 
+def test_many_models_have_room_among_the_label_sets() -> None:
+    """Or their errors would be counted as one."""
+    well, errors, other_spans = 1, 14, 60
+    for count in (1, 32):
+        models = [{"name": f"m{number}", "provider": "Sandbox"} for number in range(count)]
+        limit = configuration(resource(models=models))["connectors"]["spanmetrics"]["aggregation_cardinality_limit"]
+        assert limit >= count * (well + errors) + other_spans
+
+
 def sizes(**wanted: Any) -> tuple[int | None, int | None, str | None]:
     """Return how many traces are kept, how many wait for a decision, and the runtime's own limit."""
     config = read(**wanted)

@@ -196,3 +196,56 @@ async def test_what_is_wanted_otherwise_since_is_written_by_a_new_process(parts:
     parts.restart()
     assert (await parts.place()).updated
     assert parts.data() == {"one": "1", "other": "3"}
+
+
+async def _overwrite(parts: Parts, **data: str) -> None:
+    """Write as another operator of this kind does: under our own field manager."""
+    await parts.cluster.apply(CONFIG_MAP, {**parts.desired, "data": {**parts.desired["data"], **data}})
+
+
+async def test_another_operator_that_writes_the_same_object_is_given_way_and_told(parts: Parts) -> None:
+    for number in range(LIMIT):
+        await _overwrite(parts, one="theirs")
+        outcome = await parts.place()
+        assert outcome.repaired == ["ConfigMap pictures-config: changed under the operator's own name"]
+        assert parts.data()["one"] == "1"
+        assert [each.reason for each in outcome.faults] == ([CONTESTED] if number == LIMIT - 1 else [])
+    assert [each.reason for each in (await parts.place()).faults] == [CONTESTED], "though it says what we want"
+    await _overwrite(parts, one="theirs")
+    written = len(parts.cluster.applied)
+    for _ in range(2):
+        (fault,) = (await parts.place()).faults
+        assert "another operator" in fault.message
+    assert (len(parts.cluster.applied), parts.data()["one"]) == (written, "theirs")
+
+    parts.desired["data"]["other"] = "3"
+    assert (await parts.place()).updated, "an edit of the spec arrives all the same"
+    assert parts.data() == {"one": "1", "other": "3"}
+
+
+async def test_another_operator_is_fought_again_after_a_while(parts: Parts) -> None:
+    now = 0.0
+    parts.objects._contest = Contest(lambda: now)
+    for _ in range(LIMIT):
+        await _overwrite(parts, one="theirs")
+        await parts.place()
+    assert parts.objects.rivalled([identify(parts.desired)])
+    now = WINDOW_SECONDS
+    assert not parts.objects.rivalled([identify(parts.desired)])
+    await _overwrite(parts, one="theirs")
+    assert not (await parts.place()).faults
+    assert parts.data()["one"] == "1"
+
+
+@pytest.mark.parametrize("orphaned", [False, True])
+async def test_an_object_that_lost_its_owner_is_taken_back_for_a_resource_that_is_there_only(
+    parts: Parts, *, orphaned: bool
+) -> None:
+    """The garbage collector takes the reference away where a resource is deleted with `--cascade=orphan`."""
+    assert parts.cluster.live is not None
+    owner = {"kind": "TextToImageService", "name": "pictures", "uid": "0f0f", "controller": True}
+    parts.cluster.live["metadata"]["ownerReferences"] = [] if orphaned else [owner]
+    parts.cluster.bump()
+    parts.children.observe(CONFIG_MAP, parts.cluster.live)
+    assert parts.objects.owns(identify(parts.desired), resource())
+    assert parts.objects.in_doubt(resource(), [parts.desired]) == orphaned

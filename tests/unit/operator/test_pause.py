@@ -12,7 +12,7 @@ from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.conditions import Condition, conditions
 from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, SERVICE_MONITOR, Kind, Object
-from t2i_operator.naming import FIELD_MANAGER, Key
+from t2i_operator.naming import FIELD_MANAGER, MANAGED_BY_LABEL, Key
 from t2i_operator.objects import identify
 from t2i_operator.outcome import Outcome
 from t2i_operator.reconcile import Reconciler
@@ -32,7 +32,6 @@ READY = {
     "readyReplicas": 1,
     "availableReplicas": 1,
     "observedGeneration": 1,
-    "conditions": [{"type": "Available", "status": "True"}],
 }
 
 
@@ -92,6 +91,15 @@ class Paused:
     def lose(self, identity: Id) -> None:
         del self.cluster.live[identity]
         self.cache.children.drop(identity)
+
+    def unlabel(self, identity: Id, **status: Any) -> None:
+        """Take our label off an object, which its stream shows as its end; `status` is known by a read only."""
+        live = self.cluster.live[identity]
+        labels = {name: value for name, value in live["metadata"]["labels"].items() if name != MANAGED_BY_LABEL}
+        version = str(int(live["metadata"]["resourceVersion"]) + 1)
+        live = {**live, "metadata": {**live["metadata"], "labels": labels, "resourceVersion": version}}
+        self.cluster.live[identity] = live | ({"status": {**live["status"], **status}} if status else {})
+        self.cache.children.forget(identity.kind, live)
 
     def edit(self, **wanted: Any) -> None:
         metadata = self.body["metadata"]
@@ -243,3 +251,58 @@ async def test_what_was_edited_during_a_pause_is_meant_to_be() -> None:
         DEPLOYMENT, {**live, "metadata": metadata, "spec": {**live["spec"], "minReadySeconds": 9}}
     )
     assert (await paused.said())["Ready"].status == "True"
+
+
+async def test_a_deployment_that_lost_its_label_still_serves() -> None:
+    paused = Paused()
+    paused.unlabel(DEPLOYED)
+    assert await paused.look() == 30, "no event tells what becomes of it"
+    said = {each.type: each.status for each in conditions(paused.outcome)}
+    assert (said["Available"], said["Ready"]) == ("True", "True")
+    assert DEPLOYED in paused.outcome.objects
+
+    paused.unlabel(DEPLOYED, readyReplicas=0, availableReplicas=0)
+    assert (await paused.said())["Available"].status == "False"
+
+    paused.lose(DEPLOYED)
+    assert (await paused.said())["Progressing"].reason == "Missing"
+
+
+async def test_an_object_that_lost_its_label_and_went_is_missing() -> None:
+    paused = Paused()
+    paused.unlabel(SERVING)
+    assert (await paused.said())["Ready"].status == "True"
+    del paused.cluster.live[SERVING]  # the stream has nothing to say of it
+    assert (await paused.said())["Progressing"].reason == "Missing"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"models": "none"}, {"podTemplate": {"spec": {"containers": [{"image": "x"}]}}}],
+    ids=["unreadable", "unmergeable"],
+)
+@pytest.mark.parametrize("is_paused", [True, False], ids=["paused", "running"])
+async def test_a_spec_that_is_refused_hides_no_pods(wrong: Object, *, is_paused: bool) -> None:
+    paused = Paused()
+    paused.unlabel(DEPLOYED)
+    paused.edit(**wrong, paused=is_paused)
+    said = await paused.said()
+    assert (said["Accepted"].reason, said["Available"].status) == ("InvalidSpec", "True")
+
+
+async def test_a_deployment_that_cannot_be_looked_for_is_waited_for() -> None:
+    paused = Paused()
+    paused.unlabel(DEPLOYED)
+    paused.edit(models="none")
+    paused.cluster.refused[DEPLOYED] = ApiError(500, "InternalError", "etcdserver: leader changed")
+    with pytest.raises(ApiError):
+        await paused.look()
+    assert not paused.reporter.report.await_count, "it may pass"
+
+
+async def test_another_s_deployment_of_that_name_is_not_the_resource_s() -> None:
+    paused = Paused()
+    paused.lose(DEPLOYED)
+    paused.cluster.live[DEPLOYED] = {"metadata": {"name": DEPLOYED.name, "namespace": DEPLOYED.namespace, "uid": "b"}}
+    paused.edit(models="none")
+    assert (await paused.said())["Available"].message == "there is no Deployment"

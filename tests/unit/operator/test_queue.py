@@ -75,3 +75,20 @@ async def test_the_age_of_the_oldest_is_told() -> None:
     assert queue.oldest_seconds == 0
     queue.add("a")
     assert 0 <= queue.oldest_seconds < 1
+
+
+async def test_what_may_not_be_worked_on_yet_holds_up_nothing_else() -> None:
+    open_to = {"b"}
+    queue: Queue[str] = Queue(may=lambda key: key in open_to)
+    for key in ("a", "b", "a"):
+        queue.add(key)
+    assert await queue.get() == "b"
+    queue.done("b")
+    assert (queue.depth, queue.oldest_seconds) == (1, 0.0), "it waits for no worker"
+    queue.release()
+    assert (queue.depth, queue.oldest_seconds) == (1, 0.0)
+
+    open_to.add("a")
+    queue.release()
+    assert await asyncio.wait_for(queue.get(), 1) == "a"
+    assert queue.depth == 0

@@ -37,6 +37,7 @@ def test_all_else_is_read_or_reported() -> None:
         ("", "serviceaccounts"): CHILD_VERBS - {"delete"},
         ("", "pods"): {"list", "watch"},
         ("gateway.networking.k8s.io", "gateways"): {"get"},
+        ("monitoring.coreos.com", "alertmanagers"): {"list"},
         ("monitoring.coreos.com", "prometheuses"): {"list"},
         ("", "namespaces"): {"get"},
         ("events.k8s.io", "events"): {"create"},

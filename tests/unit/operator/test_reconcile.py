@@ -16,6 +16,7 @@ from t2i_operator.settings import Settings, read
 from tests.unit.operator.resources import UNOBSERVED
 
 KEY = Key("n", "pictures")
+EMPTY = MagicMock(get=AsyncMock(return_value=None))
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def test_a_bug_is_told_in_the_status_and_raised(settings: Settings, monkey
         "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}]},
     }
     cache.resources.observe(body)
-    reconciler = Reconciler(MagicMock(), cache, MagicMock(), reporter, settings)
+    reconciler = Reconciler(EMPTY, cache, MagicMock(), reporter, settings)
     monkeypatch.setattr(reconciler, "_bring_about", AsyncMock(side_effect=TypeError("of ours")))
 
     with pytest.raises(TypeError, match="of ours"):
@@ -63,7 +64,7 @@ async def test_what_is_known_of_credentials_stays_while_secrets_cannot_be_read(
             },
         }
     )
-    reconciler = Reconciler(MagicMock(), cache, secrets, reporter, settings)
+    reconciler = Reconciler(EMPTY, cache, secrets, reporter, settings)
     problem = Problem("SecretMissing", "there is no Secret tokens")
     lacks = {"AlertsReady": Problem("SecretMissing", "there is no Secret hooks")}
     facts = Facts("u", 1, {}, {}, several_pods=False)
@@ -82,7 +83,7 @@ async def test_a_trouble_that_time_ends_is_looked_at_again_then(
     cache, reporter = Cache(), MagicMock(report=AsyncMock())
     metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "generation": 1, "resourceVersion": "1"}
     cache.resources.observe({"metadata": metadata, "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}]}})
-    reconciler = Reconciler(MagicMock(), cache, MagicMock(), reporter, settings)
+    reconciler = Reconciler(EMPTY, cache, MagicMock(), reporter, settings)
     monkeypatch.setattr(reconciler, "_bring_about", AsyncMock())
     assert await reconciler.reconcile(KEY) == settings.resync_seconds
 

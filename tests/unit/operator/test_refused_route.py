@@ -10,8 +10,9 @@ from t2i_operator.naming import FIELD_MANAGER
 from t2i_operator.objects import identify
 from t2i_operator.patience import LASTING_SECONDS
 
+from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED
-from tests.unit.operator.test_unread import DEPLOYED, KEY, PASSING, ROUTED, SERVES, Parts
+from tests.unit.operator.test_unread import DEPLOYED, PASSING, ROUTED
 
 WEBHOOK = 'Internal error occurred: failed calling webhook "validate.nginx.ingress.kubernetes.io": connection refused'
 UNREACHABLE = ApiError(500, "InternalError", WEBHOOK)

@@ -1,4 +1,4 @@
-"""Which Prometheus selects an object, by the rules of the Prometheus Operator; and what is said when none does."""
+"""Who selects an object, by the rules of the Prometheus Operator; and what is said when nobody does."""
 
 from __future__ import annotations
 
@@ -8,20 +8,36 @@ import aiohttp
 import msgspec
 import pytest
 from t2i_operator.cluster import ApiError, Cluster, Page
-from t2i_operator.kinds import PROMETHEUS_RULE, SERVICE_MONITOR, Kind, Object
-from t2i_operator.selection import Prometheus, Selection, matches, verdict
+from t2i_operator.kinds import (
+    ALERTMANAGER,
+    ALERTMANAGER_CONFIG,
+    PROMETHEUS,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    Kind,
+    Object,
+)
+from t2i_operator.selection import Selection
+from t2i_operator.selectors import Selecting, matches, verdict
 
 from tests.unit.operator.resources import resource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+MAIL = {"name": "mail", "email": {"to": "team@example.com"}}
+RECEIVED = {"alerts": {"receivers": [MAIL]}}
 OURS = {"app.kubernetes.io/name": "text-to-image", "release": "kps"}
 
 
-def prometheus(**selectors: Any) -> Prometheus:
+def prometheus(**selectors: Any) -> Selecting:
     everything = {name: {} for name in ("serviceMonitorSelector", "serviceMonitorNamespaceSelector", "ruleSelector")}
-    return Prometheus("monitoring", "main", {**everything, "ruleNamespaceSelector": None, **selectors})
+    return Selecting(PROMETHEUS, "monitoring", "main", {**everything, "ruleNamespaceSelector": None, **selectors})
+
+
+def alertmanager(objects: Object | None, namespaces: Object | None) -> Selecting:
+    fields = {"alertmanagerConfigSelector": objects, "alertmanagerConfigNamespaceSelector": namespaces}
+    return Selecting(ALERTMANAGER, "monitoring", "pager", fields)
 
 
 @pytest.mark.parametrize(
@@ -65,18 +81,39 @@ def test_a_namespace_is_chosen_by_its_labels() -> None:
     assert "watched=yes" in verdict(SERVICE_MONITOR, OURS, "studio", {}, [some]).message
 
 
-def test_no_prometheus_at_all() -> None:
-    assert "no Prometheus object" in verdict(SERVICE_MONITOR, OURS, "studio", {}, []).message
+@pytest.mark.parametrize(
+    ("one", "status", "said"),
+    [
+        (alertmanager({}, {}), "True", "Alertmanager monitoring/pager selects it"),
+        (alertmanager(None, {}), "False", "Alertmanager monitoring/pager selects no AlertmanagerConfig at all"),
+        (alertmanager({}, None), "False", "(alertmanagerConfigNamespaceSelector: its own only)"),
+        (alertmanager({"matchLabels": {"team": "x"}}, {}), "False", "team=x: set spec.monitoring.alerts.labels so"),
+    ],
+    ids=["everything", "nothing", "elsewhere", "other labels"],
+)
+def test_receivers_are_taken_in_by_an_alertmanager(one: Selecting, status: str, said: str) -> None:
+    found = verdict(ALERTMANAGER_CONFIG, OURS, "studio", {}, [one])
+    assert found.status == status
+    assert found.message.endswith(said)
+
+
+@pytest.mark.parametrize(("kind", "who"), [(SERVICE_MONITOR, "Prometheus"), (ALERTMANAGER_CONFIG, "Alertmanager")])
+def test_nobody_at_all(kind: Kind, who: str) -> None:
+    said = verdict(kind, OURS, "studio", {}, [])
+    assert said[:2] == ("False", "NotSelected")
+    assert f"no {who} object" in said.message
 
 
 class Refusing(Cluster):
-    """Lists nothing."""
+    """Lists nothing of some kinds, and of others that there are none."""
 
     status = 404
+    refused: tuple[Kind, ...] = (PROMETHEUS, ALERTMANAGER)
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
-        raise ApiError(self.status, "", "no")
-        yield
+        if kind in self.refused:
+            raise ApiError(self.status, "", "no")
+        yield Page({}, [])
 
 
 @pytest.mark.parametrize(("status", "said"), [(404, ("False", "NotSelected")), (403, ("Unknown", "NotVisible"))])
@@ -84,8 +121,28 @@ async def test_a_cluster_without_the_kind_has_none_that_selects(status: int, sai
     async with aiohttp.ClientSession() as session:
         cluster = Refusing(session)
         cluster.status = status
-        found = await Selection(cluster).judge(resource(monitoring={}), {})
+        found = await Selection(cluster).judge(resource(monitoring=RECEIVED), {})
+    assert found.keys() == {SERVICE_MONITOR, PROMETHEUS_RULE, ALERTMANAGER_CONFIG}
     assert {verdict[:2] for verdict in found.values()} == {said}
+
+
+async def test_who_may_not_see_alertmanagers_still_sees_prometheuses() -> None:
+    """As with the role of an older release."""
+    async with aiohttp.ClientSession() as session:
+        cluster = Refusing(session)
+        cluster.status, cluster.refused = 403, (ALERTMANAGER,)
+        found = await Selection(cluster).judge(resource(monitoring=RECEIVED), {})
+    assert {kind: verdict.reason for kind, verdict in found.items()} == {
+        SERVICE_MONITOR: "NotSelected",
+        PROMETHEUS_RULE: "NotSelected",
+        ALERTMANAGER_CONFIG: "NotVisible",
+    }
+
+
+async def test_without_receivers_no_alertmanager_is_asked_for() -> None:
+    async with aiohttp.ClientSession() as session:
+        found = await Selection(Refusing(session)).judge(resource(monitoring={}), {})
+    assert found.keys() == {SERVICE_MONITOR, PROMETHEUS_RULE}
 
 
 class Telling(Cluster):
@@ -96,6 +153,7 @@ class Telling(Cluster):
         self.selector: dict[str, Any] = {}
         self.namespace_selector: dict[str, Any] = {}
         self.labels: dict[str, str] = {}
+        self.retention = ""
         self.error: ApiError | None = None
         self.lists = self.gets = 0
 
@@ -104,7 +162,14 @@ class Telling(Cluster):
         if self.error:
             raise self.error
         wanted = {"serviceMonitorSelector": self.selector, "serviceMonitorNamespaceSelector": self.namespace_selector}
-        body = {"metadata": {"namespace": "monitoring", "name": "main"}, "spec": {**wanted, "ruleSelector": {}}}
+        if kind == ALERTMANAGER:
+            wanted = {"alertmanagerConfigSelector": self.selector, "alertmanagerConfigNamespaceSelector": {}}
+        body: Object = {
+            "metadata": {"namespace": "monitoring", "name": "main"},
+            "spec": {**wanted, "ruleSelector": {}, "ruleNamespaceSelector": {}},
+        }
+        if self.retention:
+            body["spec"]["retention"] = self.retention
         yield Page({}, [msgspec.Raw(msgspec.json.encode(body))])
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
@@ -134,6 +199,31 @@ async def test_a_prometheus_that_no_longer_selects_is_found_at_the_next_look() -
         assert await status(selection) == "False"
         assert await selection.changed({"studio"}) == set()
         assert cluster.lists == 4, "one list a look, and none for what all resources share"
+
+
+async def test_an_alertmanager_that_no_longer_selects_is_found_at_the_next_look() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection, asking = Selection(cluster), resource(monitoring=RECEIVED)
+        assert (await selection.judge(asking, {}))[ALERTMANAGER_CONFIG].status == "True"
+        assert await selection.changed({"studio"}) == set()
+        cluster.selector = {"matchLabels": {"team": "x"}}
+        assert await selection.changed({"studio"}) == {"studio"}
+        assert (await selection.judge(asking, {}))[ALERTMANAGER_CONFIG].status == "False"
+
+
+async def test_a_prometheus_that_keeps_too_little_is_still_ready_and_it_is_said() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection, asking = Selection(cluster), resource(monitoring={})
+        found = await selection.judge(asking, {})
+        assert found[PROMETHEUS_RULE][:2] == ("True", "Selected")
+        assert "it keeps 24h" in found[PROMETHEUS_RULE].message
+        assert "keeps" not in found[SERVICE_MONITOR].message
+
+        cluster.retention = "35d"
+        assert await selection.changed({"studio"}) == {"studio"}
+        assert "keeps" not in (await selection.judge(asking, {}))[PROMETHEUS_RULE].message
 
 
 async def test_what_one_resource_has_learnt_is_still_news_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,9 @@ from t2i_operator.kinds import (
 )
 from t2i_operator.patience import LASTING_SECONDS
 
+from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED
-from tests.unit.operator.test_unread import DEPLOYED, KEY, SERVES, Parts
+from tests.unit.operator.test_unread import DEPLOYED
 
 LOCKED = ApiError(500, "InternalError", "Internal error occurred: no matching key was found for the provided Secret")
 FORBIDDEN = ApiError(403, "Forbidden", "secrets is forbidden: User cannot get resource")

@@ -44,10 +44,10 @@ class HeldProvider:
             return await work
 
     async def _create(self) -> Prediction:
-        self.created.append(f"p{len(self.created)}")
+        self.created.append(prediction_id := f"p{len(self.created)}")
         for _ in range(self.turns):
             await asyncio.sleep(0)
-        return Prediction(self.created[-1], Status.STARTING)
+        return Prediction(prediction_id, Status.STARTING)
 
     async def wait(self, _model: Model, prediction: Prediction, _deadline: float) -> Prediction:
         await asyncio.Event().wait()
@@ -74,10 +74,14 @@ class Running:
     provider: HeldProvider = field(default_factory=HeldProvider)
     metrics: Metrics = field(default_factory=lambda: Metrics("1", "c"))
     background: Background = field(default_factory=Background)
+    max_in_flight: int = 4
+    max_queued: int = 4
+    max_queue_seconds: float = 30.0
+    breaker: Breaker = field(default_factory=lambda: Breaker("sdxl"))
 
     def __post_init__(self) -> None:
-        admission = Admission(4, 4, 30.0, self.metrics)
+        admission = Admission(self.max_in_flight, self.max_queued, self.max_queue_seconds, self.metrics)
         recorder = Recorder(self.metrics, Privacy(100))
         self.generator = Generator({"Replicate": self.provider}, admission, recorder, self.background)
-        self.generator.breakers["sdxl"] = Breaker("sdxl")
+        self.generator.breakers["sdxl"] = self.breaker
         current.set(RequestContext("request", time.perf_counter()))

@@ -30,7 +30,7 @@ async def test_a_name_that_is_not_resolved_costs_no_more_than_a_connection(monke
 
 
 async def test_a_host_that_cannot_be_is_not_reached() -> None:
-    wire = Wire("http://a..b", "token", 1)
+    wire = Wire("http://a..b", "token", 1, 1)
     with pytest.raises(UpstreamUnreachableError, match=r"No host can be called a\.\.b"):
         await wire.get("some-id")
     await wire.aclose()
@@ -47,7 +47,7 @@ async def test_a_link_is_sent_to_the_letter() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        wire = Wire(f"http://127.0.0.1:{port}", "token", 1)
+        wire = Wire(f"http://127.0.0.1:{port}", "token", 1, 1)
         assert await wire.download(f"http://127.0.0.1:{port}/%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1]") == b"x"
         await wire.aclose()
     assert lines == [b"GET /%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1] HTTP/1.1\r\n"]

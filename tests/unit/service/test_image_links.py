@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from t2i_service import image_links
+from t2i_service import image_links, places
 from t2i_service.errors import OverloadedError
-from t2i_service.image_links import AT_ONCE, MAX_WAITING, ImageLinks
+from t2i_service.image_links import ImageLinks
 from t2i_service.metrics import Metrics
+from t2i_service.places import AT_ONCE, MAX_WAITING
 
 
 async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_links, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(places, "WAIT_SECONDS", 0.05)
     metrics, enough = Metrics("1", "c"), asyncio.Event()
     links = ImageLinks(metrics)
 

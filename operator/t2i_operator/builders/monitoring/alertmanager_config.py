@@ -7,23 +7,32 @@ from t2i_operator.kinds import ALERTMANAGER_CONFIG, Object
 from t2i_operator.spec.receivers import Email, PagerDuty, Receiver, Slack, Webhook
 from t2i_operator.spec.scalars import SecretValue
 
-_NOBODY = "nobody"
+# No receiver of the spec can be spelled so: the Prometheus Operator refuses an object with two of one name.
+_NOBODY = "_nobody"
 # What is one trouble to a person is one notification, and one incident of a pager: a warning's open incident must not
 # take in the critical alert that comes later, nor one objective's the other's.
 _ONE_TROUBLE = ["alertname", "namespace", "service", "severity", "slo", "signal"]
 
 
 def alertmanager_config(resource: spec.TextToImageService) -> Object:
-    """Route this service's alerts to every receiver that wants them; the Prometheus Operator adds the namespace."""
+    """Route this service's alerts to every receiver that wants them.
+
+    The namespace is matched here: the Prometheus Operator adds it only by an Alertmanager's default matcher strategy.
+    """
     receivers = resource.spec.monitoring.alerts.receivers
+    body = metadata(resource, naming.alertmanager_config(resource.metadata.name))
+    body["labels"] = {**resource.spec.monitoring.alerts.labels, **body["labels"]}
     return {
         "apiVersion": ALERTMANAGER_CONFIG.api_version,
         "kind": ALERTMANAGER_CONFIG.name,
-        "metadata": metadata(resource, naming.alertmanager_config(resource.metadata.name)),
+        "metadata": body,
         "spec": {
             "route": {
                 "receiver": _NOBODY,
-                "matchers": [_equal("service", naming.service(resource.metadata.name))],
+                "matchers": [
+                    _equal("namespace", resource.metadata.namespace),
+                    _equal("service", naming.service(resource.metadata.name)),
+                ],
                 "groupBy": [*_ONE_TROUBLE],
                 "routes": [_route(receiver) for receiver in receivers],
             },

@@ -1,6 +1,7 @@
 """The dashboards: generated once for all (see dashboards/), and made this resource's own here."""
 
 import functools
+from decimal import Decimal
 from importlib import resources
 from urllib.parse import urlencode
 
@@ -42,7 +43,7 @@ def dashboards(resource: spec.TextToImageService) -> list[Object]:
 
 
 def content(resource: spec.TextToImageService, topic: str) -> Object:
-    """Return the dashboard with its own uid and title, its variables set to this service and its links added."""
+    """Return the dashboard with its own uid and title, set to this service and to its scrapes, its links added."""
     body: Object = msgspec.json.decode(_generated(topic))
     owner = resource.metadata
     body["uid"] = links.dashboard_uid(resource, topic)
@@ -51,8 +52,36 @@ def content(resource: spec.TextToImageService, topic: str) -> Object:
     for variable in body["templating"]["list"]:
         if value := own.get(variable["name"]):
             variable["current"] = {"text": value, "value": value, "selected": True}
+    step, limits = _step(resource), _limits(resource)
+    for panel in body["panels"]:
+        for target in (target for target in panel.get("targets", ()) if "interval" in target):
+            target["interval"] = step
+        if panel["title"] in limits:
+            panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] = limits[panel["title"]]
     body["links"] += _links(resource)
     return body
+
+
+def _step(resource: spec.TextToImageService) -> str:
+    """Say how often is scraped in one unit, as Grafana writes it: its `$__rate_interval` is four times as long."""
+    seconds = spec.seconds(resource.spec.monitoring.metrics.interval)
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{int(seconds * 1000)}ms"
+
+
+def _limits(resource: spec.TextToImageService) -> dict[str, float]:
+    """Say from where on a panel is red: where the alert on what it shows fires, or an objective is missed."""
+    thresholds, slo = resource.spec.monitoring.alerts.thresholds, resource.spec.monitoring.alerts.slo
+    seconds = float(spec.seconds(thresholds.latency_p95))
+    success = float(1 - Decimal(thresholds.generation_failure_rate))
+    available = float(slo.availability)
+    return {
+        "Availability": available,
+        "Uptime": available,
+        "Response time": seconds,
+        "Generation success": success,
+        "Latency": seconds,
+        "Success": success,
+    }
 
 
 @functools.cache
@@ -112,6 +141,8 @@ def _grafana_dashboard(resource: spec.TextToImageService, topic: str) -> Object:
         "metadata": _metadata(resource, topic, {}),
         "spec": {
             "instanceSelector": selector,
+            # Else only a Grafana of the resource's own namespace would show it, whatever its labels.
+            "allowCrossNamespaceImport": True,
             "folder": _folder(wanted),
             "uid": links.dashboard_uid(resource, topic),
             "json": _encoded(resource, topic),

@@ -9,6 +9,10 @@ OTLP_GRPC, OTLP_HTTP, QUERY, HEALTH, METRICS, SPAN_METRICS = 4317, 4318, 16686, 
 _DEFAULT_TIMEOUT_SECONDS = 120
 _DECISION_MARGIN_SECONDS = 10
 _TRACES = "traces"
+# The service and those who call it. Then what tells spans of one name apart, twice what the service itself needs: a
+# model's span ends well or by one of a dozen errors, and the others are not many.
+_SERVICE_NAMES = 20
+_OWN_LABEL_SETS, _LABEL_SETS_A_MODEL = 80, 20
 
 
 def configuration(resource: spec.TextToImageService) -> Object:
@@ -27,7 +31,12 @@ def configuration(resource: spec.TextToImageService) -> Object:
         "exporters": {
             "jaeger_storage_exporter": {"trace_storage": _TRACES},
             # Exemplars are shown in OpenMetrics only.
-            "prometheus": {"endpoint": _listen(SPAN_METRICS), "enable_open_metrics": True},
+            # What the connector has forgotten is shown until the end of its time here.
+            "prometheus": {
+                "endpoint": _listen(SPAN_METRICS),
+                "enable_open_metrics": True,
+                "metric_expiration": "1m",
+            },
         },
         "service": {
             "extensions": ["healthcheckv2", "jaeger_storage", "jaeger_query"],
@@ -76,8 +85,12 @@ def _connectors(resource: spec.TextToImageService) -> Object:
         "dimensions": [{"name": "gen_ai.request.model"}, {"name": "error.type"}],
         "resource_metrics_key_attributes": ["service.name"],
         "metrics_flush_interval": "15s",
-        # More would be a caller's mistake, as a path in a span's name; it goes into one overflow series.
-        "aggregation_cardinality_limit": 1000,
+        # A label set is 23 series. More of them would be a mistake, as a path in a span's name: one overflow set.
+        "aggregation_cardinality_limit": _OWN_LABEL_SETS + _LABEL_SETS_A_MODEL * len(resource.spec.models),
+        # More would be a mistake too, as a pod's name in `service.name`; those heard of least lately are forgotten.
+        "resource_metrics_cache_size": _SERVICE_NAMES,
+        # Counted from nothing after that: the first requests after a pause this long are missing from rates.
+        "metrics_expiration": "24h",
     }
     return {"spanmetrics": span_metrics, **({"forward": {}} if memory.samples(resource) else {})}
 

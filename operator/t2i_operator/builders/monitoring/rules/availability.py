@@ -7,6 +7,8 @@ from t2i_operator.builders.monitoring import metrics
 from t2i_operator.builders.monitoring.promql import Scope, scope
 from t2i_operator.builders.monitoring.rules.rule import ALERTS, Alert, Part
 
+_ERROR = 'status="error"'
+
 
 def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     """Leave out the first two while nothing is to be scraped, so that a service at 0 replicas is never missed."""
@@ -40,10 +42,16 @@ def _missing(series: Scope, patience: str) -> tuple[Alert, Alert]:
 
 
 def _breaker_open(series: Scope) -> Alert:
-    """Tell of a provider that the service has given up on."""
+    """Tell of a provider that the service has given up on, while somebody asks for it.
+
+    A breaker stays half open until somebody asks, maybe for ever. One that is asked is open for 15 s between trials,
+    which scrapes may miss; what they do not miss are the failures, whether or not the provider was asked.
+    """
+    given_up = f"{series.select(metrics.BREAKER)} > 0"
+    failing = f"increase({series.select(metrics.MODEL_GENERATIONS, _ERROR)}[5m]) > 0"
     return Alert(
         alert="TextToImageBreakerOpen",
-        expr=f"max by (model) ({series.select(metrics.BREAKER)}) > 0",
+        expr=f"max by (model) (\n{given_up}\nand on (pod, model)\n{failing}\n)",
         for_="1m",
         severity="warning",
         summary=f"{series.namespace}/{series.service} has given up on a model for now",

@@ -1,7 +1,10 @@
 """How fast the error budgets of availability and latency go, over pairs of windows (SRE workbook, chapter 5)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
+
+import msgspec
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
@@ -16,6 +19,8 @@ DEFAULT_BURN_RATES = (
     BurnRate(name="slow", severity="Warning", factor="3", long_window="24h", short_window="2h", for_="1h"),
     BurnRate(name="creeping", severity="Warning", factor="1", long_window="72h", short_window="6h", for_="3h"),
 )
+# Not 1, for a few requests always succeed.
+_ERRORS_THAT_MUST_ALERT = Decimal("0.9")
 # Longer windows are summed from recorded five minutes: raw counters of days would cost seconds at every evaluation.
 _LONGEST_RAW_WINDOW, _HALF_AN_HOUR = 3600, 1800
 _FIVE_MINUTES, _HOURS, SUM = "t2i:slo:increase5m", "t2i:slo:increase1h", "t2i:slo:increase"
@@ -36,7 +41,7 @@ class Objective(NamedTuple):
 
 
 def objectives(resource: spec.TextToImageService) -> tuple[Objective, Objective]:
-    """Latency is of generations, synchronous or not; what is not in the threshold's bucket was too slow."""
+    """Latency is of generations that ran, synchronous or not; what is not in the threshold's bucket was too slow."""
     slo, seconds = resource.spec.monitoring.alerts.slo, metrics.GENERATION_SECONDS
     return (
         Objective(
@@ -69,7 +74,8 @@ def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     yield Part(HOURS, (Recording(record=_HOURS, expr=hour),))
     yield Part(TRENDS, (*_summed(series, longer, month),))
     now = (rule for window in raw for rule in _counted(series, wanted, window, SUM, {"window": window}))
-    too_fast = (_burns_too_fast(series, wanted, pair, alerts.minimum_requests) for pair in burn_rates)
+    pairs = (part for pair in burn_rates for part in _within_reach(pair, wanted, given=bool(alerts.burn_rates)))
+    too_fast = (_burns_too_fast(series, held, pair, alerts.minimum_requests) for pair, held in pairs)
     yield Part(ALERTS, (*now, _burn(series, wanted), _budget(series, month, _windows(burn_rates)[-1]), *too_fast))
 
 
@@ -131,9 +137,30 @@ def _budget(series: Scope, month: str, longest: str) -> Recording:
     return Recording(record=_BUDGET, expr=f"1 - ({known})")
 
 
-def _burns_too_fast(series: Scope, wanted: Sequence[Objective], pair: BurnRate, minimum: int) -> Alert:
+def _within_reach(
+    pair: BurnRate, wanted: Sequence[Objective], *, given: bool
+) -> Iterator[tuple[BurnRate, list[Objective]]]:
+    """Yield the pair with the objectives that it holds for; one that promises little gets a lower factor of its own."""
+    held: dict[str, list[Objective]] = {}
+    for each in wanted:
+        factor = pair.factor if given else _reachable(pair.factor, each.target)
+        held.setdefault(factor, []).append(each)
+    yield from ((msgspec.structs.replace(pair, factor=factor), objectives) for factor, objectives in held.items())
+
+
+def _reachable(factor: str, target: str) -> str:
+    """Lower a factor to what nine errors in ten burn, at most 0.9 / (1 - target); at 1 a budget lasts as it should."""
+    allowed = 1 - Decimal(target)
+    if Decimal(factor) * allowed <= _ERRORS_THAT_MUST_ALERT:
+        return factor
+    return f"{max(_ERRORS_THAT_MUST_ALERT / allowed, Decimal(1)):.4g}"
+
+
+def _burns_too_fast(series: Scope, held: Sequence[Objective], pair: BurnRate, minimum: int) -> Alert:
     """Guard the long window only: the short one may hold few requests, and whether it matters the long one says."""
-    long, short = (series.select(BURN, f'window="{window}"') for window in (pair.long_window, pair.short_window))
+    own = {"slo": held[0].name} if len(held) == 1 else {}
+    only = "".join(f',slo="{name}"' for name in own.values())
+    long, short = (series.select(BURN, f'window="{window}"{only}') for window in (pair.long_window, pair.short_window))
     events = series.select(SUM, f'window="{pair.long_window}",count="{_EVENTS["count"]}"')
     return Alert(
         alert="TextToImageErrorBudgetBurn",
@@ -142,12 +169,14 @@ def _burns_too_fast(series: Scope, wanted: Sequence[Objective], pair: BurnRate, 
         severity="critical" if pair.severity == "Critical" else "warning",
         summary=f"{series.namespace}/{series.service} spends its {{{{ $labels.slo }}}} error budget too fast",
         description=f"In the last {pair.long_window} the error budget went {{{{ $value | humanize }}}} times as fast as"
-        f" {_meanings(wanted)} allows; {pair.factor} times is too fast. The last {pair.short_window} were no better.",
-        labels={"burn_rate": pair.name, "window": pair.long_window},
+        f" {_meanings(held)} allows; {pair.factor} times is too fast. The last {pair.short_window} were no better.",
+        labels={"burn_rate": pair.name, "window": pair.long_window, **own},
     )
 
 
-def _meanings(wanted: Sequence[Objective]) -> str:
+def _meanings(held: Sequence[Objective]) -> str:
     """Say what the alert's own objective asks for."""
-    first, second = (f"{percent(each.target)} {each.meaning}" for each in wanted)
-    return f'{{{{ if eq $labels.slo "{wanted[0].name}" }}}}{first}{{{{ else }}}}{second}{{{{ end }}}}'
+    first, *others = (f"{percent(each.target)} {each.meaning}" for each in held)
+    if not others:
+        return first
+    return f'{{{{ if eq $labels.slo "{held[0].name}" }}}}{first}{{{{ else }}}}{others[0]}{{{{ end }}}}'

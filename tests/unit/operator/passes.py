@@ -1,0 +1,120 @@
+"""A resource whose whole passes are run, over a cluster that stores what is applied."""
+
+import copy
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
+
+import aiohttp
+import pytest
+from t2i_operator import builders, spec
+from t2i_operator.cache import Cache
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.conditions import Condition, conditions
+from t2i_operator.kinds import DEPLOYMENT, RESOURCE, Kind, Object
+from t2i_operator.naming import FIELD_MANAGER, Key
+from t2i_operator.objects import identify
+from t2i_operator.outcome import Outcome
+from t2i_operator.patience import Patience
+from t2i_operator.reconcile import Reconciler
+from t2i_operator.secret_watch import SecretWatch
+from t2i_operator.settings import read
+
+from tests.unit.operator.resources import OBSERVED, UNOBSERVED
+
+KEY = Key("studio", "pictures")
+SERVES: Object = dict.fromkeys(
+    ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "observedGeneration"), 1
+)
+
+
+class Storing(Cluster):
+    """Stores what is applied; what is `refused` cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(MagicMock(spec=aiohttp.ClientSession))
+        self.live: dict[Id, Object] = {}
+        self.refused: dict[Id, ApiError] = {}
+        self.written: list[Id] = []
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        identity = Id(kind, namespace, name)
+        if identity in self.refused:
+            error = self.refused[identity]
+            raise ApiError(error.status, error.reason, error.message)  # another each time: a message may be added to
+        return copy.deepcopy(self.live.get(identity))
+
+    async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
+        identity = identify(body)
+        self.written.append(identity)
+        return copy.deepcopy(self.store(identity, body))
+
+    async def delete(self, kind: Kind, metadata: Object) -> None:
+        self.live.pop(Id(kind, metadata["namespace"], metadata["name"]))
+
+    def store(self, identity: Id, body: Object) -> Object:
+        before = self.live.get(identity, {"metadata": {"resourceVersion": "0"}})
+        version = str(int(before["metadata"]["resourceVersion"]) + 1)
+        own = {"manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": _fields(body)}
+        marks = {"uid": str(identity), "resourceVersion": version, "generation": 1, "managedFields": [own]}
+        kept = {name: value for name, value in before.items() if name == "status"}
+        self.live[identity] = {**kept, **body, "metadata": {**body["metadata"], **marks}}
+        return self.live[identity]
+
+
+def _fields(value: Any) -> Any:
+    return {f"f:{name}": _fields(inside) for name, inside in value.items()} if isinstance(value, dict) else {}
+
+
+class Parts:
+    """A resource that is in place and ready; `now` is what patience takes for the time."""
+
+    def __init__(self, **wanted: Any) -> None:
+        models = [{"name": "sdxl", "provider": "Sandbox"}]
+        self.metadata: Object = {"name": KEY.name, "namespace": KEY.namespace, "uid": "0f0f", "generation": 0}
+        self.fields: Object = {"replicas": 1, "models": models, "monitoring": UNOBSERVED, **wanted}
+        self.cluster, self.cache, self.stored = Storing(), Cache(), list[Object]()
+        self.reporter = MagicMock(report=AsyncMock(), report_deeds=AsyncMock())
+        secrets = SecretWatch(self.cluster, max_age_seconds=0)
+        settings = read(["--service-image=service:1"], {})
+        self.reconciler = Reconciler(self.cluster, self.cache, secrets, self.reporter, settings)
+        self.now = 0.0
+        self.reconciler._patience = Patience(lambda: self.now)
+        self.edit()
+        for desired in builders.desired(spec.parse({"metadata": self.metadata, "spec": self.fields}), OBSERVED):
+            self.cluster.store(identify(desired), desired)
+            self.say(identify(desired), SERVES if desired["kind"] == DEPLOYMENT.name else {})
+
+    def edit(self, **wanted: Any) -> None:
+        generation = self.metadata["generation"] + 1
+        self.metadata |= {"generation": generation, "resourceVersion": str(generation)}
+        self.fields |= wanted
+        body = {"metadata": self.metadata, "spec": self.fields}
+        self.cluster.live[Id(RESOURCE, *KEY)] = copy.deepcopy(body)
+        self.cache.resources.observe(body)
+
+    def say(self, identity: Id, status: Object) -> None:
+        """Have an object's controller say something."""
+        live = self.cluster.store(identity, {**self.cluster.live[identity], "status": status})
+        self.cache.children.observe(identity.kind, live)
+
+    async def look(self, error: ApiError | None = None) -> dict[str, Condition]:
+        """Return what is said after one pass, which fails with this error or with none."""
+        before = self.reporter.report.await_count
+        if error is None:
+            await self.reconciler.reconcile(KEY)
+        else:
+            with pytest.raises(ApiError) as raised:
+                await self.reconciler.reconcile(KEY)
+            assert raised.value.status == error.status
+        assert self.reporter.report.await_count == before + 1, "nothing is told"
+        said = conditions(self.outcome, self.stored)
+        names = ("type", "status", "reason", "message")
+        generation = {"observedGeneration": self.outcome.generation}
+        self.stored = [dict(zip(names, each, strict=True)) | generation for each in said]
+        return {each.type: each for each in said}
+
+    @property
+    def outcome(self) -> Outcome:
+        found: Outcome = self.reporter.report.await_args.args[2]
+        return found

@@ -1,0 +1,58 @@
+"""An operator for several namespaces, some of which it may not look into: it serves the others, and says so."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cluster.api import eventually
+from tests.cluster.operators import OperatorProcess
+from tests.fakes.api_server import ApiServer, api_server
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with api_server("kept") as server:
+        yield server
+
+
+@pytest.fixture
+def confined(server: ApiServer, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Run an operator for two namespaces, one of which is gone with the rights in it."""
+    kubeconfig = tmp_path / "kubeconfig"
+    config = {
+        "clusters": [{"name": "fake", "cluster": {"server": server.url}}],
+        "users": [{"name": "nobody", "user": {"token": "none"}}],
+        "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "nobody"}}],
+        "current-context": "fake",
+    }
+    kubeconfig.write_text(yaml.safe_dump(config))
+    process = OperatorProcess(kubeconfig, tmp_path / "confined.log", "", namespaces="gone,kept", leader_election=False)
+    process.start()
+    yield process
+    assert process.stop() == 0
+
+
+def test_a_namespace_that_may_not_be_seen_does_not_hold_up_the_others(
+    server: ApiServer, confined: OperatorProcess
+) -> None:
+    eventually(lambda: server.written, "something to be written")
+    assert {path.split("/namespaces/")[1].split("/")[0] for path in server.written} == {"kept"}
+
+    def refused() -> bool:
+        health = confined.get("/healthz").json()
+        kinds = {name.split("@")[0] for name in health["refused"] if "@gone" in name}
+        return kinds >= {"texttoimageservices", "deployments", "pods", "secrets"} and not health["silent"]
+
+    eventually(refused, "what may not be seen to be named")
+    ready = confined.get("/readyz")
+    assert ready.status_code == 200
+    assert {name.split("?")[0] for name in ready.json()["never_listed"]} > {"deployments@gone", "pods@gone"}
+
+
+def test_a_namespace_that_may_be_seen_again_is_served(server: ApiServer, confined: OperatorProcess) -> None:
+    eventually(lambda: server.written, "something to be written")
+    server.visible = {"kept", "gone"}
+    eventually(lambda: any("/namespaces/gone/" in path for path in server.written), "the other to be served, too")
+    eventually(lambda: not confined.get("/readyz").json()["refused"], "nothing to be refused any more")

@@ -1,0 +1,130 @@
+"""What `t2i-operator diff` says of objects that are owned and not wanted: what the operator would do with each."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from t2i_operator import builders
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError, Page
+from t2i_operator.kinds import (
+    CONFIG_MAP,
+    GATEWAY,
+    GRAFANA_DASHBOARD,
+    HTTP_ROUTE,
+    INGRESS,
+    NETWORK_POLICY,
+    SECRET,
+    SERVICE_ACCOUNT,
+    Kind,
+    Object,
+)
+from t2i_operator.naming import FIELD_MANAGER
+from t2i_operator.objects import identify
+from t2i_operator.preview import Preview
+from t2i_operator.settings import read
+
+from tests.unit.operator.passes import KEY, Storing
+from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource
+
+COMPOSED, DASHBOARD = (
+    Id(SECRET, KEY.namespace, "pictures-secrets"),
+    Id(CONFIG_MAP, KEY.namespace, "pictures-dashboard-x"),
+)
+INWARDS, ROUTE, POLICY = (Id(kind, *KEY) for kind in (INGRESS, HTTP_ROUTE, NETWORK_POLICY))
+COPY = Id(SERVICE_ACCOUNT, KEY.namespace, "a-copy")
+OWNER = {"kind": "TextToImageService", "name": KEY.name, "uid": "0f0f", "controller": True}
+ROUTED: Object = {"httpRoute": {"parentRefs": [{"name": "public"}]}}
+GRAFANA: Object = {"monitoring": {**UNOBSERVED, "dashboards": {"format": "GrafanaDashboard"}}}
+IN_PLACE: Object = {"credentials": {"secretRef": {"name": COMPOSED.name}}}
+
+
+class Shown(Storing):
+    """Answers dry runs, lists what it has, and takes no write."""
+
+    async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
+        assert dry_run, body
+        if kind == GRAFANA_DASHBOARD:
+            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+        return self.live.get(identify(body), body)
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
+        items = [
+            msgspec.Raw(msgspec.json.encode(live)) for identity, live in self.live.items() if identity.kind == kind
+        ]
+        yield Page(metadata={}, items=items)
+
+
+def in_order(*owned: Id, **wanted: Any) -> Shown:
+    """Return a cluster where all that is wanted is as it should be, and these objects are the resource's too."""
+    cluster = Shown()
+    for body in builders.desired(resource(**wanted), OBSERVED):
+        if body["kind"] != GRAFANA_DASHBOARD.name:
+            cluster.store(identify(body), body)
+    for identity in owned:
+        metadata = {"name": identity.name, "namespace": identity.namespace, "ownerReferences": [OWNER]}
+        head = {"apiVersion": identity.kind.api_version, "kind": identity.kind.name}
+        cluster.store(identity, {**head, "metadata": metadata, "spec": {}, "data": {"key": "c2VjcmV0"}})
+    return cluster
+
+
+async def diff(cluster: Shown, **wanted: Any) -> int:
+    return await Preview(cluster, read(["--service-image=service:1"], {})).diff(resource(**wanted))
+
+
+@pytest.mark.parametrize(
+    ("owned", "wanted", "status", "said"),
+    [
+        (COPY, {}, 0, ""),
+        (INWARDS, ROUTED, 0, f"# {INWARDS} would stay until RouteReady is True\n"),
+        (ROUTE, {"ingress": {"host": "a.example.com"}}, 0, f"# {ROUTE} would stay until RouteReady is True\n"),
+        (COMPOSED, IN_PLACE, 1, f"# {COMPOSED} would be released: the spec refers to it, and its data stays\n"),
+    ],
+    ids=["a copy of the ServiceAccount", "an Ingress before its HTTPRoute", "and the other way", "a Secret in use"],
+)
+async def test_what_would_not_be_deleted_is_not_shown_as_deleted(
+    capsys: pytest.CaptureFixture[str], owned: Id, wanted: Any, status: int, said: str
+) -> None:
+    assert await diff(in_order(owned, **wanted), **wanted) == status
+    assert capsys.readouterr().out == said
+
+
+async def test_dashboards_stay_until_their_successors_kind_is_served(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await diff(in_order(DASHBOARD, **GRAFANA), **GRAFANA) == 0
+    *absent, last = capsys.readouterr().out.splitlines()
+    assert last == f"# {DASHBOARD} would stay until the cluster serves the kind of what is to follow it"
+    assert absent
+    assert all(line.endswith("the cluster does not serve its kind") for line in absent)
+
+
+@pytest.mark.parametrize(
+    ("owned", "wanted"),
+    [(POLICY, {}), (INWARDS, {}), (COMPOSED, {}), (DASHBOARD, {})],
+    ids=lambda value: value.kind.name if isinstance(value, Id) else "",
+)
+async def test_what_would_be_deleted_is(capsys: pytest.CaptureFixture[str], owned: Id, wanted: Any) -> None:
+    assert await diff(in_order(owned, **wanted), **wanted) == 1
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == f"--- live/{owned.kind.plural}/{owned.namespace}/{owned.name}"
+    assert not [line for line in lines if line[0] in "# "]
+
+
+async def test_an_ingress_goes_once_its_httproute_works(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = in_order(INWARDS, **ROUTED)
+    programmed = [{"type": "Programmed", "status": "True"}]
+    cluster.live[Id(GATEWAY, KEY.namespace, "public")] = {
+        "metadata": {"generation": 1},
+        "status": {"conditions": programmed},
+    }
+    accepted = {"parentRef": {"name": "public"}, "conditions": [{"type": "Accepted", "status": "True"}]}
+    cluster.live[ROUTE]["status"] = {"parents": [accepted]}
+    assert await diff(cluster, **ROUTED) == 1
+    assert capsys.readouterr().out.startswith("--- live/ingresses/")
+
+
+async def test_what_is_being_deleted_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = in_order(POLICY)
+    cluster.live[POLICY]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert await diff(cluster) == 0
+    assert capsys.readouterr().out == ""

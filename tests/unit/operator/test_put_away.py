@@ -1,0 +1,58 @@
+"""What goes by nobody's wish to harm: switched off beside what stays unsettled, or collected with an older resource."""
+
+import pytest
+from t2i_operator.children import Id
+from t2i_operator.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, Kind
+from t2i_operator.outcome import Outcome
+
+from tests.unit.operator.passes import KEY, Parts
+
+INWARDS = Id(INGRESS, *KEY)
+SWITCHES = {
+    NETWORK_POLICY: ({"networkPolicy": {"mode": "Managed"}}, {"networkPolicy": {"mode": "Disabled"}}),
+    POD_DISRUPTION_BUDGET: ({"replicas": 2}, {"replicas": 1}),
+}
+
+
+async def passed(parts: Parts, **wanted: object) -> Outcome:
+    parts.edit(**wanted)
+    await parts.look()
+    return parts.outcome
+
+
+async def beside_a_kept_ingress() -> Parts:
+    """Return a resource whose old way in stays, because nobody accepts the new one."""
+    parts = Parts(ingress={"host": "images.example.com"})
+    outcome = await passed(parts, ingress=None, httpRoute={"parentRefs": [{"name": "public"}]})
+    assert outcome.kept == [INWARDS]
+    return parts
+
+
+@pytest.mark.parametrize("kind", SWITCHES, ids=lambda kind: kind.name)
+async def test_what_was_switched_off_and_on_was_deleted_by_nobody(kind: Kind) -> None:
+    parts, identity, (on, off) = await beside_a_kept_ingress(), Id(kind, *KEY), SWITCHES[kind]
+    for _ in range(5):
+        outcome = await passed(parts, **on)
+        assert (outcome.created, outcome.repaired, outcome.faults) == ([identity], [], [])
+        assert (await passed(parts, **off)).deleted == [identity]
+
+
+async def test_what_somebody_deletes_meanwhile_is_repaired() -> None:
+    parts, identity = await beside_a_kept_ingress(), Id(NETWORK_POLICY, *KEY)
+    await passed(parts, networkPolicy={"mode": "Managed"})
+    del parts.cluster.live[identity]
+    parts.cache.children.drop(identity)
+    assert (await passed(parts)).repaired == [f"{identity}: it was deleted"]
+
+
+async def test_what_goes_with_a_deleted_resource_of_the_name_was_deleted_by_nobody() -> None:
+    parts, identity = Parts(), Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-config")
+    await parts.look()
+    for number in range(5):
+        parts.metadata["uid"] = f"made-again-{number}"
+        for collected in [each for each in parts.cluster.live if each.kind != RESOURCE]:
+            del parts.cluster.live[collected]
+            parts.cache.children.drop(collected)
+        outcome = await passed(parts)
+        assert identity in outcome.created
+        assert (outcome.repaired, outcome.faults) == ([], [])

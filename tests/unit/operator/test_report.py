@@ -1,0 +1,69 @@
+"""What is said where another operator says otherwise; tests/cluster has what is said where there is one."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+from t2i_operator.cluster import Cluster
+from t2i_operator.contest import LIMIT
+from t2i_operator.kinds import Kind, Object
+from t2i_operator.metrics import Metrics
+from t2i_operator.naming import FIELD_MANAGER, Key
+from t2i_operator.outcome import Outcome
+from t2i_operator.report import Reporter
+from t2i_operator.resources import Resources
+
+from tests.unit.operator.resources import resource
+
+KEY = Key("studio", "pictures")
+
+
+class Storing(Cluster):
+    """Holds one resource, of which it stores the status."""
+
+    def __init__(self, session: aiohttp.ClientSession, resources: Resources) -> None:
+        super().__init__(session)
+        self.resources, self.written, self._version = resources, 0, 0
+        self.said({})
+
+    def said(self, status: Object) -> Object:
+        """Store a status as an operator writes it, and show what is stored."""
+        self._version += 1
+        entry = {"manager": FIELD_MANAGER, "subresource": "status", "fieldsV1": {"f:status": _fields(status)}}
+        metadata = {**KEY._asdict(), "uid": "0f0f", "generation": 1, "resourceVersion": str(self._version)}
+        live = {"metadata": {**metadata, "managedFields": [entry]}, "spec": {}, "status": status}
+        self.resources.observe(live)
+        return live
+
+    async def apply_status(self, kind: Kind, body: Object) -> Object:
+        self.written += 1
+        return self.said(body["status"])
+
+    async def create(self, kind: Kind, body: Object, **_: Any) -> Object:
+        return body
+
+
+def _fields(status: Object) -> Object:
+    return {f"f:{name}": {} for name in status}
+
+
+@pytest.mark.parametrize("rivalled", [True, False])
+async def test_two_operators_do_not_write_over_each_other_s_status_for_ever(*, rivalled: bool) -> None:
+    resources = Resources()
+    async with aiohttp.ClientSession() as session:
+        cluster = Storing(session, resources)
+        reporter = Reporter(cluster, resources, Metrics(), instance="one")
+
+        async def report() -> None:
+            seen = resources.get(KEY)
+            assert seen is not None
+            outcome = Outcome(generation=1, resource=resource(), rivalled=rivalled)
+            await reporter.report(KEY, seen, outcome)
+
+        await report()
+        await report()
+        assert cluster.written == 1, "nothing has changed"
+        for _ in range(3 * LIMIT):
+            cluster.said({"observedGeneration": 1, "conditions": [], "replicas": 7})
+            await report()
+        assert cluster.written == 1 + (LIMIT if rivalled else 3 * LIMIT)
