@@ -15,7 +15,7 @@ _BAND_DAYS = 14
 _MARGIN_DAYS = 5
 
 
-def kept(prometheus: Mapping[str, Any]) -> str | None:
+def retention_of(prometheus: Mapping[str, Any]) -> str | None:
     """Return how long one of this spec keeps samples, as 24h; None where that is not decided by a time alone."""
     if prometheus.get("remoteRead") or (prometheus.get("retentionSize") and not prometheus.get("retention")):
         return None

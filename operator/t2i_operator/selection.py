@@ -20,8 +20,8 @@ from t2i_operator.kinds import (
     Object,
 )
 from t2i_operator.outcome import Verdict
-from t2i_operator.retention import shortfall
-from t2i_operator.selectors import KEEPS, SELECTED, Selecting, asks_for_labels, kept, verdict
+from t2i_operator.retention import retention_of, shortfall
+from t2i_operator.selectors import SELECTED, Selecting, asks_for_labels, fields_of, verdict
 
 # Other people's objects, which change seldom: read when needed rather than watched, and for all resources at once.
 _MAX_AGE_SECONDS = 30.0
@@ -87,7 +87,7 @@ class Selection:
                 raise
             return _not_visible(kind, error)
         if kind == PROMETHEUS_RULE:
-            found = [each._replace(remark=shortfall(resource, each.spec[KEEPS])) for each in found]
+            found = [each._replace(remark=shortfall(resource, each.keeps)) for each in found]
         return verdict(kind, labels, namespace, of_namespace, found)
 
     async def changed(self, namespaces: Collection[str]) -> set[str]:
@@ -137,8 +137,9 @@ class Selection:
         async for page in self._cluster.pages(kind, None, ""):
             for item in page.items:
                 live: Object = msgspec.json.decode(item)
-                metadata = live["metadata"]
-                found.append(Selecting(kind, metadata["namespace"], metadata["name"], kept(kind, live["spec"])))
+                metadata, fields = live["metadata"], live["spec"]
+                keeps = retention_of(fields) if kind == PROMETHEUS else None
+                found.append(Selecting(kind, metadata["namespace"], metadata["name"], fields_of(kind, fields), keeps))
         return found
 
     async def _labels(self, namespace: str) -> dict[str, str]:

@@ -3,12 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from t2i_operator import retention
 from t2i_operator.kinds import ALERTMANAGER, ALERTMANAGER_CONFIG, PROMETHEUS, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
 from t2i_operator.outcome import Verdict
-
-# Beside the fields by which it selects: how long it keeps samples.
-KEEPS = "keeps"
 
 
 class By(NamedTuple):
@@ -37,23 +33,23 @@ SELECTED = {
 class Selecting(NamedTuple):
     """A Prometheus or an Alertmanager, by those fields of its spec that decide what it takes in.
 
-    The remark is on what it will do with an object that it selects.
+    `keeps` is how long a Prometheus keeps samples; the remark is on what it will do with an object that it selects.
     """
 
     kind: Kind
     namespace: str
     name: str
     spec: Mapping[str, Any]
+    keeps: str | None = None
     remark: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind.name} {self.namespace}/{self.name}"
 
 
-def kept(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what verdicts rest on, of the whole spec of one that selects."""
-    fields = {name: spec.get(name) for by in SELECTED.values() if by.selecting == kind for name in by[1:3]}
-    return {**fields, KEEPS: retention.kept(spec)} if kind == PROMETHEUS else fields
+def fields_of(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that by which one selects, of its whole spec."""
+    return {name: spec.get(name) for by in SELECTED.values() if by.selecting == kind for name in by[1:3]}
 
 
 def asks_for_labels(found: Sequence[Selecting]) -> bool:

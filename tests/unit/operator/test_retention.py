@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from t2i_operator.retention import kept, shortfall
+from t2i_operator.retention import retention_of, shortfall
 
 from tests.unit.operator.resources import resource
 
@@ -27,7 +27,7 @@ def said(keeps: str | None, **alerts: Any) -> str:
     ids=["default", "empty", "time", "time and size", "size", "kept elsewhere"],
 )
 def test_what_is_kept_is_as_the_prometheus_operator_has_it(fields: dict[str, Any], keeps: str | None) -> None:
-    assert kept(fields) == keeps
+    assert retention_of(fields) == keeps
 
 
 @pytest.mark.parametrize("keeps", ["30d", "35d", "720h", "1y", "4w2d", None, "0"])
