@@ -60,23 +60,29 @@ def asks_for_labels(found: Sequence[Selecting]) -> bool:
 def verdict(
     kind: Kind, labels: Mapping[str, str], namespace: str, of_namespace: Mapping[str, str], found: Sequence[Selecting]
 ) -> Verdict:
-    """Say who selects an object with these labels, or what would have to change for somebody to."""
+    """Say who selects an object with these labels, or what would have to change for somebody to.
+
+    Of several the one without a remark is named: what another does with the object takes nothing away from that.
+    """
     who, objects, namespaces, ours = SELECTED[kind]
     if not found:
         return Verdict("False", "NotSelected", f"the cluster has no {who.name} object that could select it; make one")
-    reasons = []
+    selecting, reasons = [], []
     for each in found:
         wanted, where = each.spec[objects], each.spec[namespaces]
         looks = matches(where, of_namespace) if where is not None else each.namespace == namespace
         if looks and wanted is not None and matches(wanted, labels):
-            return Verdict("True", "Selected", "; ".join(filter(None, [f"{each} selects it", each.remark])))
-        if wanted is None:
+            selecting.append(each)
+        elif wanted is None:
             reasons.append(f"{each} selects no {kind.name} at all")
         elif not looks:
             reasons.append(f"{each} does not look into this namespace ({namespaces}: {_words(where)})")
         else:
             reasons.append(f"{each} selects {_words(wanted)}: set {ours} so")
-    return Verdict("False", "NotSelected", "; ".join(reasons))
+    if not selecting:
+        return Verdict("False", "NotSelected", "; ".join(reasons))
+    best = min(selecting, key=lambda each: bool(each.remark))
+    return Verdict("True", "Selected", "; ".join(filter(None, [f"{best} selects it", best.remark])))
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -62,6 +62,13 @@ def test_one_that_selects_everything_is_enough() -> None:
     assert (said.status, said.reason, said.message) == ("True", "Selected", "Prometheus monitoring/main selects it")
 
 
+def test_of_several_the_one_without_a_remark_is_named() -> None:
+    short = prometheus()._replace(name="short", remark="it keeps 24h")
+    assert verdict(SERVICE_MONITOR, OURS, "studio", {}, [short]).message.endswith("short selects it; it keeps 24h")
+    said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [short, prometheus()])
+    assert said.message == "Prometheus monitoring/main selects it"
+
+
 def test_the_label_that_would_change_it_is_named() -> None:
     asked = prometheus(serviceMonitorSelector={"matchLabels": {"release": "other"}})
     said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [asked])
