@@ -9,6 +9,7 @@ import msgspec
 from t2i_operator import naming, spec
 from t2i_operator.absences import Absence
 from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.faults import MONITORING
 from t2i_operator.kinds import (
     ALERTMANAGER,
     ALERTMANAGER_CONFIG,
@@ -19,7 +20,7 @@ from t2i_operator.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.outcome import Verdict
+from t2i_operator.outcome import Outcome, Verdict
 from t2i_operator.retention import retention_of, shortfall
 from t2i_operator.selectors import SELECTED, Selecting, asks_for_labels, fields_of, verdict
 
@@ -45,11 +46,6 @@ def _asked(resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) ->
     return {kind: {**labels, **own} for kind, (asked, labels) in wanted.items() if asked and kind not in absent}
 
 
-def unseen(resource: spec.TextToImageService, absent: Mapping[Kind, Absence], error: ApiError) -> dict[Kind, Verdict]:
-    """Return the verdicts where nothing can be seen."""
-    return {kind: _not_visible(kind, error) for kind in _asked(resource, absent)}
-
-
 def _not_visible(kind: Kind, error: ApiError) -> Verdict:
     sentence = f"whether {SELECTED[kind].selecting.name} selects it cannot be seen: {error.message}"
     return Verdict("Unknown", "NotVisible", sentence)
@@ -66,13 +62,17 @@ class Selection:
         self._known: dict[Kind | str, tuple[float, Any]] = {}
         self._told: dict[Kind | str, Any] = {}
 
-    async def judge(self, resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) -> dict[Kind, Verdict]:
-        """Return a verdict for each object that is wanted and whose kind the cluster serves.
+    async def judge(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Enter a verdict for each object that is wanted and whose kind the cluster serves.
 
-        Raises `ApiError` when nothing is known yet and the API server fails us for a while.
+        Where nothing is known yet and the API server fails us for a while, that object's condition alone has to wait.
         """
-        asked = _asked(resource, absent)
-        return {kind: await self._judge(kind, labels, resource) for kind, labels in asked.items()}
+        for kind, labels in _asked(resource, outcome.absent).items():
+            try:
+                outcome.selected[kind] = await self._judge(kind, labels, resource)
+            except ApiError as error:
+                outcome.selected[kind] = _not_visible(kind, error)
+                outcome.cannot_judge([MONITORING[kind]], error)
 
     async def _judge(self, kind: Kind, labels: Mapping[str, str], resource: spec.TextToImageService) -> Verdict:
         who, namespace = SELECTED[kind].selecting, resource.metadata.namespace
