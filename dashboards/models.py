@@ -117,7 +117,7 @@ def _providers() -> list[Builder[Panel]]:
             "0: closed, requests pass; 1: half open, one request tries; 2: open, the service has given up for now.",
             "none",
             Query(f"max by (model) ({select('t2i_model_breaker_state')})", "{{model}}"),
-            look=Look(limit=Limit(1)),
+            look=Look(limit=Limit(2)),
         ),
         graph(
             "Polling gap",

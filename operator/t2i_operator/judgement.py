@@ -5,13 +5,13 @@ from t2i_operator.cache import Cache
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.entry import Route
-from t2i_operator.faults import MONITORING, READY, ROUTE_READY
+from t2i_operator.faults import READY, ROUTE_READY
 from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR
 from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 from t2i_operator.routing import Routing
-from t2i_operator.selection import Selection, unseen
+from t2i_operator.selection import Selection
 
 
 class Judgement:
@@ -35,11 +35,7 @@ class Judgement:
         if resource is None:
             return
         await self.judge_route(resource, outcome)
-        try:
-            outcome.selected = await self.selection.judge(resource, outcome.absent)
-        except ApiError as error:
-            outcome.selected = unseen(resource, outcome.absent, error)
-            outcome.cannot_judge((MONITORING[kind] for kind in outcome.selected), error)
+        await self.selection.judge(resource, outcome)
 
     async def _find(self, deployment: Id, uid: str, outcome: Outcome) -> None:
         """Look for the service's Deployment where no event tells of it: a pass that was cut short did not get to it."""

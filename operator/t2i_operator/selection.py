@@ -9,6 +9,7 @@ import msgspec
 from t2i_operator import naming, spec
 from t2i_operator.absences import Absence
 from t2i_operator.cluster import ApiError, Cluster
+from t2i_operator.faults import MONITORING
 from t2i_operator.kinds import (
     ALERTMANAGER,
     ALERTMANAGER_CONFIG,
@@ -19,9 +20,9 @@ from t2i_operator.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.outcome import Verdict
-from t2i_operator.retention import shortfall
-from t2i_operator.selectors import KEEPS, SELECTED, Selecting, asks_for_labels, kept, verdict
+from t2i_operator.outcome import Outcome, Verdict
+from t2i_operator.retention import retention_of, shortfall
+from t2i_operator.selectors import SELECTED, Selecting, asks_for_labels, fields_of, verdict
 
 # Other people's objects, which change seldom: read when needed rather than watched, and for all resources at once.
 _MAX_AGE_SECONDS = 30.0
@@ -45,11 +46,6 @@ def _asked(resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) ->
     return {kind: {**labels, **own} for kind, (asked, labels) in wanted.items() if asked and kind not in absent}
 
 
-def unseen(resource: spec.TextToImageService, absent: Mapping[Kind, Absence], error: ApiError) -> dict[Kind, Verdict]:
-    """Return the verdicts where nothing can be seen."""
-    return {kind: _not_visible(kind, error) for kind in _asked(resource, absent)}
-
-
 def _not_visible(kind: Kind, error: ApiError) -> Verdict:
     sentence = f"whether {SELECTED[kind].selecting.name} selects it cannot be seen: {error.message}"
     return Verdict("Unknown", "NotVisible", sentence)
@@ -66,13 +62,17 @@ class Selection:
         self._known: dict[Kind | str, tuple[float, Any]] = {}
         self._told: dict[Kind | str, Any] = {}
 
-    async def judge(self, resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) -> dict[Kind, Verdict]:
-        """Return a verdict for each object that is wanted and whose kind the cluster serves.
+    async def judge(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Enter a verdict for each object that is wanted and whose kind the cluster serves.
 
-        Raises `ApiError` when nothing is known yet and the API server fails us for a while.
+        Where nothing is known yet and the API server fails us for a while, that object's condition alone has to wait.
         """
-        asked = _asked(resource, absent)
-        return {kind: await self._judge(kind, labels, resource) for kind, labels in asked.items()}
+        for kind, labels in _asked(resource, outcome.absent).items():
+            try:
+                outcome.selected[kind] = await self._judge(kind, labels, resource)
+            except ApiError as error:
+                outcome.selected[kind] = _not_visible(kind, error)
+                outcome.cannot_judge([MONITORING[kind]], error)
 
     async def _judge(self, kind: Kind, labels: Mapping[str, str], resource: spec.TextToImageService) -> Verdict:
         who, namespace = SELECTED[kind].selecting, resource.metadata.namespace
@@ -87,7 +87,7 @@ class Selection:
                 raise
             return _not_visible(kind, error)
         if kind == PROMETHEUS_RULE:
-            found = [each._replace(remark=shortfall(resource, each.spec[KEEPS])) for each in found]
+            found = [each._replace(remark=shortfall(resource, each.keeps)) for each in found]
         return verdict(kind, labels, namespace, of_namespace, found)
 
     async def changed(self, namespaces: Collection[str]) -> set[str]:
@@ -137,8 +137,9 @@ class Selection:
         async for page in self._cluster.pages(kind, None, ""):
             for item in page.items:
                 live: Object = msgspec.json.decode(item)
-                metadata = live["metadata"]
-                found.append(Selecting(kind, metadata["namespace"], metadata["name"], kept(kind, live["spec"])))
+                metadata, fields = live["metadata"], live["spec"]
+                keeps = retention_of(fields) if kind == PROMETHEUS else None
+                found.append(Selecting(kind, metadata["namespace"], metadata["name"], fields_of(kind, fields), keeps))
         return found
 
     async def _labels(self, namespace: str) -> dict[str, str]:

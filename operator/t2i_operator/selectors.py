@@ -3,12 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from t2i_operator import retention
 from t2i_operator.kinds import ALERTMANAGER, ALERTMANAGER_CONFIG, PROMETHEUS, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
 from t2i_operator.outcome import Verdict
-
-# Beside the fields by which it selects: how long it keeps samples.
-KEEPS = "keeps"
 
 
 class By(NamedTuple):
@@ -37,23 +33,23 @@ SELECTED = {
 class Selecting(NamedTuple):
     """A Prometheus or an Alertmanager, by those fields of its spec that decide what it takes in.
 
-    The remark is on what it will do with an object that it selects.
+    `keeps` is how long a Prometheus keeps samples; the remark is on what it will do with an object that it selects.
     """
 
     kind: Kind
     namespace: str
     name: str
     spec: Mapping[str, Any]
+    keeps: str | None = None
     remark: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind.name} {self.namespace}/{self.name}"
 
 
-def kept(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what verdicts rest on, of the whole spec of one that selects."""
-    fields = {name: spec.get(name) for by in SELECTED.values() if by.selecting == kind for name in by[1:3]}
-    return {**fields, KEEPS: retention.kept(spec)} if kind == PROMETHEUS else fields
+def fields_of(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that by which one selects, of its whole spec."""
+    return {name: spec.get(name) for by in SELECTED.values() if by.selecting == kind for name in by[1:3]}
 
 
 def asks_for_labels(found: Sequence[Selecting]) -> bool:
@@ -64,23 +60,29 @@ def asks_for_labels(found: Sequence[Selecting]) -> bool:
 def verdict(
     kind: Kind, labels: Mapping[str, str], namespace: str, of_namespace: Mapping[str, str], found: Sequence[Selecting]
 ) -> Verdict:
-    """Say who selects an object with these labels, or what would have to change for somebody to."""
+    """Say who selects an object with these labels, or what would have to change for somebody to.
+
+    Of several the one without a remark is named: what another does with the object takes nothing away from that.
+    """
     who, objects, namespaces, ours = SELECTED[kind]
     if not found:
         return Verdict("False", "NotSelected", f"the cluster has no {who.name} object that could select it; make one")
-    reasons = []
+    selecting, reasons = [], []
     for each in found:
         wanted, where = each.spec[objects], each.spec[namespaces]
         looks = matches(where, of_namespace) if where is not None else each.namespace == namespace
         if looks and wanted is not None and matches(wanted, labels):
-            return Verdict("True", "Selected", "; ".join(filter(None, [f"{each} selects it", each.remark])))
-        if wanted is None:
+            selecting.append(each)
+        elif wanted is None:
             reasons.append(f"{each} selects no {kind.name} at all")
         elif not looks:
             reasons.append(f"{each} does not look into this namespace ({namespaces}: {_words(where)})")
         else:
             reasons.append(f"{each} selects {_words(wanted)}: set {ours} so")
-    return Verdict("False", "NotSelected", "; ".join(reasons))
+    if not selecting:
+        return Verdict("False", "NotSelected", "; ".join(reasons))
+    best = min(selecting, key=lambda each: bool(each.remark))
+    return Verdict("True", "Selected", "; ".join(filter(None, [f"{best} selects it", best.remark])))
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

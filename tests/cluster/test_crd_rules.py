@@ -81,3 +81,17 @@ def test_refused_with_its_sentence(case: Object, apply: Callable[..., str]) -> N
     assert rule.message in said
     assert said.count("Invalid value") == 1, "other rules refuse it as well"
     assert rule.at.replace("[]", "[0]") in said
+
+
+def test_a_volume_that_went_with_its_jaeger_holds_nothing_up(
+    kubectl: Callable[..., str], shared_namespace: str
+) -> None:
+    def apply(mode: str, size: str, storage_class: str) -> str:
+        badger = {"size": size, "storageClassName": storage_class}
+        tracing = {"mode": mode, "jaeger": {"storage": {"type": "Badger", "badger": badger}}}
+        body = resource({"monitoring": {"tracing": tracing}}, "gone")
+        return kubectl("apply", "--server-side", f"--namespace={shared_namespace}", "--filename=-", input=body)
+
+    apply("Managed", "20Gi", "fast")
+    apply("Disabled", "20Gi", "fast")
+    assert "serverside-applied" in apply("Managed", "10Gi", "slow")

@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 import pytest
 from aiohttp import web
-from t2i_operator.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
+from t2i_operator.kinds import (
+    ALERTMANAGER,
+    ALERTMANAGER_CONFIG,
+    PROMETHEUS,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    Kind,
+)
 
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, metric
@@ -29,6 +36,10 @@ KINDS = {
     SERVICE_MONITOR: ("-monitor", "MetricsReady", "AlertsReady"),
     PROMETHEUS_RULE: ("-alerts", "AlertsReady", "MetricsReady"),
     ALERTMANAGER_CONFIG: ("-alerts", "AlertsReady", "MetricsReady"),
+}
+SELECTING = {
+    PROMETHEUS: ("serviceMonitorSelector", "ruleSelector"),
+    ALERTMANAGER: ("alertmanagerConfigSelector",),
 }
 MISSING = "PrometheusOperatorMissing"
 # Every two seconds the operator renews its Lease: a clock that runs as slowly as the machine does.
@@ -78,15 +89,15 @@ class Scene(NamedTuple):
 def scene(
     api: Api, crd: str, prometheus_operator_crds: None, make_account: Callable[[], OperatorAccount]
 ) -> Iterator[Scene]:
-    """Begin without the kinds; a Prometheus that nobody runs selects everything of the namespace."""
+    """Begin without the kinds; a Prometheus and an Alertmanager that nobody runs select everything of the namespace."""
     account = make_account()
     way = Way(account.kubeconfig)
     operator = account._replace(kubeconfig=way.kubeconfig).process("hidden")
     scene = Scene(way, operator, Service(api, account.class_name, account.class_name))
-    prometheus = {"paused": True, "serviceMonitorSelector": {}, "ruleSelector": {}}
-    body = {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": {"name": "main"}}
-    path = f"{GROUP}v1/namespaces/{account.class_name}/prometheuses"
-    api.request("POST", path, {**body, "spec": prometheus}, fieldManager="test")
+    for kind, selectors in SELECTING.items():
+        body = {"apiVersion": "monitoring.coreos.com/v1", "kind": kind.name, "metadata": {"name": "main"}}
+        spec = {"paused": True, **{selector: {} for selector in selectors}}
+        api.request("POST", kind.path(account.class_name), {**body, "spec": spec}, fieldManager="test")
     scene.hide(GROUP)
     operator.start()
     operator.wait_until_leading()

@@ -32,20 +32,31 @@ def changed(counts: Iterable[float], start: int, end: int, factor: float = 1, pl
 
 
 def traffic(
-    requests: list[float], *, errors: Mapping[int, float] | None = None, slow: range = range(0), price: float = 0.01
+    requests: list[float],
+    *,
+    errors: Mapping[int, float] | None = None,
+    slow: range = range(0),
+    share: float = 1,
+    refused: range = range(0),
+    price: float = 0.01,
 ) -> list[dict[str, str]]:
-    """Write the series of these requests: `errors` by step are among them, those of the steps `slow` take a minute."""
-    failed = [(errors or {}).get(step, 0) for step in range(len(requests))]
+    """Write the series of these requests: `errors` by step are among them.
+
+    Of those of the steps `slow` a share takes a minute; those of the steps `refused` are errors that never ran.
+    """
+    failed = [count if step in refused else (errors or {}).get(step, 0) for step, count in enumerate(requests)]
     answered = [count - failure for count, failure in zip(requests, failed, strict=True)]
-    fast = [0 if step in slow else count for step, count in enumerate(requests)]
+    ran = [0 if step in refused else count for step, count in enumerate(requests)]
+    fast = [count * (1 - share) if step in slow else count for step, count in enumerate(ran)]
     labels = f'{SERVICE},endpoint="/generate",method="POST",pod="a"'
-    duration = "http_request_duration_seconds_bucket"
+    duration = "http_request_duration_seconds"
     return [
         _series(f'http_requests_total{{{labels},status="200"}}', answered),
         _series(f'http_requests_total{{{labels},status="500"}}', failed),
-        _series(f'{duration}{{{labels},le="5.0"}}', fast),
-        _series(f'{duration}{{{labels},le="60.0"}}', requests),
-        _series(f'{duration}{{{labels},le="+Inf"}}', requests),
+        _series(f'{duration}_bucket{{{labels},le="5.0"}}', fast),
+        _series(f'{duration}_bucket{{{labels},le="60.0"}}', ran),
+        _series(f'{duration}_bucket{{{labels},le="+Inf"}}', ran),
+        _series(f"{duration}_count{{{labels}}}", ran),
         _series(
             f't2i_model_cost_total{{{SERVICE},pod="a",model="sdxl",currency="USD"}}', (price * r for r in requests)
         ),
@@ -56,7 +67,7 @@ def _series(name: str, increments: Iterable[float]) -> dict[str, str]:
     total, values = 0.0, ["0"]
     for increment in increments:
         total += increment
-        values.append(f"{total:g}" if total < 1e5 else str(round(total)))
+        values.append(f"{total:.12g}")
     return {"series": name, "values": " ".join(values)}
 
 
@@ -137,6 +148,17 @@ def test_nothing_is_judged_in_the_first_week(firing: Callable[..., None]) -> Non
 def test_slow_answers_fire(firing: Callable[..., None]) -> None:
     slow = range(at(WEDNESDAY, 12), at(WEDNESDAY, 14))
     firing(traffic(usual(10), slow=slow), {at(WEDNESDAY, 11.5): set(), at(WEDNESDAY, 13): {("latency", "above")}})
+
+
+def test_an_hour_that_refused_everything_leaves_the_week_its_band(firing: Callable[..., None]) -> None:
+    """A percentile of nothing is no number, and would make the week's mean none: the band would be chance's alone.
+
+    Noon's usual 4.75 s may become 7.6 s by the week's mean, 6.3 s by chance; one answer in twenty that takes a minute
+    makes it 6.8 s.
+    """
+    noon, refused = range(at(10, 11), at(10, 14)), range(at(WEDNESDAY, 16), at(WEDNESDAY, 18))
+    firing(traffic(usual(11), slow=noon, share=0.0517, refused=refused), {at(10, 13): set()})
+    firing(traffic(usual(11), slow=noon, share=0.06, refused=refused), {at(10, 13): {("latency", "above")}})
 
 
 def test_errors_fire_from_the_fifth_on(firing: Callable[..., None]) -> None:

@@ -68,14 +68,20 @@ def objective_rule(path: str, name: str) -> Rule:
     )
 
 
-def factor_rule(target: str, name: str, default: str) -> Rule:
-    """Refuse what no error rate reaches; as doubles, 10 times 1 - 0.9 falls just short of 1."""
-    spent = f"double(pair.factor) * (1.0 - double({target}))"
+def factor_rule() -> Rule:
+    """Refuse what neither objective's error rate reaches; as doubles, 10 times 1 - 0.9 falls just short of 1."""
+    availability = "(has(self.slo) ? self.slo.availability : '0.99')"
+    latency = "(has(self.slo) && has(self.slo.latency) ? self.slo.latency.target : '0.95')"
+    unreadable = " || ".join(f"!{matches(target, FRACTION)}" for target in (availability, latency))
+    reached = " || ".join(
+        f"double(pair.factor) * (1.0 - double({target})) < 0.999999" for target in (availability, latency)
+    )
     return Rule(
-        f"!has(self.burnRates) || (has(self.slo) && self.slo.mode == 'Disabled') || !{matches(target, FRACTION)}"
-        f" || self.burnRates.all(pair, !{matches('pair.factor', DECIMAL)} || {spent} < 0.999999)",
-        f"a factor of alerts.burnRates is not below 1 / (1 - {name}), {default} when left out: its alert could never"
-        " fire, for no error rate exceeds 1; lower the factor, raise the objective, or leave burnRates out",
+        f"!has(self.burnRates) || (has(self.slo) && self.slo.mode == 'Disabled') || {unreadable}"
+        f" || self.burnRates.all(pair, !{matches('pair.factor', DECIMAL)} || {reached})",
+        "a factor of alerts.burnRates is below 1 / (1 - objective) neither for slo.availability (0.99 when left out)"
+        " nor for slo.latency.target (0.95), so that its alert could never fire; lower it, raise an objective, or leave"
+        " burnRates out",
     )
 
 
@@ -151,8 +157,8 @@ class BurnRate(Block, frozen=True, kw_only=True):
     factor: Annotated[
         Decimal,
         described(
-            'How many times faster than allowed the budget burns, as "14.4"; below 1 / (1 - objective), for when'
-            " everything fails no budget burns faster."
+            'How many times faster than allowed the budget burns, as "14.4". When everything fails a budget burns'
+            " 1 / (1 - objective) times as fast: an objective of which the factor is no less has no such alert."
         ),
     ]
     long_window: Annotated[Duration, described("The window that shows that the burn matters, as 1h.")]
@@ -191,10 +197,7 @@ class Alerts(Block, frozen=True, kw_only=True):
             f"!has(self.alertLabels) || !self.alertLabels.exists(label, label in {[*OWN_LABELS]})",
             f"alerts.alertLabels may not set {', '.join(OWN_LABELS)}: the alerts set these themselves",
         ),
-        factor_rule("(has(self.slo) ? self.slo.availability : '0.99')", "slo.availability", "0.99"),
-        factor_rule(
-            "(has(self.slo) && has(self.slo.latency) ? self.slo.latency.target : '0.95')", "slo.latency.target", "0.95"
-        ),
+        factor_rule(),
     )
 
     mode: Annotated[Mode, described("Managed: a PrometheusRule is kept. Disabled: none.")] = "Managed"

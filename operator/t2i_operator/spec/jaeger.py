@@ -39,25 +39,7 @@ _A_MEBIBYTE = (
     f" ? {DEFAULT_TRACES_A_MEBIBYTE}.0 : {TRACES_A_MEBIBYTE}.0)"
 )
 
-_ANEW = (
-    "to begin with a new volume set storage.type: Memory, and Badger again once that is in place; its traces are lost"
-)
 DEFAULT_VOLUME = "10Gi"
-
-
-def _volume(of: str) -> str:
-    """Return the size of the volume in bytes; text that is no quantity is what another rule refuses."""
-    size = f"{of}.badger.size"
-    spelled_out = f"type({size}) == int ? double({size}) : quantity({size}).asApproximateFloat()"
-    return f"(!has({of}.badger) ? double({amount(DEFAULT_VOLUME)}) : {spelled_out})"
-
-
-def _unreadable(of: str) -> str:
-    return f"(has({of}.badger) && type({of}.badger.size) != int && !isQuantity({of}.badger.size))"
-
-
-def _class(of: str) -> str:
-    return f"(has({of}.badger) && has({of}.badger.storageClassName) ? {of}.badger.storageClassName : '')"
 
 
 class MemoryStorage(Block, frozen=True, kw_only=True):
@@ -118,17 +100,6 @@ class Storage(Block, frozen=True, kw_only=True):
         Rule(
             "(self.type == 'OpenSearch') == has(self.openSearch)",
             "jaeger.storage.type OpenSearch and the block storage.openSearch{serverURLs} need each other",
-        ),
-        # A volume claim allows neither, and what cannot be applied would hold up everything else.
-        Rule(
-            "self.type != 'Badger' || oldSelf.type != 'Badger'"
-            f" || {_unreadable('self')} || {_unreadable('oldSelf')}"
-            f" || {_volume('self')} >= {_volume('oldSelf')}",
-            f"jaeger.storage.badger.size cannot become smaller; {_ANEW}",
-        ),
-        Rule(
-            f"self.type != 'Badger' || oldSelf.type != 'Badger' || {_class('self')} == {_class('oldSelf')}",
-            f"jaeger.storage.badger.storageClassName cannot be set, changed or removed later; {_ANEW}",
         ),
     )
 

@@ -3,7 +3,8 @@
 from typing import Annotated, ClassVar, Literal
 
 from t2i_operator.spec.certificates import ClientTLS
-from t2i_operator.spec.jaeger import Jaeger
+from t2i_operator.spec.jaeger import DEFAULT_VOLUME, Jaeger
+from t2i_operator.spec.quantities import amount
 from t2i_operator.spec.scalars import (
     FRACTION,
     URL,
@@ -14,6 +15,37 @@ from t2i_operator.spec.scalars import (
     described,
     matches,
 )
+
+_ANEW = (
+    "to begin with a new volume set storage.type: Memory, and Badger again once that is in place; its traces are lost"
+)
+
+
+def _volume_rule(holds: str, sentence: str) -> Rule:
+    """Compare with what was there before, unless there was or is no volume: without a managed Jaeger it is gone."""
+    no_volume = " || ".join(
+        f"{of}.mode != 'Managed' || !has({of}.jaeger) || !has({of}.jaeger.storage)"
+        f" || {of}.jaeger.storage.type != 'Badger'"
+        for of in ("self", "oldSelf")
+    )
+    return Rule(f"{no_volume} || {holds}", f"{sentence}; {_ANEW}")
+
+
+def _size(of: str) -> str:
+    """Return the size of the volume in bytes; text that is no quantity is what another rule refuses."""
+    badger = f"{of}.jaeger.storage.badger"
+    spelled_out = f"type({badger}.size) == int ? double({badger}.size) : quantity({badger}.size).asApproximateFloat()"
+    return f"(!has({badger}) ? double({amount(DEFAULT_VOLUME)}) : {spelled_out})"
+
+
+def _unreadable(of: str) -> str:
+    badger = f"{of}.jaeger.storage.badger"
+    return f"(has({badger}) && type({badger}.size) != int && !isQuantity({badger}.size))"
+
+
+def _class(of: str) -> str:
+    badger = f"{of}.jaeger.storage.badger"
+    return f"(has({badger}) && has({badger}.storageClassName) ? {badger}.storageClassName : '')"
 
 
 class Tracing(Block, frozen=True, kw_only=True):
@@ -44,6 +76,15 @@ class Tracing(Block, frozen=True, kw_only=True):
             "!has(self.jaeger) || !has(self.jaeger.tailSampling) || self.jaeger.tailSampling.mode != 'Enabled'"
             f" || !{matches('self.samplingRatio', FRACTION)} || double(self.samplingRatio) == 1.0",
             'with jaeger.tailSampling the collector owns the ratio: leave samplingRatio at "1", set tailSampling.ratio',
+        ),
+        # A volume claim allows neither, and what cannot be applied would hold up everything else.
+        _volume_rule(
+            f"{_unreadable('self')} || {_unreadable('oldSelf')} || {_size('self')} >= {_size('oldSelf')}",
+            "jaeger.storage.badger.size cannot become smaller",
+        ),
+        _volume_rule(
+            f"{_class('self')} == {_class('oldSelf')}",
+            "jaeger.storage.badger.storageClassName cannot be set, changed or removed later",
         ),
     )
 

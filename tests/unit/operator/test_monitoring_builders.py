@@ -192,6 +192,21 @@ def test_windows_are_counted_anew_where_minutes_matter() -> None:
     assert {rule["labels"]["window"] for rule in sums} - counted == {"40m", "12h", "24h", "30d"}
 
 
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [("0.94", [None]), ("0.9", ["availability"])],
+    ids=["both reach it", "latency cannot"],
+)
+def test_a_factor_that_was_asked_for_alerts_on_the_objectives_that_reach_it(
+    target: str, asked: list[str | None]
+) -> None:
+    pair = {"name": "fast", "severity": "Critical", "factor": "10", "longWindow": "1h", "shortWindow": "5m"}
+    groups = prometheus_rule(observed(alerts={"burnRates": [pair], "slo": {"latency": {"target": target}}}))["spec"]
+    rules = [rule for group in groups["groups"] for rule in group["rules"] if "ErrorBudget" in rule.get("alert", "")]
+    assert [rule["labels"].get("slo") for rule in rules] == asked
+    assert all("> 10\n" in rule["expr"] for rule in rules)
+
+
 def test_routing_labels_are_the_user_s_but_not_the_service_s_own() -> None:
     asked = {"labels": {"release": "kps"}, "alertLabels": {"team": "images", "namespace": "elsewhere", "severity": "x"}}
     built = prometheus_rule(observed(alerts=asked))

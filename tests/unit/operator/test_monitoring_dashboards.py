@@ -129,7 +129,7 @@ def limits(topic: str, **alerts: Any) -> set[tuple[str, float]]:
             {"Availability": 0.9, "Uptime": 0.9, "Response time": 60, "Generation success": 0.8},
             {"Error budget left": 0, "Burn rate": 1},
         ),
-        ("models", {"Latency": 60, "Success": 0.8}, {"Circuit breakers": 1}),
+        ("models", {"Latency": 60, "Success": 0.8}, {"Circuit breakers": 2}),
         ("business", {}, {}),
         ("traces", {}, {}),
     ],

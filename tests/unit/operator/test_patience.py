@@ -186,7 +186,7 @@ async def test_a_look_at_a_prometheus_that_fails_holds_back_what_it_would_tell(
         outcome.resource = spec.parse({**body, "spec": {**body["spec"], "monitoring": monitoring}})
 
     parts.work.side_effect = work
-    monkeypatch.setattr(parts.reconciler.selection, "judge", AsyncMock(side_effect=PASSING[3]))
+    monkeypatch.setattr(parts.reconciler.selection, "_recent", AsyncMock(side_effect=PASSING[3]))
     await parts.fails(PASSING[3])
     assert parts.says(in_place(generation=1))["AlertsReady"].status == "True"
     assert parts.reporter.report.await_args.args[2].held == {"AlertsReady"}

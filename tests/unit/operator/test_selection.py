@@ -17,6 +17,7 @@ from t2i_operator.kinds import (
     Kind,
     Object,
 )
+from t2i_operator.outcome import Outcome, Verdict
 from t2i_operator.selection import Selection
 from t2i_operator.selectors import Selecting, matches, verdict
 
@@ -62,6 +63,13 @@ def test_one_that_selects_everything_is_enough() -> None:
     assert (said.status, said.reason, said.message) == ("True", "Selected", "Prometheus monitoring/main selects it")
 
 
+def test_of_several_the_one_without_a_remark_is_named() -> None:
+    short = prometheus()._replace(name="short", remark="it keeps 24h")
+    assert verdict(SERVICE_MONITOR, OURS, "studio", {}, [short]).message.endswith("short selects it; it keeps 24h")
+    said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [short, prometheus()])
+    assert said.message == "Prometheus monitoring/main selects it"
+
+
 def test_the_label_that_would_change_it_is_named() -> None:
     asked = prometheus(serviceMonitorSelector={"matchLabels": {"release": "other"}})
     said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [asked])
@@ -104,6 +112,16 @@ def test_nobody_at_all(kind: Kind, who: str) -> None:
     assert f"no {who} object" in said.message
 
 
+async def outcome_of(selection: Selection, monitoring: Object) -> Outcome:
+    outcome = Outcome(generation=1)
+    await selection.judge(resource(monitoring=monitoring), outcome)
+    return outcome
+
+
+async def judged(selection: Selection, monitoring: Object) -> dict[Kind, Verdict]:
+    return (await outcome_of(selection, monitoring)).selected
+
+
 class Refusing(Cluster):
     """Lists nothing of some kinds, and of others that there are none."""
 
@@ -121,7 +139,7 @@ async def test_a_cluster_without_the_kind_has_none_that_selects(status: int, sai
     async with aiohttp.ClientSession() as session:
         cluster = Refusing(session)
         cluster.status = status
-        found = await Selection(cluster).judge(resource(monitoring=RECEIVED), {})
+        found = await judged(Selection(cluster), RECEIVED)
     assert found.keys() == {SERVICE_MONITOR, PROMETHEUS_RULE, ALERTMANAGER_CONFIG}
     assert {verdict[:2] for verdict in found.values()} == {said}
 
@@ -131,7 +149,7 @@ async def test_who_may_not_see_alertmanagers_still_sees_prometheuses() -> None:
     async with aiohttp.ClientSession() as session:
         cluster = Refusing(session)
         cluster.status, cluster.refused = 403, (ALERTMANAGER,)
-        found = await Selection(cluster).judge(resource(monitoring=RECEIVED), {})
+        found = await judged(Selection(cluster), RECEIVED)
     assert {kind: verdict.reason for kind, verdict in found.items()} == {
         SERVICE_MONITOR: "NotSelected",
         PROMETHEUS_RULE: "NotSelected",
@@ -141,7 +159,7 @@ async def test_who_may_not_see_alertmanagers_still_sees_prometheuses() -> None:
 
 async def test_without_receivers_no_alertmanager_is_asked_for() -> None:
     async with aiohttp.ClientSession() as session:
-        found = await Selection(Refusing(session)).judge(resource(monitoring={}), {})
+        found = await judged(Selection(Refusing(session)), {})
     assert found.keys() == {SERVICE_MONITOR, PROMETHEUS_RULE}
 
 
@@ -181,7 +199,7 @@ METRICS = {"alerts": {"mode": "Disabled"}}
 
 
 async def status(selection: Selection) -> str:
-    return (await selection.judge(resource(monitoring=METRICS), {}))[SERVICE_MONITOR].status
+    return (await judged(selection, METRICS))[SERVICE_MONITOR].status
 
 
 async def test_a_prometheus_that_no_longer_selects_is_found_at_the_next_look() -> None:
@@ -204,26 +222,26 @@ async def test_a_prometheus_that_no_longer_selects_is_found_at_the_next_look() -
 async def test_an_alertmanager_that_no_longer_selects_is_found_at_the_next_look() -> None:
     async with aiohttp.ClientSession() as session:
         cluster = Telling(session)
-        selection, asking = Selection(cluster), resource(monitoring=RECEIVED)
-        assert (await selection.judge(asking, {}))[ALERTMANAGER_CONFIG].status == "True"
+        selection = Selection(cluster)
+        assert (await judged(selection, RECEIVED))[ALERTMANAGER_CONFIG].status == "True"
         assert await selection.changed({"studio"}) == set()
         cluster.selector = {"matchLabels": {"team": "x"}}
         assert await selection.changed({"studio"}) == {"studio"}
-        assert (await selection.judge(asking, {}))[ALERTMANAGER_CONFIG].status == "False"
+        assert (await judged(selection, RECEIVED))[ALERTMANAGER_CONFIG].status == "False"
 
 
 async def test_a_prometheus_that_keeps_too_little_is_still_ready_and_it_is_said() -> None:
     async with aiohttp.ClientSession() as session:
         cluster = Telling(session)
-        selection, asking = Selection(cluster), resource(monitoring={})
-        found = await selection.judge(asking, {})
+        selection = Selection(cluster)
+        found = await judged(selection, {})
         assert found[PROMETHEUS_RULE][:2] == ("True", "Selected")
         assert "it keeps 24h" in found[PROMETHEUS_RULE].message
         assert "keeps" not in found[SERVICE_MONITOR].message
 
         cluster.retention = "35d"
         assert await selection.changed({"studio"}) == {"studio"}
-        assert "keeps" not in (await selection.judge(asking, {}))[PROMETHEUS_RULE].message
+        assert "keeps" not in (await judged(selection, {}))[PROMETHEUS_RULE].message
 
 
 async def test_what_one_resource_has_learnt_is_still_news_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,5 +301,19 @@ async def test_trouble_before_anything_is_known_is_no_verdict() -> None:
     async with aiohttp.ClientSession() as session:
         cluster = Telling(session)
         cluster.error = ApiError(503, "", "starting")
-        with pytest.raises(ApiError):
-            await status(Selection(cluster))
+        outcome = await outcome_of(Selection(cluster), METRICS)
+    assert outcome.selected[SERVICE_MONITOR][:2] == ("Unknown", "NotVisible")
+    assert [each.condition for each in outcome.failures] == ["MetricsReady"]
+
+
+async def test_trouble_with_alertmanagers_takes_no_verdict_on_prometheuses_away() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Refusing(session)
+        cluster.status, cluster.refused = 500, (ALERTMANAGER,)
+        outcome = await outcome_of(Selection(cluster), RECEIVED)
+    assert {kind: verdict.reason for kind, verdict in outcome.selected.items()} == {
+        SERVICE_MONITOR: "NotSelected",
+        PROMETHEUS_RULE: "NotSelected",
+        ALERTMANAGER_CONFIG: "NotVisible",
+    }
+    assert [each.condition for each in outcome.failures] == ["AlertsReady"]

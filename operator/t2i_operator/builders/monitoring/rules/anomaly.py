@@ -55,9 +55,10 @@ def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
     requests = series.increase(metrics.REQUESTS, SYNCHRONOUS, _WINDOW)
     cost = f"sum by (currency) (increase({series.select(metrics.COST)}[{_WINDOW}]))"
     buckets = f"sum by (le) (rate({series.select(f'{metrics.REQUEST_SECONDS}_bucket', GENERATION)}[{_WINDOW}]))"
-    busy = _busy(series, minimum)
-    failing = f"{series.increase_or_zero(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} / on () ({busy})"
-    slowest = f"histogram_quantile(0.95, {buckets}) and on () {busy}"
+    failing = f"{series.increase_or_zero(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} / on () ({_busy(series, minimum)})"
+    # Of what ran: where all is refused the percentile is NaN, and one NaN makes a week's mean NaN.
+    ran = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, _WINDOW)
+    slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {minimum}"
     return (
         Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests"),
         Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency"),

@@ -140,9 +140,14 @@ def _budget(series: Scope, month: str, longest: str) -> Recording:
 def _within_reach(
     pair: BurnRate, wanted: Sequence[Objective], *, given: bool
 ) -> Iterator[tuple[BurnRate, list[Objective]]]:
-    """Yield the pair with the objectives that it holds for; one that promises little gets a lower factor of its own."""
+    """Yield the pair with the objectives that it holds for; one that promises little has no use for a given factor.
+
+    A default factor it gets lowered, by a rule of its own.
+    """
     held: dict[str, list[Objective]] = {}
     for each in wanted:
+        if given and Decimal(pair.factor) * (1 - Decimal(each.target)) >= 1:
+            continue
         factor = pair.factor if given else _reachable(pair.factor, each.target)
         held.setdefault(factor, []).append(each)
     yield from ((msgspec.structs.replace(pair, factor=factor), objectives) for factor, objectives in held.items())
