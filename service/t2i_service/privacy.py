@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from t2i_service.errors import ServiceError
+from t2i_service.errors import InvalidInputError, ServiceError, UnknownModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,8 @@ _TOKENS = re.compile(r"(?i)(bearer\s+)[^\s'\",}]+|\br8_[A-Za-z0-9]{8,}")
 def _without_pieces(text: str, prompt: str, characters: int) -> str:
     """Cut every run of `text` that repeats a piece of the prompt longer than may be shown: upstreams shorten, too."""
     length = max(characters + len(ELLIPSIS), SHORTEST_PIECE)
+    if len(text) < length:
+        return text
     pieces = {prompt[start : start + length] for start in range(len(prompt) - length + 1)}
     kept, at = [], 0
     while at < len(text):
@@ -97,6 +99,9 @@ class Privacy:
 
     def told(self, error: BaseException, prompts: Iterable[str]) -> str:
         """Return what may be told of an error: at 0 characters no words of an upstream, which may be a prompt's."""
+        # Names and lengths alone; and a prompt that is refused for its length would take seconds to be looked for.
+        if isinstance(error, InvalidInputError | UnknownModelError):
+            prompts = ()
         if isinstance(error, ServiceError):
             return f"{error.title}." if error.quotes and not self.characters else self.scrub(error.detail, prompts)
         return self.scrub(str(error) or type(error).__name__, prompts)

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import httpx
 
@@ -173,6 +173,32 @@ def test_a_body_has_room_for_the_longest_prompts_however_spelled(start: Callable
         refused = send(most + 1)
         assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
         assert send(most + 2000).status_code == 413
+
+
+def test_a_prompt_that_is_refused_for_its_length_takes_no_memory(start: Callable[..., RunningService]) -> None:
+    """What an error quotes of a prompt is looked for in all its pieces; this one quotes nothing."""
+    most = 100_000
+    service = start(SANDBOX | {"limits": {"maxPromptCharacters": most}}, T2I_PROMPT_CHARACTERS="0")
+    prompt = " ".join(map(str, range(most)))
+    assert len(prompt) > 5 * most
+    with service.client() as client:
+        assert client.post("/generate", json=SMALL).status_code == 200
+        before = peak_bytes(service)
+        for path, model, status in (
+            ("/generate", "sdxl", 422),
+            ("/generate", "unknown", 404),
+            ("/v1/images/generations", "sdxl", 400),
+        ):
+            refused = client.post(path, json={"prompt": prompt, "model": model})
+            assert (refused.status_code, prompt[:40] in refused.text) == (status, False)
+    assert peak_bytes(service) - before < 64 * len(prompt)
+
+
+def peak_bytes(service: RunningService) -> int:
+    """Return the most memory that the service has had."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text(encoding="utf-8")
+    (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return int(kibibytes) * 1024
 
 
 def test_a_path_that_is_not_there_and_a_method_that_is_not(sandbox: RunningService) -> None:
