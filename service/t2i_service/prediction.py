@@ -16,6 +16,7 @@ from t2i_service.upstream_errors import UpstreamError
 if TYPE_CHECKING:
     from t2i_service.background import Background
     from t2i_service.context import RequestContext
+    from t2i_service.errors import ServiceError
     from t2i_service.generation import Generation
     from t2i_service.models_config import Model
     from t2i_service.providers.base import Prediction, Provider
@@ -96,15 +97,19 @@ class Predictions:
             span.end()
 
 
-async def stop(provider: Provider, model: Model, prediction_id: str) -> Prediction:
-    """Stop what costs money; when that fails, name it to those who pay."""
+async def stop(provider: Provider, model: Model, prediction_id: str, name: str = "") -> Prediction:
+    """Stop what costs money; when that fails, name it to those who pay, and its model by `name` if that is gone."""
     try:
         return await provider.cancel(model, prediction_id)
     except UpstreamError as error:
-        trouble = {"model": model.name, "prediction_id": prediction_id, "code": error.code, "error": error}
-        # The error says it all, without a traceback.
-        log.error("Prediction not canceled: it may go on costing money until its Cancel-After", **trouble)  # noqa: TRY400
+        not_canceled(name or model.name, prediction_id, error)
         raise
+
+
+def not_canceled(model: str, prediction_id: str, error: ServiceError) -> None:
+    """Say what runs on, and why; the error says it all, without a traceback."""
+    trouble = {"model": model, "prediction_id": prediction_id, "code": error.code, "error": error}
+    log.error("Prediction not canceled: it may go on costing money until its time-out", **trouble)
 
 
 async def _created(create: asyncio.Task[Prediction], context: RequestContext) -> Prediction:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.fakes.processes import RunningService
     from tests.fakes.replicate import FakeReplicate
 
-UNCANCELED = "Prediction not canceled: it may go on costing money until its Cancel-After"
+UNCANCELED = "Prediction not canceled: it may go on costing money until its time-out"
 
 
 def generate(service: RunningService, **body: object) -> httpx.Response:

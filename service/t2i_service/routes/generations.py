@@ -1,7 +1,7 @@
 """What became of a generation: any replica answers, because the id says all that is needed."""
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -11,17 +11,21 @@ from t2i_service.context import request_context
 from t2i_service.errors import (
     BadSignatureError,
     NotCancellableError,
+    OverloadedError,
     ProviderNotConfiguredError,
+    ServiceError,
     UnknownImageError,
 )
 from t2i_service.models_config import Model
-from t2i_service.prediction import stop
+from t2i_service.prediction import not_canceled, stop
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.results import Found, state_of_generation
 from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.telemetry import OTHER
-from t2i_service.upstream_errors import OutputGoneError
+from t2i_service.upstream_errors import OutputGoneError, UpstreamError
+
+T = TypeVar("T")
 
 ONE_HOUR = "private, max-age=3600, immutable"
 
@@ -61,11 +65,13 @@ async def cancel(request: Request, generation_id: str) -> Response:
     found = _found(state, generation_id)
     if found.provider.name == "sandbox":
         raise NotCancellableError("The sandbox draws when a picture is asked for; nothing runs until then.")
-    canceling = state.background.spawn(_canceled(state, found), "cancel", watched=True)
-    prediction = await unless_client_leaves(request, _shielded(canceling))
-    if prediction is None:
+    canceling = state.background.spawn(_canceled(state, found), "cancel")
+    ended = await unless_client_leaves(request, _shielded(canceling))
+    if ended is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return json_response(state_of_generation(found, prediction, request, state))
+    if isinstance(ended, ServiceError):
+        raise ended
+    return json_response(state_of_generation(found, ended, request, state))
 
 
 async def picture(request: Request, generation_id: str, index: int, signature: str = "") -> Response:
@@ -85,12 +91,20 @@ async def _read(state: State, found: Found) -> Prediction:
         return await _asked(found)
 
 
-async def _canceled(state: State, found: Found) -> Prediction:
-    async with state.cancels.place():
-        return await stop(found.provider, found.model, found.reference.prediction_id)
+async def _canceled(state: State, found: Found) -> Prediction | ServiceError:
+    """Return its error, which is in the log: who asked may have left, and nobody would take it."""
+    name, prediction_id = found.reference.model, found.reference.prediction_id
+    try:
+        async with state.cancels.place():
+            return await stop(found.provider, found.model, prediction_id, name)
+    except OverloadedError as error:
+        not_canceled(name, prediction_id, error)
+        return error
+    except UpstreamError as error:
+        return error
 
 
-async def _shielded(task: asyncio.Task[Prediction]) -> Prediction:
+async def _shielded(task: asyncio.Task[T]) -> T:
     return await asyncio.shield(task)
 
 
