@@ -165,7 +165,8 @@ class ProviderNotConfiguredError(ServiceError):
     def __init__(self, provider: str) -> None:
         super().__init__(
             f"This pod is not configured for {provider}, where the generation was made. Another pod may be while a"
-            " rollout runs: ask again. Else whoever runs the service has to give it the provider's key."
+            " rollout runs: ask again. Else whoever runs the service has to give it the provider's key.",
+            headers={"Retry-After": "5"},
         )
 
 
