@@ -94,7 +94,8 @@ class Generator:
         """Run all of one request's tasks as `generate` does; the first failure ends the others.
 
         The first alone queues, and is alone a breaker's trial: others that came beside it would be refused and take it
-        with them. They follow once the way is clear, and then wait for a slot as long as it takes.
+        with them. They follow once the way is clear, and then wait for a slot as long as it takes: longer, where slots
+        are few, than a route or a stopping pod waits for any request.
         """
         first, *others = (self._generation(task) for task in tasks)
 

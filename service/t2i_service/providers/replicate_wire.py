@@ -53,8 +53,8 @@ _decode = msgspec.json.Decoder(Answer).decode
 class Wire:
     """Connections to the API, and others to the hosts of its outputs; the token goes to the API alone.
 
-    What callers ask has connections of its own, `for_callers`: however long the provider takes to answer them, it is
-    created and canceled.
+    Who asks how a prediction stands has connections of its own, `for_callers`: however long the provider takes to
+    answer, others are created and canceled.
     """
 
     def __init__(self, base_url: str, token: str, connections: int, for_callers: int) -> None:
