@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from t2i_service.spans import Span
 
 # Of a model's span alone: no outcome, as what is left running has not ended.
-ABANDONED = "abandoned"
+LEFT_RUNNING = "abandoned"
 
 log = logs.get()
 
@@ -75,7 +75,7 @@ class Recorder:
     def model_answered(self, run: Generation, error: BaseException | None) -> None:
         """End the span of the provider's call."""
         span, model, ended = run.span, run.task.model, run.prediction
-        status = ABANDONED if run.is_left_by(error) else outcome_of(error).value
+        status = LEFT_RUNNING if run.is_left_by(error) else outcome_of(error).value
         attributes: dict[str, Any] = {names.DURATION: run.provider_seconds, names.STATUS: status}
         if run.prediction_id:
             attributes[names.GEN_AI_RESPONSE_ID] = run.prediction_id

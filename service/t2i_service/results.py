@@ -41,17 +41,19 @@ def id_of(run: Generation, state: State) -> str:
     return state.keyring.id_of(reference)
 
 
-def generation_path(state: State, generation_id: str) -> str:
-    """Return where a generation can be asked for, at the host that was asked: below what a proxy puts before paths."""
-    public = state.settings.public_url
-    return f"{(public.path or '').rstrip('/') if public else ''}/generations/{generation_id}"
+def generation_url(state: State, generation_id: str, base: str = "") -> str:
+    """Return where a generation can be asked for: below `publicURL`, else below `base`.
+
+    Not below the path of `publicURL` alone: who asks in the cluster passes no proxy that takes it away.
+    """
+    return f"{str(state.settings.public_url or base).rstrip('/')}/generations/{generation_id}"
 
 
 def image_url(request: Request, state: State, generation_id: str, index: int) -> str:
     """Return a link to one image that works without a key, for as long as the image is there."""
-    base = str(state.settings.public_url or request.base_url).rstrip("/")
+    base = generation_url(state, generation_id, str(request.base_url))
     signature = state.keyring.signature(generation_id, index)
-    return f"{base}/generations/{generation_id}/images/{index}?signature={signature}"
+    return f"{base}/images/{index}?signature={signature}"
 
 
 def result_of(run: Generation, request: Request, state: State, *, links: bool) -> dict[str, Any]:

@@ -96,10 +96,12 @@ def test_one_replica_begins_and_another_answers(
         (["Respond-Async"], True),
         (["wait=100, respond-async"], True),
         (["handling=lenient", "respond-async; foo"], True),
+        (['foo="a, \\" b", respond-async'], True),
         (["respond-asynchronously"], False),
         (["return=representation;respond-async"], False),
+        (['foo="a, respond-async, \\", respond-async, b"'], False),
     ],
-    ids=["capitals", "one of several", "second header", "another word", "a parameter"],
+    ids=["capitals", "one of several", "second header", "after quotes", "another word", "a parameter", "in quotes"],
 )
 def test_a_preference_is_read_as_its_rfc_says(
     replicas: tuple[RunningService, RunningService], preferences: list[str], *, later: bool
@@ -145,6 +147,7 @@ def test_a_replica_without_the_provider_says_so(
     with other.client() as client:
         answer = client.get(location)
     assert (answer.status_code, answer.json()["code"]) == (503, "provider_not_configured")
+    assert answer.headers["retry-after"] == "5"
     assert answer.json()["detail"].startswith("This pod is not configured for replicate")
 
 
@@ -317,7 +320,7 @@ def test_a_public_url_is_what_links_begin_with(start: Callable[..., RunningServi
         answer = client.post("/generate", json=SMALL | {"response_format": "url"}).json()
     later = begin(service)
     assert answer["images"][0]["url"].startswith("https://images.example.com/api/generations/")
-    assert later.headers["location"] == f"/api/generations/{later.json()['id']}"
+    assert later.headers["location"] == f"https://images.example.com/api/generations/{later.json()['id']}"
 
 
 def test_a_sandbox_id_recomputes_the_picture(start: Callable[..., RunningService], keys: Path) -> None:

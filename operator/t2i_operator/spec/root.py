@@ -133,7 +133,7 @@ class Spec(Block, frozen=True, kw_only=True):
     public_url: Annotated[
         BaseURL | None,
         described(
-            "Where callers reach the service; links to images begin with it, and `Location` with its path."
+            "Where callers reach the service; links to images and `Location` begin with it."
             " Left out: as the request was addressed."
         ),
     ] = None

@@ -13,7 +13,7 @@ from t2i_service.api import GenerateRequest, GenerationResult
 from t2i_service.context import request_context
 from t2i_service.errors import NotAcceptableError
 from t2i_service.generation import Generation
-from t2i_service.results import generation_path, id_of, result_of
+from t2i_service.results import generation_url, id_of, result_of
 from t2i_service.state import State, state_of
 from t2i_service.tasks import Task, resolve
 
@@ -22,6 +22,8 @@ T = TypeVar("T")
 CLIENT_CLOSED_REQUEST = 499
 GENERATION_ID = "X-Generation-ID"
 RESPOND_ASYNC = "respond-async"
+# One that does not end goes to the header's end, or each of its quotes would be tried as a beginning.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"?')
 encode = msgspec.json.Encoder().encode
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": GenerationResult, "content": {"image/png": {}}},
@@ -70,7 +72,7 @@ async def _later(request: Request, state: State, task: Task) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     result = result_of(run, request, state, links=True)
     headers = {
-        "Location": generation_path(state, result["id"]),
+        "Location": generation_url(state, result["id"]),
         "Preference-Applied": RESPOND_ASYNC,
         GENERATION_ID: result["id"],
     }
@@ -84,7 +86,7 @@ def json_response(content: object, status: int = 200, headers: dict[str, str] | 
 
 def prefers(request: Request, preference: str) -> bool:
     """Tell whether any `Prefer` header names it, in whatever case, beside others or with parameters (RFC 7240)."""
-    items = ",".join(request.headers.getlist("prefer")).split(",")
+    items = ",".join(_QUOTED.sub("", value) for value in request.headers.getlist("prefer")).split(",")
     return preference in {re.split("[;=]", item, maxsplit=1)[0].strip().lower() for item in items}
 
 
