@@ -133,9 +133,10 @@ def _capacity() -> list[Builder[Panel]]:
         ),
         graph(
             "Waiting and turned away",
-            "95th percentile of the wait for a turn; who would wait too long is answered 503.",
+            "95th percentile of the wait for a turn; on the right, by what had no room, who was answered 503 instead.",
             "s",
             Query(quantile(0.95, "t2i_generation_queue_wait_seconds"), "wait, 95th percentile"),
+            Query(rate("t2i_generations_rejected_total", by="reason"), "turned away: {{reason}}", unit="reqps"),
             look=Look(no_value="nothing waits"),
         ),
     ]

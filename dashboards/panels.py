@@ -22,11 +22,12 @@ TRACES = model.DataSourceRef(type_val="jaeger", uid="${traces}")
 
 
 class Query(NamedTuple):
-    """One line of a graph, or one column of a table."""
+    """One line of a graph, or one column of a table; a line with a `unit` of its own has its axis on the right."""
 
     expr: str
     legend: str
     exemplars: bool = False
+    unit: str | None = None
 
 
 class Limit(NamedTuple):
@@ -72,8 +73,14 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
         panel = panel.thresholds(_thresholds(look.limit)).thresholds_style(line)
     if look.no_value:
         panel = panel.no_value(look.no_value)
-    for query in queries:
-        panel = panel.with_target(_target(query))
+    for index, query in enumerate(queries):
+        target = _target(query)
+        if query.unit:
+            reference, own = chr(ord("A") + index), {"unit": query.unit, "custom.axisPlacement": "right"}
+            target = target.ref_id(reference)
+            properties = [model.DynamicConfigValue(id_val=name, value=value) for name, value in own.items()]
+            panel = panel.override_by_query(reference, properties)
+        panel = panel.with_target(target)
     return panel
 
 

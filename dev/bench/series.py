@@ -66,7 +66,7 @@ def values_of(label: str, metric: Metric, extent: Extent, endpoints: Iterable[st
     reasons = {
         telemetry.MODEL_RETRIES: len(upstream_reasons()),
         telemetry.UPSTREAM_ERRORS: len(upstream_reasons()),
-        telemetry.REJECTED: 2,
+        telemetry.REJECTED: 5,
         telemetry.SPANS_DROPPED: 2,
     }
     return reasons[metric] if label == "reason" else bounds[label]

@@ -25,6 +25,8 @@ class Admission:
         self._max_queue_seconds = max_queue_seconds
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._metrics = metrics
+        # There from the start, as those of other places are: what first appears with its first refusal shows no rate.
+        self._rejected = {reason: metrics.rejected.labels(reason) for reason in ("queue_full", "queue_wait")}
 
     @asynccontextmanager
     async def slot(self, *, patient: bool = False) -> AsyncIterator[float]:
@@ -79,5 +81,5 @@ class Admission:
         self._free += 1
 
     def _overloaded(self, reason: str, detail: str) -> OverloadedError:
-        self._metrics.rejected.labels(reason).inc()
+        self._rejected[reason].inc()
         return OverloadedError(detail, headers={"Retry-After": str(max(1, round(self._max_queue_seconds)))})

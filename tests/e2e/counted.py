@@ -35,6 +35,7 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("overview", "Success rate", "error"): one(failures),
     ("overview", "Errors by status", "{{status}} {{endpoint}}"): Expected(("status",), expected.errors),
     ("overview", "Errors by their cause", "{{model}}: {{reason}}"): Expected(("model", "reason"), expected.refusals),
+    ("overview", "Waiting and turned away", "turned away: {{reason}}"): nothing("reason"),
     ("overview", "Error budget left", "{{slo}}"): Expected(("slo",), expected.budgets),
     ("overview", "Burn rate", "{{slo}} {{window}}"): Expected(("slo", "window"), expected.burn_rates, whole=False),
     ("models", "Model against model", "Invocations"): each("model", model, len),
@@ -94,7 +95,10 @@ UNCOUNTED = {
     ("traces", "Spans taken in", "{{transport}}"): "batches, which the program sends as it likes",
 }
 # What is zero all the time, as it should be.
-ZERO = {("traces", "Spans lost", "{{exporter}}: {{reason}}")}
+ZERO = {
+    ("traces", "Spans lost", "{{exporter}}: {{reason}}"),
+    ("overview", "Waiting and turned away", "turned away: {{reason}}"),
+}
 # What stays as it is while the traffic changes.
 CONSTANT = ZERO | {
     ("overview", "Uptime", "Uptime"),

@@ -53,6 +53,7 @@ async def test_a_full_queue_is_refused_at_once(metrics: Metrics) -> None:
             pass
     assert refused.value.headers == {"Retry-After": "60"}
     assert value(metrics, "t2i_generations_rejected_total", reason="queue_full") == 1
+    assert value(metrics, "t2i_generations_rejected_total", reason="queue_wait") == 0
     release.set()
     await task
 
