@@ -113,6 +113,24 @@ async def test_it_is_waited_for_by_one_condition_and_one_object(use: Use) -> Non
     assert (parts.cluster.live[use.user]["spec"] != before) == (use.condition == "TracingReady")
 
 
+async def test_nothing_of_a_jaeger_that_is_left_is_written() -> None:
+    """Its next pod would start with the new configuration and without the credentials that this one asks for."""
+    parts = Parts(monitoring={**UNOBSERVED, "tracing": {"mode": "Managed"}})
+    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    keep(parts)
+    await parts.look()
+    parts.cluster.written.clear()
+    parts.cluster.refused[NAMED] = FORBIDDEN
+    parts.edit(logging={"level": "DEBUG"}, **jaeger(DEPLOYMENT).wanted)
+    await parts.look(FORBIDDEN)
+    assert DEPLOYED in parts.cluster.written
+    assert not [each for each in parts.cluster.written if each.name.startswith(f"{KEY.name}-jaeger")]
+
+    del parts.cluster.refused[NAMED]
+    await parts.look()
+    assert Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-jaeger-config") in parts.cluster.written
+
+
 async def test_a_right_that_is_missing_is_told_at_once() -> None:
     parts = await ready(alerts())
     parts.cluster.refused[NAMED] = FORBIDDEN
