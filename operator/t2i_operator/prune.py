@@ -57,10 +57,13 @@ class Pruner:
         self._cluster, self._children = cluster, children
 
     async def prune(self, resource: spec.TextToImageService, wanted: set[Id], outcome: Outcome) -> None:
-        """Only to be called after every apply succeeded."""
+        """Only to be called after every apply of what serves succeeded."""
         key = naming.Key(resource.metadata.namespace, resource.metadata.name)
+        unfinished = outcome.unfinished
         for identity, child in list(self._children.of(key, resource.metadata.uid)):
             if identity in wanted or child.deleting:  # a finalizer of somebody's may hold it for long
+                continue
+            if condition_of(identity, key.name) in unfinished:
                 continue
             match fate(identity, resource, outcome):
                 case Fate.STANDS_IN:
