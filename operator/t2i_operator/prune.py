@@ -19,8 +19,7 @@ from t2i_operator.kinds import (
 )
 from t2i_operator.outcome import Outcome
 
-# Gone or changed since it was seen: its event brings us back.
-_MOVED_ON = (404, 409)
+_NOT_FOUND, _CHANGED = 404, 409
 
 
 class Fate(Enum):
@@ -84,8 +83,7 @@ class Pruner:
         except NotLeadingError:
             raise
         except ApiError as error:
-            if error.status not in _MOVED_ON:
-                outcome.failed(identity, DELETE_FAILED, error)
+            self._not_done(identity, DELETE_FAILED, error, outcome)
             return
         self._children.drop(identity)
         outcome.deleted.append(identity)
@@ -99,10 +97,18 @@ class Pruner:
         except NotLeadingError:
             raise
         except ApiError as error:
-            if error.status not in _MOVED_ON:
-                outcome.failed(identity, APPLY_FAILED, error)
+            self._not_done(identity, APPLY_FAILED, error, outcome)
             return
         self._children.drop(identity)
+
+    def _not_done(self, identity: Id, reason: str, error: ApiError, outcome: Outcome) -> None:
+        """Look again soon at what has changed since it was seen: of a status that is not read no event tells us."""
+        if error.status == _CHANGED:
+            outcome.waiting = f"{identity} has changed since it was seen, and is looked at again before it goes"
+        elif error.status == _NOT_FOUND:
+            self._children.drop(identity)
+        else:
+            outcome.failed(identity, reason, error)
 
 
 def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
