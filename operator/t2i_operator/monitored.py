@@ -70,7 +70,7 @@ def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if found.status != "True" or not resource.spec.monitoring.alerts.receivers:
         return found
     told = _kept(outcome, resource, ALERTMANAGER_CONFIG, naming.alertmanager_config(resource.metadata.name))
-    return found if told.status == "True" else told
+    return found._replace(message=f"{found.message}; {told.message}") if told.status == "True" else told
 
 
 def scraped_too_seldom(resource: spec.TextToImageService) -> bool:
