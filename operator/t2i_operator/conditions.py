@@ -223,7 +223,7 @@ def _route(outcome: Outcome) -> Condition:
 def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
     """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet.
 
-    What is wrong all the same is told; that nothing is, nobody can tell who could not look.
+    False is told even so; True is not, by a pass that could not look.
     """
     held, unseen = condition.type in outcome.held, condition.type in outcome.unseen and condition.holds
     if not held and not unseen:
@@ -235,7 +235,7 @@ def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> C
     if held:
         message = "it is not in place yet, or could not be looked at; it is tried again"
         return Condition(condition.type, UNKNOWN, "Pending", message)
-    message = f"what it depends on of the Secrets and ConfigMaps that the spec names was not read: {outcome.failure}"
+    message = f"not known: the Secrets and ConfigMaps that the spec names could not be read: {outcome.failure}"
     return Condition(condition.type, UNKNOWN, NOT_VISIBLE, message)
 
 
