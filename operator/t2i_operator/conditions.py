@@ -11,7 +11,7 @@ from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
-NOT_VISIBLE = "NotVisible"
+NOT_VISIBLE, SETTLED = "NotVisible", "Settled"
 # Requests need these, whatever the spec says; of other objects that are missing the pods tell when it matters to them.
 _SERVING = (DEPLOYMENT, SERVICE)
 
@@ -52,7 +52,7 @@ def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Conditio
         credentials,
         available,
         progressing,
-        _reconciling(outcome, ready, credentials, stalled),
+        _reconciling(outcome, ready, credentials, stalled, stored),
         stalled,
         route,
         *monitoring,
@@ -174,7 +174,9 @@ def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Conditi
     return Condition("Stalled", FALSE, "NotStalled", "nothing waits for a person")
 
 
-def _reconciling(outcome: Outcome, ready: Condition, credentials: Condition, stalled: Condition) -> Condition:
+def _reconciling(
+    outcome: Outcome, ready: Condition, credentials: Condition, stalled: Condition, stored: Iterable[Object]
+) -> Condition:
     if outcome.resource is not None and outcome.resource.spec.paused:
         missing = _missing(outcome)
         told = f"; missing, and not made: {missing}" if missing else ""
@@ -187,8 +189,20 @@ def _reconciling(outcome: Outcome, ready: Condition, credentials: Condition, sta
         # Nothing is under way: who waits for the end of it, as Argo CD does, would wait for ever.
         return Condition("Reconciling", FALSE, credentials.reason, credentials.message)
     if ready.reason == "Ready":
-        return Condition("Reconciling", FALSE, "Settled", "everything is as the spec wants it")
+        return Condition("Reconciling", FALSE, *_at_rest(outcome, stored))
     return Condition("Reconciling", TRUE, ready.reason, ready.message)
+
+
+def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:
+    """Name what only observes and is not in its place; where all was settled, not while that may still pass."""
+    settled = ("Reconciling", SETTLED, outcome.generation)
+    was_settled = any((each["type"], each["reason"], each.get("observedGeneration")) == settled for each in stored)
+    undone = [fault for fault in outcome.faults if not (was_settled and fault.condition in outcome.held)]
+    return (
+        (undone[0].reason, f"not done: {_joined(undone)}")
+        if undone
+        else (SETTLED, "everything is as the spec wants it")
+    )
 
 
 def _under_way(outcome: Outcome) -> tuple[str, str] | None:
@@ -209,7 +223,7 @@ def _route(outcome: Outcome) -> Condition:
 def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> Condition:
     """Repeat what was said of this very spec while a failure may still pass; of a new one nothing is known yet.
 
-    What is wrong all the same is told; that nothing is, nobody can tell who could not look.
+    False is told even so; True is not, by a pass that could not look.
     """
     held, unseen = condition.type in outcome.held, condition.type in outcome.unseen and condition.holds
     if not held and not unseen:
@@ -221,7 +235,7 @@ def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> C
     if held:
         message = "it is not in place yet, or could not be looked at; it is tried again"
         return Condition(condition.type, UNKNOWN, "Pending", message)
-    message = f"what it depends on of the Secrets and ConfigMaps that the spec names was not read: {outcome.failure}"
+    message = f"not known: the Secrets and ConfigMaps that the spec names could not be read: {outcome.failure}"
     return Condition(condition.type, UNKNOWN, NOT_VISIBLE, message)
 
 

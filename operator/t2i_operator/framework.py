@@ -65,23 +65,25 @@ class Heartbeat:
     def __init__(self, namespaces: tuple[str, ...]) -> None:
         self._paths = {namespace or "*": RESOURCE.path(namespace) for namespace in namespaces or (None,)}
         self._at: dict[str, float | None] = dict.fromkeys(self._paths)
+        self._answered_at = self._at.copy()  # a refusal is an answer, too
         self._refused: set[str] = set()
 
     def start(self) -> None:
         """Count from now on."""
-        self._at = dict.fromkeys(self._paths, time.monotonic())
+        for times in (self._at, self._answered_at):
+            times.update(dict.fromkeys(self._paths, time.monotonic()))
 
     def ages(self) -> dict[str, Callable[[], float]]:
         """Return how many seconds ago that was, by the stream's name; 0 before the start."""
-        return {_name(where): partial(self._age, where) for where in self._paths}
+        return {_name(where): partial(_since, self._at, where) for where in self._paths}
+
+    def silences(self) -> dict[str, Callable[[], float]]:
+        """Return the same, with refusals for answers."""
+        return {_name(where): partial(_since, self._answered_at, where) for where in self._paths}
 
     def refused(self) -> set[str]:
         """Name the streams that the API server forbids, which Kopf asks for again and again; 404 would end it."""
         return {_name(where) for where in self._refused}
-
-    def _age(self, where: str) -> float:
-        at = self._at[where]
-        return 0.0 if at is None else time.monotonic() - at
 
     def trace(self) -> aiohttp.TraceConfig:
         """Return the hook that hears the answers: a stream lives when its watch is resumed, not when a list works."""
@@ -95,10 +97,11 @@ class Heartbeat:
                 return
             if params.response.status == _FORBIDDEN:
                 self._refused.add(where)
+                self._answered_at[where] = time.monotonic()
             else:
                 self._refused.discard(where)
             if params.response.status < 400 and "watch" in params.url.query:
-                self._at[where] = time.monotonic()
+                self._at[where] = self._answered_at[where] = time.monotonic()
 
         config.on_request_end.append(answered)
         return config
@@ -106,6 +109,11 @@ class Heartbeat:
     def _where(self, path: str) -> str | None:
         """Know a stream by the end of its path: a server may lie below a path of a proxy's."""
         return next((where for where, own in self._paths.items() if path.endswith(own)), None)
+
+
+def _since(times: Mapping[str, float | None], where: str) -> float:
+    at = times[where]
+    return 0.0 if at is None else time.monotonic() - at
 
 
 def _name(where: str) -> str:

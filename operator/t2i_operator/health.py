@@ -14,17 +14,20 @@ STREAM_LIMIT_SECONDS = 200.0
 class Health:
     """Alive as long as every stream hears from the API server; ready once there is a namespace to serve.
 
-    What is refused has been heard: a restart would end the service of the other namespaces and bring no right back.
+    What is refused has been heard, and is in `silences` but not in `ages`: a restart would end the service of the
+    other namespaces and bring no right back.
     """
 
     def __init__(
         self,
         ages: Mapping[str, Callable[[], float]],
+        silences: Mapping[str, Callable[[], float]],
         refused: Callable[[], set[str]],
         picture: Picture,
         metrics: Metrics,
     ) -> None:
-        self._ages, self._refused, self._picture, self._metrics = ages, refused, picture, metrics
+        self._ages, self._silences, self._refused = ages, silences, refused
+        self._picture, self._metrics = picture, metrics
 
     async def serve(self, port: int) -> web.AppRunner:
         """Start to answer; the caller cleans up what is returned."""
@@ -39,9 +42,8 @@ class Health:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         ages = {name: round(age(), 1) for name, age in self._ages.items()}
-        refused = self._refused()
-        silent = [name for name, age in ages.items() if age > STREAM_LIMIT_SECONDS and name not in refused]
-        body = {"silent": silent, "refused": sorted(refused), "stream_age_seconds": ages}
+        silent = [name for name, silence in self._silences.items() if silence() > STREAM_LIMIT_SECONDS]
+        body = {"silent": silent, "refused": sorted(self._refused()), "stream_age_seconds": ages}
         return web.json_response(body, status=503 if silent else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:

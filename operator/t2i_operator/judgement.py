@@ -5,8 +5,8 @@ from t2i_operator.cache import Cache
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.entry import Route
-from t2i_operator.faults import READY, ROUTE_READY
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR
+from t2i_operator.faults import READY, ROUTE_READY, jaeger_of
+from t2i_operator.kinds import DEPLOYMENT
 from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
@@ -65,9 +65,8 @@ class Judgement:
         return self._rollout(_deployment(key), uid)
 
     def _jaeger(self, key: Key, uid: str, resource: spec.TextToImageService | None) -> Rollout | None:
-        left = resource is not None and resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
-        kind = OPENTELEMETRY_COLLECTOR if left else DEPLOYMENT
-        return self._rollout(Id(kind, key.namespace, naming.jaeger(key.name)), uid)
+        jaeger = jaeger_of(resource) if resource else Id(DEPLOYMENT, key.namespace, naming.jaeger(key.name))
+        return self._rollout(jaeger, uid)
 
     def _rollout(self, identity: Id, uid: str) -> Rollout | None:
         child = self._cache.children.get(identity)

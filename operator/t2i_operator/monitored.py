@@ -3,10 +3,10 @@
 from t2i_operator import naming, spec
 from t2i_operator.absences import Absence
 from t2i_operator.children import Id
+from t2i_operator.faults import jaeger_of
 from t2i_operator.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
-    DEPLOYMENT,
     GRAFANA_DASHBOARD,
     OPENTELEMETRY_COLLECTOR,
     PROMETHEUS_RULE,
@@ -70,7 +70,7 @@ def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if found.status != "True" or not resource.spec.monitoring.alerts.receivers:
         return found
     told = _kept(outcome, resource, ALERTMANAGER_CONFIG, naming.alertmanager_config(resource.metadata.name))
-    return found if told.status == "True" else told
+    return found._replace(message=f"{found.message}; {told.message}") if told.status == "True" else told
 
 
 def scraped_too_seldom(resource: spec.TextToImageService) -> bool:
@@ -101,12 +101,11 @@ def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
         return _disabled("tracing")
     if wanted.mode == "External":
         return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
-    name = naming.jaeger(resource.metadata.name)
-    left = wanted.jaeger.format == OPENTELEMETRY_COLLECTOR.name
-    kind, hint = (OPENTELEMETRY_COLLECTOR, _LEFT) if left else (DEPLOYMENT, "its pods' events say why")
-    found = _kept(outcome, resource, kind, name)
+    jaeger = jaeger_of(resource)
+    found = _kept(outcome, resource, jaeger.kind, jaeger.name)
     if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
-        return Verdict("False", "JaegerNotReady", f"{kind.name} {name} has no ready pod; {hint}")
+        hint = _LEFT if jaeger.kind == OPENTELEMETRY_COLLECTOR else "its pods' events say why"
+        return Verdict("False", "JaegerNotReady", f"{jaeger} has no ready pod; {hint}")
     return found
 
 

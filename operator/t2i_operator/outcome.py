@@ -11,7 +11,7 @@ from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError
 from t2i_operator.credentials import Problem
 from t2i_operator.entry import Route
-from t2i_operator.faults import CONTESTED, READY, Failure, Fault, condition_of
+from t2i_operator.faults import CONTESTED, READY, ROUTE_READY, Failure, Fault, condition_of
 from t2i_operator.kinds import Kind
 from t2i_operator.pods import Trouble
 from t2i_operator.rollout import Rollout
@@ -29,7 +29,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     """Filled while reconciling. Sentences are for people; each names its object.
 
     `unseen` are conditions that nothing is known of, because the Secrets and ConfigMaps they depend on were not read;
-    `held` are those that a failure, which may pass, keeps as they are.
+    `held` are those that a failure, which may pass, keeps as they are. `stopped` says that the API server bade us stop.
     """
 
     generation: int
@@ -45,6 +45,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     rivalled: bool = False
     unjudged: list[Failure] = msgspec.field(default_factory=list)
     held: frozenset[str] = frozenset()
+    stopped: bool = False
     unwatched: bool = False
     rollout: Rollout | None = None
     jaeger: Rollout | None = None
@@ -66,9 +67,14 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     @property
     def placed(self) -> bool:
-        """Whether every object is there but for what others fight over, so that what is not wanted may go."""
-        failed = any(fault.reason != CONTESTED for fault in self.faults)
-        return not (self.invalid or failed or self.waiting or self.failure)
+        """Whether every object that serves is there but for what others fight over: what is not wanted may go."""
+        serves = self.unfinished.isdisjoint((READY, ROUTE_READY))
+        return serves and not (self.invalid or self.waiting or self.failure or self.stopped)
+
+    @property
+    def unfinished(self) -> set[str]:
+        """Return the conditions of which an object is not in its place: what came before it stays."""
+        return {fault.condition for fault in self.faults if fault.reason != CONTESTED}
 
     def fault(self, identity: Id, reason: str, message: str, error: ApiError | None = None) -> None:
         """Take note of what keeps an object from its place."""
@@ -84,6 +90,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     def leave(self, rest: Iterable[Id], error: ApiError) -> None:
         """Take note of objects that were not looked at, because the API server bids to stop."""
         name = self.resource.metadata.name if self.resource is not None else ""
+        self.stopped = True
         self.cannot_judge((condition_of(identity, name) for identity in rest), error)
 
     def cannot_judge(self, conditions: Iterable[str], error: Exception) -> None:

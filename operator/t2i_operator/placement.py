@@ -32,7 +32,7 @@ class Placement:
         Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
         """
         await self.check_template(resource, wanted)
-        unread = {fault.identity for fault in outcome.faults}
+        left_alone = _left_alone(wanted, resource, outcome)
         expected = {}
         for number, desired in enumerate(wanted, 1):
             identity = identify(desired)
@@ -44,7 +44,7 @@ class Placement:
                     outcome.waiting = f"{identity} waits for {acts_on}"
                 continue
             outcome.objects.append(identity)
-            if identity in unread:
+            if identity in left_alone:
                 continue
             try:
                 expected[identity] = await self._objects.place(desired, resource, outcome, again=identity in before)
@@ -83,6 +83,15 @@ class Placement:
                 raise
             return not error.transient
         return True
+
+
+def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome) -> set[Id]:
+    """Return also what the pods of such a Deployment mount: the next of them would start with half of a change."""
+    unread = {fault.identity: fault.condition for fault in outcome.faults}
+    rolled = {condition for identity, condition in unread.items() if identity.kind == DEPLOYMENT}
+    mounted = [identity for identity in map(identify, wanted) if identity.kind in _MOUNTED]
+    name = resource.metadata.name
+    return {*unread, *(identity for identity in mounted if condition_of(identity, name) in rolled)}
 
 
 def _lacks_ground(deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:

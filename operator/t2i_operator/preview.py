@@ -18,6 +18,7 @@ from t2i_operator.cache import Cache
 from t2i_operator.children import Id, controller
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.connection import connect
+from t2i_operator.faults import CONFLICT, condition_of
 from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
 from t2i_operator.objects import identify
@@ -113,13 +114,16 @@ class Preview:
 
     async def diff(self, resource: spec.TextToImageService) -> int:
         """Print a unified difference for each object that would be made, changed or deleted."""
+        if resource.spec.paused:
+            sys.stdout.write("# spec.paused is true: nothing of this is done\n")
         deployment, outcome = await self._deployment(resource), _outcome(resource)
         desired = {identify(body): body for body in await self._desired(resource, deployment, outcome)}
         status = _SAME
         for identity, body in desired.items():
             live = await self._get(identity)
             if live is not None and whose(live, resource) is Whose.FOREIGN:
-                sys.stdout.write(f"# {foreign(identity, live, resource)}\n")
+                outcome.fault(identity, CONFLICT, foreign(identity, live, resource))
+                sys.stdout.write(f"# {outcome.faults[-1].message}\n")
                 continue
             if identity.kind == DEPLOYMENT and live is not None:
                 body["spec"].setdefault("replicas", live["spec"]["replicas"])  # handed over, never dropped
@@ -132,9 +136,14 @@ class Preview:
         cache, owned, status = Cache(), [each async for each in self._owned(resource)], _SAME
         for identity, live in owned:
             cache.children.observe(identity.kind, live)
+        unwanted = [each for each in owned if each[0] not in desired and "deletionTimestamp" not in each[1]["metadata"]]
+        if unwanted and not outcome.placed:
+            sys.stdout.write("# nothing is deleted until the conflict is resolved\n")
+            return _SAME
         await Judgement(self._cluster, cache).judge_route(resource, outcome)
-        for identity, live in owned:
-            if identity in desired or "deletionTimestamp" in live["metadata"]:
+        for identity, live in unwanted:
+            if condition_of(identity, resource.metadata.name) in outcome.unfinished:
+                sys.stdout.write(f"# {identity} would stay until the conflict is resolved\n")
                 continue
             end = fate(identity, resource, outcome)
             if end is Fate.DELETED:

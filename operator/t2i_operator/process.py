@@ -173,8 +173,13 @@ class Operator:
         return ages | self._heartbeat.ages()
 
     def _health(self) -> Health:
+        silences = {stream.name: (lambda stream=stream: stream.silent_seconds) for stream in self._picture.streams}
         return Health(
-            self._ages(), lambda: self._picture.refused() | self._heartbeat.refused(), self._picture, self._metrics
+            self._ages(),
+            silences | self._heartbeat.silences(),
+            lambda: self._picture.refused() | self._heartbeat.refused(),
+            self._picture,
+            self._metrics,
         )
 
     def _publish(self) -> None:

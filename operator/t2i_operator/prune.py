@@ -19,8 +19,7 @@ from t2i_operator.kinds import (
 )
 from t2i_operator.outcome import Outcome
 
-# Gone or changed since it was seen: its event brings us back.
-_MOVED_ON = (404, 409)
+_NOT_FOUND, _CHANGED = 404, 409
 
 
 class Fate(Enum):
@@ -57,10 +56,13 @@ class Pruner:
         self._cluster, self._children = cluster, children
 
     async def prune(self, resource: spec.TextToImageService, wanted: set[Id], outcome: Outcome) -> None:
-        """Only to be called after every apply succeeded."""
+        """Only to be called after every apply of what serves succeeded."""
         key = naming.Key(resource.metadata.namespace, resource.metadata.name)
+        unfinished = outcome.unfinished
         for identity, child in list(self._children.of(key, resource.metadata.uid)):
             if identity in wanted or child.deleting:  # a finalizer of somebody's may hold it for long
+                continue
+            if condition_of(identity, key.name) in unfinished:
                 continue
             match fate(identity, resource, outcome):
                 case Fate.STANDS_IN:
@@ -81,8 +83,7 @@ class Pruner:
         except NotLeadingError:
             raise
         except ApiError as error:
-            if error.status not in _MOVED_ON:
-                outcome.failed(identity, DELETE_FAILED, error)
+            self._not_done(identity, DELETE_FAILED, error, outcome)
             return
         self._children.drop(identity)
         outcome.deleted.append(identity)
@@ -96,10 +97,18 @@ class Pruner:
         except NotLeadingError:
             raise
         except ApiError as error:
-            if error.status not in _MOVED_ON:
-                outcome.failed(identity, APPLY_FAILED, error)
+            self._not_done(identity, APPLY_FAILED, error, outcome)
             return
         self._children.drop(identity)
+
+    def _not_done(self, identity: Id, reason: str, error: ApiError, outcome: Outcome) -> None:
+        """Look again soon at what has changed since it was seen: of a status that is not read no event tells us."""
+        if error.status == _CHANGED:
+            outcome.waiting = f"{identity} has changed since it was seen, and is looked at again before it goes"
+        elif error.status == _NOT_FOUND:
+            self._children.drop(identity)
+        else:
+            outcome.failed(identity, reason, error)
 
 
 def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:

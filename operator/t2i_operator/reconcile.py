@@ -167,7 +167,7 @@ class Reconciler:
         if outcome.placed:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)
-            await self._pruner.prune(resource, set(expected), outcome)
+            await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
         if outcome.settled:
             expected = self._cache.children.shared(key, expected)
             self._placed[key] = uid, expected

@@ -38,9 +38,9 @@ class Reporter:
         found = conditions(outcome, before.get("conditions", []))
         now = datetime.datetime.now(datetime.UTC)
         after = status(key, outcome, found, before, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        gives_way = self._gives_way(key, before, after, outcome)
-        if not (gives_way or drift.same(after, before)):
-            await self._write(key, seen.uid, after)
+        gives_way = self._gives_way(key, before, outcome)
+        if not gives_way:
+            await self._say(key, seen.uid, before, after, rivalled=outcome.rivalled)
         self._metrics.reported(key, found)
         await self.report_deeds(key, seen, outcome)
         for notice in () if gives_way else changes(before.get("conditions", []), found):
@@ -57,7 +57,7 @@ class Reporter:
         self._metrics.forget(key)
         self._said.pop(key, None)
 
-    def _gives_way(self, key: Key, before: Object, after: Object, outcome: Outcome) -> bool:
+    def _gives_way(self, key: Key, before: Object, outcome: Outcome) -> bool:
         """Tell whether another operator keeps writing over what we say, which would wake both for ever."""
         if not outcome.rivalled:
             self._said.pop(key, None)
@@ -67,8 +67,14 @@ class Reporter:
             if RIVAL in self._contest.given_up(identity):
                 return True
             self._contest.repaired(identity, RIVAL)
-        self._said[key] = after
         return False
+
+    async def _say(self, key: Key, uid: str, before: Object, after: Object, *, rivalled: bool) -> None:
+        """Remember as said only what is stored: else a write that failed would look like another operator's."""
+        if not drift.same(after, before):
+            await self._write(key, uid, after)
+        if rivalled:
+            self._said[key] = after
 
     async def _write(self, key: Key, uid: str, after: Object) -> None:
         metadata = {"namespace": key.namespace, "name": key.name, "uid": uid}

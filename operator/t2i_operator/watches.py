@@ -1,6 +1,7 @@
 """Thin list-and-watch streams for the children: Kopf's would keep a memory, a queue and a task for each object."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -64,6 +65,7 @@ class Stream:
         self._cluster, self._selection, self._sink = cluster, selection, sink
         self._absent, self._clock = absent, clock
         self._heard_at: float | None = None
+        self._refused_at = -math.inf
         self._version = ""
         self._failures = 0
         self.synced = asyncio.Event()
@@ -75,6 +77,11 @@ class Stream:
     def age_seconds(self) -> float:
         """How long ago the server last said anything on this stream, which it has to once a minute; 0 before `run`."""
         return 0.0 if self._heard_at is None else self._clock() - self._heard_at
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the server last said anything, if only no: the first error after that is no silence yet."""
+        return min(self.age_seconds, self._clock() - self._refused_at)
 
     async def run(self) -> None:
         """List once, then watch from where the last watch ended; only a version that is too old costs a new list."""
@@ -103,6 +110,8 @@ class Stream:
 
     async def _back_off(self, error: ApiError) -> None:
         self.refused = error.status in _NOT_OURS
+        if self.refused:
+            self._refused_at = self._clock()
         if error.status == _GONE:
             self._version = ""
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)

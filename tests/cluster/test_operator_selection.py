@@ -58,12 +58,16 @@ def test_an_alertmanager_that_no_longer_takes_the_receivers_in_is_found(service:
     apply(api, service.namespace, "Prometheus", ruleSelector={})
     apply(api, service.namespace, "Alertmanager", alertmanagerConfigSelector={})
     service.create(monitoring={**UNOBSERVED, "alerts": {"receivers": [MAIL]}})
+    ours = f"Alertmanager {service.namespace}/main"
+    taken_in = f"{ours} selects it"
+    eventually(lambda: taken_in in told(service, "AlertsReady"), "our Alertmanager to take them in", seconds=60)
     service.wait("AlertsReady", "True", "Selected")
 
     apply(api, service.namespace, "Alertmanager", alertmanagerConfigSelector={"matchLabels": {"team": "theirs"}})
-    said = service.wait("AlertsReady", *expected)["message"]
-    ours = f"Alertmanager {service.namespace}/main"
-    assert others or f"{ours} selects team=theirs: set spec.monitoring.alerts.labels so" in said
+    eventually(lambda: taken_in not in told(service, "AlertsReady"), "the change to be found")
+    service.wait("AlertsReady", *expected)
+    advice = f"{ours} selects team=theirs: set spec.monitoring.alerts.labels so"
+    assert others or advice in told(service, "AlertsReady")
     service.ready()
 
 
@@ -75,5 +79,5 @@ def apply(api: Api, namespace: str, kind: str, **selectors: Object) -> None:
     api.request("PATCH", path, wanted, "application/apply-patch+yaml", fieldManager="test")
 
 
-def told(service: Service) -> str:
-    return str(service.conditions()["MetricsReady"]["message"])
+def told(service: Service, condition: str = "MetricsReady") -> str:
+    return str(service.conditions()[condition]["message"])

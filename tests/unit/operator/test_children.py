@@ -1,10 +1,13 @@
 """The digests of children: what order events may come in, and whom they concern."""
 
 from typing import Any
+from unittest.mock import MagicMock
 
+import aiohttp
 import pytest
-from t2i_operator import drift
+from t2i_operator import drift, unwatched
 from t2i_operator.children import Children, Id
+from t2i_operator.cluster import Cluster
 from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, GRAFANA_DASHBOARD
 from t2i_operator.naming import Key
 
@@ -171,3 +174,18 @@ def test_what_children_have_in_common_is_held_once() -> None:
     assert shared == wanted
     assert next(iter(shared)) is one
     assert shared[one] is first.fingerprint
+
+
+async def test_what_goes_while_it_is_read_does_not_come_back() -> None:
+    children, gone = Children(), Id(DEPLOYMENT, "studio", "pictures")
+    metadata = {"name": gone.name, "namespace": gone.namespace, "uid": "d", "resourceVersion": "5"}
+    owner = {"kind": "TextToImageService", "name": "pictures", "uid": "0f0f", "controller": True}
+    live = {"metadata": {**metadata, "ownerReferences": [owner]}, "spec": {"replicas": 1}}
+
+    class Deleting(Cluster):
+        async def get(self, *_: Any, **__: Any) -> Any:
+            children.forget(DEPLOYMENT, {**live, "metadata": {**live["metadata"], "resourceVersion": "6"}})
+            return live
+
+    await unwatched.read(Deleting(MagicMock(spec=aiohttp.ClientSession)), children, gone, "0f0f")
+    assert children.get(gone) is None

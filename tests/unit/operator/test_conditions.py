@@ -227,3 +227,17 @@ def test_tracing_says_what_is_missing(fields: dict[str, Any], secrets: Secrets, 
     outcome = Outcome(generation=1, resource=sent, lacks=references.lacks(sent, secrets))
     found = next(each for each in conditions(outcome) if each.type == "TracingReady")
     assert (found.status, found.reason) == said
+
+
+def test_alerts_name_who_evaluates_them_and_who_sends_them() -> None:
+    mail = {"name": "mail", "email": {"to": "t@e.com", "from": "a@e.com", "smarthost": "e.com:587"}}
+    placed = [Id(kind, "n", f"{NAME}-alerts") for kind in (PROMETHEUS_RULE, ALERTMANAGER_CONFIG)]
+    selected = {
+        PROMETHEUS_RULE: Verdict("True", "Selected", "Prometheus m/main selects it"),
+        ALERTMANAGER_CONFIG: Verdict("True", "Selected", "Alertmanager m/main selects it"),
+    }
+    sent = service(monitoring={"alerts": {"receivers": [mail]}})
+    outcome = Outcome(generation=1, resource=sent, objects=placed, selected=selected)
+    found = next(each for each in conditions(outcome) if each.type == "AlertsReady")
+    assert (found.status, found.reason) == ("True", "Selected")
+    assert all(verdict.message in found.message for verdict in selected.values())

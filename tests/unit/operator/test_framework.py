@@ -34,9 +34,10 @@ async def server() -> AsyncIterator[tuple[Server, TestServer]]:
 def _stopped(heartbeat: Heartbeat) -> None:
     """Have nothing be heard for a long time."""
     heartbeat.start()
-    for where, at in heartbeat._at.items():
-        assert at is not None
-        heartbeat._at[where] = at - 1000
+    for times in (heartbeat._at, heartbeat._answered_at):
+        for where, at in times.items():
+            assert at is not None
+            times[where] = at - 1000
 
 
 async def _ask(heartbeat: Heartbeat, server: TestServer, *namespaces: str | None, query: str = "?watch=true") -> None:
@@ -76,6 +77,18 @@ async def test_a_namespace_that_is_forbidden_is_named_until_it_is_not(server: tu
     server[0].forbidden, server[0].broken = set(), {"two"}
     await _ask(heartbeat, server[1], "two")
     assert heartbeat.refused() == set(), "it is broken now, which a restart may help against"
+
+
+async def test_a_refusal_is_an_answer_and_no_heartbeat(server: tuple[Server, TestServer]) -> None:
+    heartbeat = Heartbeat(("one", "two"))
+    _stopped(heartbeat)
+    server[0].forbidden = {"two"}
+    await _ask(heartbeat, server[1], "two", query="?limit=50")
+    server[0].forbidden, server[0].broken = set(), {"two"}
+    await _ask(heartbeat, server[1], "two", query="?limit=50")
+    assert _old(heartbeat) == {"texttoimageservices@one", "texttoimageservices@two"}
+    silent = {name for name, silence in heartbeat.silences().items() if silence() > 500}
+    assert silent == {"texttoimageservices@one"}, "the first error after a refusal is no reason for a restart"
 
 
 async def test_a_list_that_works_is_no_stream(server: tuple[Server, TestServer]) -> None:

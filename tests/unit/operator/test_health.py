@@ -15,7 +15,7 @@ from t2i_operator.watches import Selection, Stream
 class Told:
     """What the operator knows of itself, for a test to change."""
 
-    age = 0.0
+    age = silence = 0.0
     port = 0
 
     def __init__(self) -> None:
@@ -36,8 +36,8 @@ class Told:
 @pytest.fixture
 async def told() -> AsyncIterator[Told]:
     told = Told()
-    ages = {"pods": lambda: told.age, "secrets": lambda: 0.0}
-    health = Health(ages, lambda: told.refused | told.picture.refused(), told.picture, Metrics())
+    ages, silences = {"pods": lambda: told.age}, {"pods": lambda: told.silence, "secrets": lambda: 0.0}
+    health = Health(ages, silences, lambda: told.refused | told.picture.refused(), told.picture, Metrics())
     runner = await health.serve(0)
     told.port = next(address[1] for address in runner.addresses if len(address) == 2)  # IPv4: port 0 is two ports
     yield told
@@ -52,7 +52,7 @@ async def _get(told: Told, path: str) -> tuple[int, str]:
 
 async def test_a_silent_stream_turns_liveness_red_and_is_named(told: Told) -> None:
     assert (await _get(told, "/healthz"))[0] == 200
-    told.age = STREAM_LIMIT_SECONDS + 1
+    told.silence = STREAM_LIMIT_SECONDS + 1
     status, text = await _get(told, "/healthz")
     assert status == 503
     assert '"silent": ["pods"]' in text
@@ -63,8 +63,9 @@ async def test_what_is_refused_is_named_and_no_reason_for_a_restart(told: Told) 
     status, text = await _get(told, "/healthz")
     assert status == 200
     assert '"silent": [], "refused": ["pods"]' in text
-    told.refused = {"secrets"}
-    assert (await _get(told, "/healthz"))[0] == 503
+    assert f'"stream_age_seconds": {{"pods": {told.age}}}' in text
+    told.silence = STREAM_LIMIT_SECONDS + 1
+    assert (await _get(told, "/healthz"))[0] == 503, "nothing is heard any more, not even that"
 
 
 async def test_readiness_waits_for_the_first_lists(told: Told) -> None:

@@ -10,11 +10,13 @@ from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Page
 from t2i_operator.kinds import (
     CONFIG_MAP,
+    DEPLOYMENT,
     GATEWAY,
     GRAFANA_DASHBOARD,
     HTTP_ROUTE,
     INGRESS,
     NETWORK_POLICY,
+    PROMETHEUS_RULE,
     SECRET,
     SERVICE_ACCOUNT,
     Kind,
@@ -128,3 +130,32 @@ async def test_what_is_being_deleted_is_no_news(capsys: pytest.CaptureFixture[st
     cluster.live[POLICY]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert await diff(cluster) == 0
     assert capsys.readouterr().out == ""
+
+
+async def test_a_pause_is_told_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await diff(in_order(POLICY), paused=True) == 1
+    head, deleted, *_ = capsys.readouterr().out.splitlines()
+    assert head == "# spec.paused is true: nothing of this is done"
+    assert deleted == f"--- live/{POLICY.kind.plural}/{POLICY.namespace}/{POLICY.name}"
+
+
+async def test_nothing_goes_while_somebody_else_has_a_name_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster, theirs = in_order(POLICY), Id(DEPLOYMENT, *KEY)
+    cluster.live[theirs]["metadata"]["ownerReferences"] = [{**OWNER, "name": "other", "uid": "theirs"}]
+    assert await diff(cluster) == 0
+    conflict, rest = capsys.readouterr().out.splitlines()
+    assert conflict.startswith(f"# {theirs} ")
+    assert rest == "# nothing is deleted until the conflict is resolved"
+
+
+async def test_what_came_before_an_object_of_somebody_else_s_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of monitoring it keeps nothing else."""
+    ruled = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}
+    earlier = Id(PROMETHEUS_RULE, KEY.namespace, "pictures-earlier")
+    cluster, theirs = in_order(POLICY, earlier, **ruled), Id(PROMETHEUS_RULE, KEY.namespace, "pictures-alerts")
+    cluster.live[theirs]["metadata"]["ownerReferences"] = [{**OWNER, "name": "other", "uid": "theirs"}]
+    assert await diff(cluster, **ruled) == 1
+    said = capsys.readouterr().out
+    assert f"--- live/{POLICY.kind.plural}/" in said
+    assert f"# {earlier} would stay until the conflict is resolved\n" in said
+    assert f"--- live/{earlier.kind.plural}/" not in said

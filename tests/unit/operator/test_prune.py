@@ -32,10 +32,15 @@ OWNER = {"kind": "TextToImageService", "name": "pictures", "uid": "0f0f", "contr
 
 
 class Deleting(Cluster):
-    """Lets everything be deleted."""
+    """Lets everything be deleted but what is `refused`."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session)
+        self.refused: dict[str, ApiError] = {}
 
     async def delete(self, kind: Kind, metadata: Any) -> None:
-        pass
+        if metadata["name"] in self.refused:
+            raise self.refused[metadata["name"]]
 
 
 def live(identity: Id) -> Object:
@@ -82,7 +87,6 @@ class Releasing(Deleting):
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
         self.released: list[str] = []
-        self.refused: dict[str, ApiError] = {}
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
         return live(Id(kind, namespace, name))
@@ -133,6 +137,27 @@ async def test_what_cannot_be_released_keeps_nothing_else_from_going(error: ApiE
     assert (cluster.released, outcome.deleted) == (["two"], [OTHER])
     assert [each.error for each in outcome.failures] == [error] * told
     assert children.get(named[0]), "it is ours until it is released"
+
+
+GONE = ApiError(404, "NotFound", "not found")
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["released", "deleted"])
+@pytest.mark.parametrize(("error", "stays"), [(CONFLICTING, True), (GONE, False)], ids=["changed", "gone"])
+async def test_what_has_moved_on_is_looked_at_again_soon(error: ApiError, *, stays: bool, named: bool) -> None:
+    """No event queues us for a change that we do not look at, such as that of a status."""
+    children = Children()
+    children.observe(OTHER.kind, live(OTHER))
+    volumes = [{"name": "a", "configMap": {"name": OTHER.name}}] if named else []
+    wanted = resource(podTemplate={"spec": {"volumes": volumes}})
+    outcome = Outcome(generation=1, resource=wanted)
+    async with aiohttp.ClientSession() as session:
+        cluster = Releasing(session)
+        cluster.refused[OTHER.name] = error
+        await Pruner(cluster, children).prune(wanted, set(), outcome)
+    assert (OTHER.name in outcome.waiting) is stays
+    assert (children.get(OTHER) is not None) is stays
+    assert (outcome.faults, outcome.deleted) == ([], [])
 
 
 async def test_who_leads_no_more_releases_nothing_more() -> None:

@@ -1,11 +1,12 @@
 """An Ingress or an HTTPRoute that cannot be written: RouteReady tells of it, and all else is done and told at once."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError
-from t2i_operator.kinds import CONFIG_MAP, HTTP_ROUTE, INGRESS, NETWORK_POLICY, Kind, Object
+from t2i_operator.kinds import CONFIG_MAP, HTTP_ROUTE, INGRESS, NETWORK_POLICY, PROMETHEUS_RULE, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER
 from t2i_operator.objects import identify
 from t2i_operator.patience import LASTING_SECONDS
@@ -119,3 +120,20 @@ async def test_an_ingress_of_somebody_else_is_a_conflict_of_the_spec() -> None:
     assert said["Accepted"][1:3] == ("False", "Conflict")
     assert said["RouteReady"].reason != "Conflict"
     assert Id(NETWORK_POLICY, *KEY) in parts.cluster.live
+
+
+RULED: Object = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}
+
+
+@pytest.mark.parametrize(("error", "goes"), [(UNREACHABLE, True), (PASSING[2], False)], ids=["webhook", "server"])
+async def test_what_is_not_wanted_waits_for_no_rule_but_for_a_server_that_bids_to_stop(
+    monkeypatch: pytest.MonkeyPatch, error: ApiError, *, goes: bool
+) -> None:
+    policy, rule = Id(NETWORK_POLICY, *KEY), Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
+    parts = Parts(networkPolicy={"mode": "Managed"})
+    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await parts.look()
+    refusing(monkeypatch, parts, PROMETHEUS_RULE, error).refused = (rule,)
+    parts.edit(networkPolicy={"mode": "Disabled"}, **RULED)
+    await parts.look(error)
+    assert (policy in parts.cluster.live) is not goes

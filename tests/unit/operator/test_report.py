@@ -4,7 +4,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from t2i_operator.cluster import Cluster
+from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.contest import LIMIT
 from t2i_operator.kinds import Kind, Object
 from t2i_operator.metrics import Metrics
@@ -24,6 +24,7 @@ class Storing(Cluster):
     def __init__(self, session: aiohttp.ClientSession, resources: Resources) -> None:
         super().__init__(session)
         self.resources, self.written, self._version = resources, 0, 0
+        self.refuses = False
         self.said({})
 
     def said(self, status: Object) -> Object:
@@ -36,6 +37,8 @@ class Storing(Cluster):
         return live
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
+        if self.refuses:
+            raise ApiError(500, "InternalError", "etcdserver: leader changed")
         self.written += 1
         return self.said(body["status"])
 
@@ -67,3 +70,24 @@ async def test_two_operators_do_not_write_over_each_other_s_status_for_ever(*, r
             cluster.said({"observedGeneration": 1, "conditions": [], "replicas": 7})
             await report()
         assert cluster.written == 1 + (LIMIT if rivalled else 3 * LIMIT)
+
+
+async def test_a_status_that_could_not_be_written_is_nobody_else_s() -> None:
+    resources = Resources()
+    async with aiohttp.ClientSession() as session:
+        cluster = Storing(session, resources)
+        reporter = Reporter(cluster, resources, Metrics(), instance="one")
+
+        async def report(invalid: str) -> None:
+            seen = resources.get(KEY)
+            assert seen is not None
+            await reporter.report(KEY, seen, Outcome(generation=1, invalid=invalid, rivalled=True))
+
+        await report("")
+        cluster.refuses = True
+        for number in range(2 * LIMIT):
+            with pytest.raises(ApiError):
+                await report(f"spec.replicas: {number}")
+        cluster.refuses = False
+        await report("spec.replicas: -1")
+        assert cluster.written == 2

@@ -11,8 +11,10 @@ from t2i_operator.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
     DEPLOYMENT,
+    NETWORK_POLICY,
     OPENTELEMETRY_COLLECTOR,
     SECRET,
+    VOLUME_CLAIM,
     Kind,
     Object,
 )
@@ -113,11 +115,73 @@ async def test_it_is_waited_for_by_one_condition_and_one_object(use: Use) -> Non
     assert (parts.cluster.live[use.user]["spec"] != before) == (use.condition == "TracingReady")
 
 
+async def test_nothing_of_a_jaeger_that_is_left_is_written() -> None:
+    """Its next pod would start with the new configuration and without the credentials that this one asks for."""
+    parts = Parts(monitoring={**UNOBSERVED, "tracing": {"mode": "Managed"}})
+    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    keep(parts)
+    await parts.look()
+    parts.cluster.written.clear()
+    parts.cluster.refused[NAMED] = FORBIDDEN
+    parts.edit(logging={"level": "DEBUG"}, **jaeger(DEPLOYMENT).wanted)
+    await parts.look(FORBIDDEN)
+    assert DEPLOYED in parts.cluster.written
+    assert not [each for each in parts.cluster.written if each.name.startswith(f"{KEY.name}-jaeger")]
+
+    del parts.cluster.refused[NAMED]
+    await parts.look()
+    assert Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-jaeger-config") in parts.cluster.written
+
+
 async def test_a_right_that_is_missing_is_told_at_once() -> None:
     parts = await ready(alerts())
     parts.cluster.refused[NAMED] = FORBIDDEN
     said = await parts.look(FORBIDDEN)
     assert (said["Ready"].status, said["AlertsReady"].reason) == ("True", "ApplyFailed")
+
+
+async def test_what_is_not_wanted_of_the_rest_goes_and_what_is_not_done_is_said() -> None:
+    use, policy = alerts(), Id(NETWORK_POLICY, *KEY)
+    parts = await ready(Use({**use.wanted, "networkPolicy": {"mode": "Managed"}}, *use[1:]))
+    assert policy in parts.cluster.live
+    parts.cluster.refused[NAMED] = FORBIDDEN
+    parts.edit(networkPolicy={"mode": "Disabled"})
+    said = await parts.look(FORBIDDEN)
+    assert policy not in parts.cluster.live
+    assert use.user in parts.cluster.live
+    assert (said["Ready"].status, *said["Reconciling"][1:3]) == ("True", "False", "ApplyFailed")
+    assert said["Reconciling"].message.startswith(f"not done: {use.user} is left as it is: ")
+
+    del parts.cluster.refused[NAMED]
+    assert (await parts.look())["Reconciling"].reason == "Settled"
+
+
+async def test_what_may_pass_is_not_told_of_while_all_was_settled() -> None:
+    parts = await ready(alerts())
+    settled = (await parts.look())["Reconciling"]
+    parts.cluster.refused[NAMED] = LOCKED
+    assert (await parts.look(LOCKED))["Reconciling"] == settled
+    parts.edit(logging={"level": "DEBUG"})
+    for _ in range(2):
+        assert (await parts.look(LOCKED))["Reconciling"].reason == "ApplyFailed", "of this spec it never was"
+
+
+async def test_what_came_before_an_object_that_cannot_be_made_stays() -> None:
+    badger = {"storage": {"type": "Badger", "badger": {"size": "1Gi"}}}
+    parts = Parts(monitoring={**UNOBSERVED, "tracing": {"mode": "Managed", "jaeger": badger}})
+    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    claim = Id(VOLUME_CLAIM, KEY.namespace, f"{KEY.name}-jaeger")
+    await parts.look()
+    assert claim in parts.cluster.live
+    parts.cluster.refused[NAMED] = FORBIDDEN
+    parts.edit(**jaeger(DEPLOYMENT).wanted)
+    await parts.look(FORBIDDEN)
+    assert claim in parts.cluster.live, "its pod runs on"
+
+    del parts.cluster.refused[NAMED]
+    keep(parts)
+    await parts.look()
+    assert claim not in parts.cluster.live
 
 
 EXPORTED = {"mode": "External", "endpoint": "https://c:4317", "headersSecretRef": {"name": NAMED.name}}

@@ -106,6 +106,36 @@ async def test_a_watch_that_is_resumed_each_time_it_breaks_is_alive() -> None:
         running.cancel()
 
 
+async def test_the_first_error_after_refusals_is_no_silence() -> None:
+    """A restart at that moment would find the rights missing still, and end the service of other namespaces."""
+    now, status = 0.0, 403
+    asked = asyncio.Queue[int]()
+
+    async def answer(_: web.Request) -> web.Response:
+        asked.put_nowait(status)
+        return web.json_response({"message": "no"}, status=status)
+
+    async def until(wanted: int) -> None:
+        while await asked.get() != wanted:
+            pass
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
+        running = asyncio.create_task(stream.run())
+        await asyncio.wait_for(until(403), timeout=30)
+        now = 3600.0
+        await asyncio.wait_for(until(403), timeout=30)
+        status = 500
+        await asyncio.wait_for(until(500), timeout=30)
+        await asyncio.wait_for(until(500), timeout=30)
+        assert (stream.refused, stream.age_seconds, stream.silent_seconds) == (False, 3600.0, 0.0)
+        now += 300.0
+        assert stream.silent_seconds == 300.0
+        running.cancel()
+
+
 async def test_an_object_that_trips_a_bug_is_passed_over() -> None:
     class Tripping(Nobody):
         def __init__(self) -> None:
