@@ -34,7 +34,9 @@ async def _one(key: Key, queue: Queue[Key], reconciler: Reconciler, metrics: Met
     try:
         again = await reconciler.reconcile(key)
         queue.succeeded(key)
-        if again is not None:
+        if again is None:
+            result = "nothing"  # it is gone, or another operator's
+        else:
             queue.add_after(key, again)
     except NotLeadingError:
         result = "not_leading"

@@ -1,5 +1,6 @@
-"""What becomes of a bug of ours: the status is written all the same, and the caller hears of it."""
+"""What becomes of a bug of ours, and of what is not ours: what is said, counted, and looked at again."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
@@ -9,9 +10,12 @@ from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError
 from t2i_operator.credentials import Problem
 from t2i_operator.facts import Facts, Pass
+from t2i_operator.metrics import Metrics
 from t2i_operator.naming import Key
+from t2i_operator.queue import Queue
 from t2i_operator.reconcile import Reconciler
 from t2i_operator.settings import Settings, read
+from t2i_operator.work import work
 
 from tests.unit.operator.resources import UNOBSERVED
 
@@ -118,3 +122,16 @@ def test_what_names_a_secret_is_looked_at_though_it_fails(
     reconciler = Reconciler(MagicMock(), cache, MagicMock(), MagicMock(), settings)
     assert reconciler.poll_seconds(KEY) == seconds
     assert reconciler.poll_seconds(Key("n", "gone")) is None
+
+
+@pytest.mark.parametrize(("again", "result"), [(None, "nothing"), (600.0, "success")], ids=["anothers", "ours"])
+async def test_a_look_at_what_is_anothers_is_no_success(again: float | None, result: str) -> None:
+    queue, metrics = Queue[Key](), Metrics()
+    worker = asyncio.create_task(work(queue, MagicMock(reconcile=AsyncMock(return_value=again)), metrics))
+    queue.add(KEY)
+    async with asyncio.timeout(10):
+        while not next(iter(metrics.reconciles.collect())).samples:  # noqa: ASYNC110 - a metric tells nobody
+            await asyncio.sleep(0)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    assert metrics.registry.get_sample_value("t2i_operator_reconciles_total", {"result": result}) == 1
