@@ -191,25 +191,25 @@ FOR_PODS = {
 }
 
 
+async def edited_in_vain(parts: Parts, refusal: ApiError, said: str) -> None:
+    """Edit the spec while the source cannot be read: the pass ends with that, and nothing is written."""
+    parts.cluster.written.clear()
+    parts.cluster.refused[NAMED] = refusal
+    parts.edit(logging={"level": "DEBUG"})
+    with pytest.raises(ApiError, match=said):
+        await parts.reconciler.reconcile(KEY)
+    assert not parts.cluster.written
+
+
 @pytest.mark.parametrize("wanted", FOR_PODS.values(), ids=FOR_PODS)
 async def test_the_service_s_own_pods_are_not_rolled_without_it(wanted: Object) -> None:
     parts = Parts(**wanted)
     parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
     keep(parts)
     await parts.look()
-    parts.cluster.written.clear()
-    parts.cluster.refused[NAMED] = LOCKED
-    parts.edit(logging={"level": "DEBUG"})
-    with pytest.raises(ApiError, match="no matching key"):
-        await parts.reconciler.reconcile(KEY)
-    assert not parts.cluster.written
+    await edited_in_vain(parts, LOCKED, "no matching key")
 
 
 async def test_a_server_that_bids_to_stop_is_asked_for_nothing_more() -> None:
     parts = await ready(alerts())
-    parts.cluster.written.clear()
-    parts.cluster.refused[NAMED] = SILENT
-    parts.edit(logging={"level": "DEBUG"})
-    with pytest.raises(ApiError, match="unable to handle"):
-        await parts.reconciler.reconcile(KEY)
-    assert not parts.cluster.written
+    await edited_in_vain(parts, SILENT, "unable to handle")
