@@ -44,6 +44,7 @@ class Leader:
         self._seen: tuple[object, ...] = ()
         self._seen_at = clock()
         self.leading = asyncio.Event()
+        self.refused = False
 
     def time_left(self) -> float:
         """Return the seconds that a write which starts now may take; 0 when none may start."""
@@ -76,10 +77,26 @@ class Leader:
 
     async def _attempt(self, step: Callable[[], Awaitable[bool]]) -> bool:
         try:
-            return await step()
+            done = await step()
         except ApiError as error:
-            log.warning("lease not written", status=error.status, error=error.message)
+            self._tell(error)
             return False
+        self.refused = False
+        return done
+
+    def _tell(self, error: ApiError) -> None:
+        """Tell a missing right once, and what to do; it is no reason for an end, since a restart brings none back."""
+        known, self.refused = self.refused, error.status == 403
+        if not self.refused:
+            log.warning("lease not written", status=error.status, error=error.message)
+        elif not known:
+            log.error(
+                "may not have its Lease, without which it does nothing: grant its ServiceAccount, in that namespace,"
+                " create on leases, and get and update on the one of this name",
+                namespace=self._candidate.namespace,
+                lease=self._candidate.name,
+                error=error.message,
+            )
 
     async def _acquire(self) -> bool:
         lease = await self._cluster.get(LEASE, self._candidate.namespace, self._candidate.name)

@@ -175,11 +175,12 @@ class Operator:
     def _health(self) -> Health:
         silences = {stream.name: (lambda stream=stream: stream.silent_seconds) for stream in self._picture.streams}
         return Health(
-            self._ages(),
-            silences | self._heartbeat.silences(),
-            lambda: self._picture.refused() | self._heartbeat.refused(),
-            self._picture,
-            self._metrics,
+            ages=self._ages(),
+            silences=silences | self._heartbeat.silences(),
+            refused=lambda: self._picture.refused() | self._heartbeat.refused(),
+            picture=self._picture,
+            may_lead=lambda: not self._leader.refused,
+            metrics=self._metrics,
         )
 
     def _publish(self) -> None:

@@ -1,4 +1,4 @@
-"""An operator for several namespaces, some of which it may not look into: it serves the others, and says so."""
+"""An operator that lacks rights: in some of its namespaces, where it serves the others, or on its Lease. It says so."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,20 +18,36 @@ def server() -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def confined(server: ApiServer, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """Run an operator for two namespaces, one of which is gone with the rights in it."""
-    kubeconfig = tmp_path / "kubeconfig"
+def kubeconfig(server: ApiServer, tmp_path: Path) -> Path:
+    path = tmp_path / "kubeconfig"
     config = {
         "clusters": [{"name": "fake", "cluster": {"server": server.url}}],
         "users": [{"name": "nobody", "user": {"token": "none"}}],
         "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "nobody"}}],
         "current-context": "fake",
     }
-    kubeconfig.write_text(yaml.safe_dump(config))
-    process = OperatorProcess(kubeconfig, tmp_path / "confined.log", "", namespaces="gone,kept", leader_election=False)
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def _running(process: OperatorProcess) -> Iterator[OperatorProcess]:
     process.start()
     yield process
     assert process.stop() == 0
+
+
+@pytest.fixture
+def confined(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Run an operator for two namespaces, one of which is gone with the rights in it."""
+    log = tmp_path / "confined.log"
+    yield from _running(OperatorProcess(kubeconfig, log, "", namespaces="gone,kept", leader_election=False))
+
+
+@pytest.fixture
+def leaseless(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Run an operator that may look after its namespace, and has no right on the Lease by which it would lead."""
+    log = tmp_path / "leaseless.log"
+    yield from _running(OperatorProcess(kubeconfig, log, "red", namespaces="kept", lease_namespace="gone"))
 
 
 def test_a_namespace_that_may_not_be_seen_does_not_hold_up_the_others(
@@ -56,3 +72,15 @@ def test_a_namespace_that_may_be_seen_again_is_served(server: ApiServer, confine
     server.visible = {"kept", "gone"}
     eventually(lambda: any("/namespaces/gone/" in path for path in server.written), "the other to be served, too")
     eventually(lambda: not confined.get("/readyz").json()["refused"], "nothing to be refused any more")
+
+
+def test_who_may_not_have_the_lease_is_not_ready_until_it_may(server: ApiServer, leaseless: OperatorProcess) -> None:
+    def waits() -> bool:
+        told = leaseless.get("/readyz")
+        return (told.status_code, told.json()["may_lead"], told.json()["never_listed"]) == (503, False, [])
+
+    eventually(waits, "all to be listed, and it not to be ready all the same")
+    (told,) = leaseless.events("may not have its Lease")
+    assert (told["level"], told["namespace"], told["lease"]) == ("error", "gone", "text-to-image-operator-red")
+    server.visible = {"kept", "gone"}
+    eventually(lambda: leaseless.get("/readyz").status_code == 200, "it to be ready once it may")

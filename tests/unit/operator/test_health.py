@@ -20,8 +20,12 @@ class Told:
 
     def __init__(self) -> None:
         self.refused: set[str] = set()
+        self.may_lead = True
         self.picture = Picture()
         self.streams: dict[str, Stream] = {}
+
+    def all_refused(self) -> set[str]:
+        return self.refused | self.picture.refused()
 
     def watch(self, namespace: str) -> None:
         """Watch one more namespace, by one stream that is not there yet."""
@@ -36,8 +40,14 @@ class Told:
 @pytest.fixture
 async def told() -> AsyncIterator[Told]:
     told = Told()
-    ages, silences = {"pods": lambda: told.age}, {"pods": lambda: told.silence, "secrets": lambda: 0.0}
-    health = Health(ages, silences, lambda: told.refused | told.picture.refused(), told.picture, Metrics())
+    health = Health(
+        ages={"pods": lambda: told.age},
+        silences={"pods": lambda: told.silence, "secrets": lambda: 0.0},
+        refused=told.all_refused,
+        picture=told.picture,
+        may_lead=lambda: told.may_lead,
+        metrics=Metrics(),
+    )
     runner = await health.serve(0)
     told.port = next(address[1] for address in runner.addresses if len(address) == 2)  # IPv4: port 0 is two ports
     yield told
@@ -91,6 +101,16 @@ async def test_readiness_waits_for_no_namespace_that_is_refused_but_for_one_at_l
     status, text = await _get(told, "/readyz")
     assert status == 200
     assert '"refused": ["pods@two?a=b"]' in text
+
+
+async def test_who_may_not_have_the_lease_is_not_ready(told: Told) -> None:
+    told.watch("one")
+    await told.listed("one")
+    told.may_lead = False
+    status, text = await _get(told, "/readyz")
+    assert status == 503
+    assert '"may_lead": false' in text
+    assert (await _get(told, "/healthz"))[0] == 200, "a restart brings no right back"
 
 
 async def test_metrics_are_served(told: Told) -> None:

@@ -1,8 +1,9 @@
-"""The Lease after a restart, which a test on a cluster cannot tell from a short wait."""
+"""The Lease after a restart, which a test on a cluster cannot tell from a short wait, and one that may not be had."""
 
 import aiohttp
 import pytest
-from t2i_operator.cluster import Cluster
+from structlog.testing import capture_logs
+from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.kinds import Kind, Object
 from t2i_operator.leader import Candidate, Leader
 
@@ -14,8 +15,11 @@ class Held(Cluster):
         super().__init__(session)
         spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "renewTime": "now", "leaseTransitions": 1}
         self.lease: Object = {"metadata": {"resourceVersion": "1"}, "spec": spec}
+        self.refusal: ApiError | None = None
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        if self.refusal:
+            raise self.refusal
         return self.lease
 
     async def replace(self, kind: Kind, body: Object, *, seconds: float = 0) -> Object:
@@ -30,3 +34,29 @@ async def test_ones_own_lease_is_taken_at_once(holder: str, *, taken: bool) -> N
         leader = Leader(cluster, Candidate(namespace="n", name="l", identity="me"))
         assert await leader._attempt(leader._acquire) is taken
         assert (leader.time_left() > 0) is taken
+
+
+async def test_a_lease_that_may_not_be_had_is_told_once_until_it_may() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Held(session, "")
+        leader = Leader(cluster, Candidate(namespace="here", name="text-to-image-operator-red", identity="me"))
+        cluster.refusal = ApiError(403, "Forbidden", "leases is forbidden")
+        with capture_logs() as logs:
+            for _ in range(3):
+                assert not await leader._attempt(leader._acquire)
+        (told,) = logs
+        assert told["log_level"] == "error"
+        assert (told["namespace"], told["lease"]) == ("here", "text-to-image-operator-red")
+        assert leader.refused
+
+        cluster.refusal = ApiError(503, "Unavailable", "try again")
+        assert not await leader._attempt(leader._acquire)
+        assert not leader.refused, "what passes by itself is no missing right"
+
+        cluster.refusal = ApiError(403, "Forbidden", "leases is forbidden")
+        with capture_logs() as logs:
+            assert not await leader._attempt(leader._acquire)
+        assert [each["log_level"] for each in logs] == ["error"]
+        cluster.refusal = None
+        assert await leader._attempt(leader._acquire)
+        assert not leader.refused
