@@ -1,6 +1,7 @@
 """The manifests and samples in front of the real API server, and what the rights in them come to."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ def rendered(kubectl: Kubectl, *folders: str) -> list[Object]:
 
 def moved(body: Object, namespace: str) -> Object:
     """Give the object a namespace of the test's own, and names that meet no installed operator."""
-    text = json.dumps(body).replace("text-to-image-system", namespace)
+    text = re.sub("text-to-image-(system|painting)", namespace, json.dumps(body))
     return json.loads(text.replace('"text-to-image-operator', f'"{namespace}'))  # type: ignore[no-any-return]
 
 
@@ -38,8 +39,9 @@ def test_the_api_server_accepts(file: Path, kubectl: Kubectl, crd: str, namespac
         kubectl("apply", "--server-side", "--dry-run=server", "--filename=-", input=json.dumps(body))
 
 
-def test_the_operator_fits_restricted_pod_security(kubectl: Kubectl, namespace: str) -> None:
-    bodies = [moved(body, namespace) for body in rendered(kubectl, "manifests/base") if body["kind"] != "Namespace"]
+@pytest.mark.parametrize("folder", ["manifests/base", "manifests/overlays/class"])
+def test_the_operator_fits_restricted_pod_security(kubectl: Kubectl, namespace: str, folder: str) -> None:
+    bodies = [moved(body, namespace) for body in rendered(kubectl, folder) if body["kind"] != "Namespace"]
 
     for body in bodies:
         argv = ("apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--filename=-")
