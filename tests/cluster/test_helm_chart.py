@@ -1,6 +1,7 @@
 """The Helm chart, rendered by the real Helm: it installs what kustomize does, and fits its rights to its namespaces."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.rights import may
+from tests.installed import leads
 
 pytestmark = pytest.mark.timeout(1500)  # a cold build of Helm takes some minutes on two cores
 
@@ -87,3 +89,56 @@ def test_alerts_on_the_operator_lead_to_its_dashboard_where_grafana_is(render: R
 def test_a_value_that_does_not_exist_is_refused_by_name(render: Render) -> None:
     with pytest.raises(AssertionError, match="additional properties 'replicaz' not allowed"):
         render("default", "replicaz=2")
+
+
+@pytest.mark.parametrize("settings", [(), ("className=red",), ("className=red", "namespaces={a,b}")], ids=", ".join)
+def test_the_operator_may_have_the_lease_that_it_asks_for(render: Render, settings: tuple[str, ...]) -> None:
+    assert leads(list(render("here", *settings).values()))
+
+
+def test_a_variable_that_goes_round_a_value_is_refused_by_name(render: Render) -> None:
+    variable = ("env[0].name=T2I_OPERATOR_CLASS_NAME", "env[0].value=red")
+    with pytest.raises(
+        AssertionError, match="set the value className in place of the variable T2I_OPERATOR_CLASS_NAME"
+    ):
+        render("here", *variable)
+
+
+def operator(objects: dict[tuple[str, str], Object]) -> tuple[Object, Object]:
+    """Return the pod and its container."""
+    pod = objects["Deployment", "text-to-image-operator"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    return pod, container
+
+
+def test_both_images_are_those_of_the_chart_s_version(helm: Callable[..., str], checkout: Path, tmp_path: Path) -> None:
+    chart = shutil.copytree(checkout / CHART, tmp_path / "chart")
+    description = yaml.safe_load((chart / "Chart.yaml").read_text())
+    (chart / "Chart.yaml").write_text(yaml.safe_dump({**description, "appVersion": "9.8.7"}))
+    _, container = operator(by_kind(helm("template", "release", str(chart), "--kube-version=1.37.2")))
+    assert container["image"] == "ghcr.io/text-to-image/operator:9.8.7"
+    assert container["env"][0] == {"name": "T2I_SERVICE_IMAGE", "value": "ghcr.io/text-to-image/service:9.8.7"}
+
+
+def test_images_are_those_that_are_given(render: Render) -> None:
+    digest = "sha256:" + 64 * "a"
+    _, container = operator(render("here", f"image.digest={digest}", "image.tag=mine", "serviceImage=service:mine"))
+    assert container["image"] == f"ghcr.io/text-to-image/operator@{digest}"
+    assert container["env"][0]["value"] == "service:mine"
+
+
+def test_a_cluster_may_choose_the_ids(render: Render) -> None:
+    ids = ("runAsUser", "runAsGroup", "fsGroup")
+    objects = render("here", *(f"podSecurityContext.{each}=null" for each in ids), "securityContext.privileged=false")
+    pod, container = operator(objects)
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert container["securityContext"]["privileged"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_a_prometheus_that_selects_by_labels_finds_what_watches_the_operator(render: Render) -> None:
+    objects = render("here", "monitoring.enabled=true", "monitoring.labels.release=monitoring")
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        labels = objects[kind, "text-to-image-operator"]["metadata"]["labels"]
+        assert (labels["release"], labels["app.kubernetes.io/managed-by"]) == ("monitoring", "Helm")
+    assert "release" not in objects["Service", "text-to-image-operator"]["metadata"]["labels"]

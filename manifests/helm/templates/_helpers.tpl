@@ -3,6 +3,24 @@
 text-to-image-operator{{ with .Values.className }}-{{ . }}{{ end }}
 {{- end }}
 
+{{- define "operator.image" -}}
+{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Refuses variables that go round a value: rights and names go by the value. */}}
+{{- define "operator.refused" -}}
+{{- $values := dict "T2I_SERVICE_IMAGE" "serviceImage" "T2I_JAEGER_IMAGE" "jaegerImage" }}
+{{- range $value := list "namespaces" "className" "logLevel" }}
+{{- $_ := set $values (print "T2I_OPERATOR_" ($value | snakecase | upper)) $value }}
+{{- end }}
+{{- range .Values.env }}
+{{- $variable := .name }}
+{{- with get $values $variable }}
+{{- fail (printf "env: set the value %s in place of the variable %s" . $variable) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "operator.selector" -}}
 app.kubernetes.io/name: text-to-image-operator
 app.kubernetes.io/instance: {{ include "operator.name" . }}
