@@ -71,3 +71,9 @@ def test_its_alerts_are_loaded_and_quiet(watched: Prometheus, checkout: Path) ->
         return rules
 
     until(quiet, "the rules to be loaded, evaluated and quiet", seconds=180)
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_sample_of_who_hears_of_them_would_be_taken(kubectl: Callable[..., str], checkout: Path) -> None:
+    sample = str(checkout / HERE / "alertmanager_config.yaml")
+    kubectl("apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--filename", sample)
