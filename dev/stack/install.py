@@ -76,7 +76,7 @@ class Stack:
 
     def _apply(self, images: dict[str, str]) -> None:
         values = {name.upper().replace("-", "_"): reference for name, reference in images.items()}
-        values["VOLUME"] = str(self._volume())
+        values["VOLUMES"] = str(self._volumes())
         kubectl(self.layout, "apply", "--server-side", "--filename", str(self.layout.checkout / MONITORING))
         for manifest in sorted(ETC.glob("*.yaml")):
             text = Template(manifest.read_text()).substitute(values)
@@ -84,13 +84,14 @@ class Stack:
         if agrees(self.layout, "get", "namespace", "text-to-image-system"):
             kubectl(self.layout, "apply", "--server-side", "--kustomize", str(self.layout.checkout / WATCHED_OPERATOR))
 
-    def _volume(self) -> Path:
-        """Make the folder that Prometheus writes to as the user that its pod has; the kubelet would make it root's."""
-        volume = self.layout.data / "volumes" / "prometheus"
-        written = volume / "prometheus-db"
-        written.mkdir(parents=True, exist_ok=True)
-        os.chown(written, NOBODY, NOBODY)
-        return volume
+    def _volumes(self) -> Path:
+        """Make the folders that pods write to as the user that they have; the kubelet would make them root's."""
+        volumes = self.layout.data / "volumes"
+        for name in ("prometheus", "alertmanager"):
+            written = volumes / name / f"{name}-db"
+            written.mkdir(parents=True, exist_ok=True)
+            os.chown(written, NOBODY, NOBODY)
+        return volumes
 
     def _wait(self) -> None:
         """Start the pods again that waited for Jaeger's image: the kubelet looks for it ever more rarely."""

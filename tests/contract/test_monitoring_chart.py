@@ -23,9 +23,18 @@ def values() -> dict[str, Any]:
     return read
 
 
-def test_its_prometheus_keeps_and_takes_in_what_ours_does(values: dict[str, Any]) -> None:
+def ours_of(kind: str) -> dict[str, Any]:
     documents = yaml.safe_load_all((ROOT / "k8s" / "eks" / "monitoring.yaml").read_text())
-    (ours,) = (document["spec"] for document in documents if document["kind"] == "Prometheus")
+    (ours,) = (document["spec"] for document in documents if document["kind"] == kind)
+    return ours  # type: ignore[no-any-return]
+
+
+def test_its_alertmanager_keeps_what_ours_does(values: dict[str, Any]) -> None:
+    assert values["alertmanager"]["alertmanagerSpec"]["storage"] == ours_of("Alertmanager")["storage"]
+
+
+def test_its_prometheus_keeps_and_takes_in_what_ours_does(values: dict[str, Any]) -> None:
+    ours = ours_of("Prometheus")
     theirs = values["prometheus"]["prometheusSpec"]
     assert {name: theirs[name] for name in ("retention", "enableFeatures", "exemplars")} == {
         name: ours[name] for name in ("retention", "enableFeatures", "exemplars")
