@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,16 @@ def test_the_second_replica_has_its_budget_where_it_is(mine: Path, part: str) ->
     assert budget["metadata"]["namespace"] == deployment["metadata"]["namespace"]
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_readme_s_overlay_runs_the_images_that_it_names(mine: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (text,) = re.findall(r"```yaml\n(# mine/kustomization.yaml\n.*?)```", readme, re.DOTALL)
+    objects = rendered(yaml.safe_load(text), mine)
+    (container,) = only(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    named = (container["image"], settings(objects).service_image)
+    assert named == ("registry.example.com/operator:mine", "registry.example.com/service:mine")
+    for image in named:
+        assert f"-t {image} ." in readme
+    given = dict(pair.split("=") for pair in re.findall(r"--set (image\.\S+)", readme)[0].split(","))
+    assert (f"{given['image.repository']}:{given['image.tag']}", given["serviceImage"]) == named

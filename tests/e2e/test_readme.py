@@ -29,6 +29,9 @@ INSTALL = [command for command in COMMANDS if re.match(r"kubectl (apply|create) 
 NOT_RUN = {
     "make up": "tests/e2e/test_up.py runs it, and reads what it prints",
     "make test": "is what runs this",
+    "docker build ": "wants a Docker engine; the cluster runs what dev/cluster builds of the same two files",
+    "kind load ": "wants a kind cluster, or else a registry",
+    "helm install text-to-image-operator ": "tests/e2e/test_helm.py installs a release",
     "helm install monitoring ": "a chart of others', from the internet; the README says that nobody tries it here",
 }
 # Named between backticks, by the way: where a reader goes from there.
