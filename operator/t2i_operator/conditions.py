@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from t2i_operator.builders.pod_disruption_budget import fewest
+from t2i_operator.errors import transient
 from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, READY, ROUTE_READY, Fault
 from t2i_operator.kinds import DEPLOYMENT, SERVICE, Kind, Object
 from t2i_operator.monitored import monitored
@@ -11,7 +12,7 @@ from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
-NOT_VISIBLE, SETTLED = "NotVisible", "Settled"
+NOT_VISIBLE, SETTLED, DEPLOYMENT_PAUSED = "NotVisible", "Settled", "DeploymentPaused"
 # Requests need these, whatever the spec says; of other objects that are missing the pods tell when it matters to them.
 _SERVING = (DEPLOYMENT, SERVICE)
 
@@ -109,6 +110,12 @@ def _unplaced(outcome: Outcome) -> tuple[str, str] | None:
     return None
 
 
+def _refused(outcome: Outcome) -> tuple[str, str] | None:
+    """Say the same where trying again helps nobody before a person has done something about it."""
+    final = any(each.condition == READY and not transient(each.error) for each in outcome.failures)
+    return _unplaced(outcome) if final else None
+
+
 def _failed(outcome: Outcome, condition: str) -> tuple[str, str] | None:
     failures = outcome.of(APPLY_FAILED, DELETE_FAILED, condition=condition)
     return (failures[0].reason, f"{_joined(failures)}; it is tried again") if failures else None
@@ -125,6 +132,8 @@ def _joined(faults: list[Fault]) -> str:
 
 def _stuck(outcome: Outcome, rollout: Rollout) -> tuple[str, str] | None:
     """Say what holds a rollout up, nearest to its cause first."""
+    if rollout.awaits_resume:
+        return DEPLOYMENT_PAUSED, rollout.paused
     if outcome.trouble is not None:
         return outcome.trouble.reason, outcome.trouble.message
     if rollout.replica_failure:
@@ -169,6 +178,10 @@ def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Conditi
         return Condition("Stalled", TRUE, accepted.reason, accepted.message)
     if contested := outcome.of(CONTESTED):
         return Condition("Stalled", TRUE, CONTESTED, _joined(contested))
+    if unplaced := _refused(outcome):
+        return Condition("Stalled", TRUE, *unplaced)
+    if rollout.awaits_resume:
+        return Condition("Stalled", TRUE, DEPLOYMENT_PAUSED, rollout.paused)
     if outcome.rollout is not None and not rollout.complete and rollout.deadline_exceeded:
         return Condition("Stalled", TRUE, "ProgressDeadlineExceeded", rollout.deadline_exceeded)
     return Condition("Stalled", FALSE, "NotStalled", "nothing waits for a person")
@@ -182,15 +195,24 @@ def _reconciling(
         told = f"; missing, and not made: {missing}" if missing else ""
         return Condition("Reconciling", FALSE, "Paused", f"spec.paused is true: objects are left as they are{told}")
     if stalled.holds:
-        return Condition("Reconciling", FALSE, stalled.reason, "nothing more is tried of it until that is resolved")
+        return Condition("Reconciling", FALSE, stalled.reason, "it waits for a person: see Stalled")
     if under_way := _under_way(outcome):
         return Condition("Reconciling", TRUE, *under_way)
-    if outcome.credentials and outcome.settled and outcome.rollout is not None and outcome.rollout.complete:
-        # Nothing is under way: who waits for the end of it, as Argo CD does, would wait for ever.
-        return Condition("Reconciling", FALSE, credentials.reason, credentials.message)
+    if in_vain := _in_vain(outcome, credentials):
+        return Condition("Reconciling", FALSE, *in_vain)
     if ready.reason == "Ready":
         return Condition("Reconciling", FALSE, *_at_rest(outcome, stored))
     return Condition("Reconciling", TRUE, ready.reason, ready.message)
+
+
+def _in_vain(outcome: Outcome, credentials: Condition) -> tuple[str, str] | None:
+    """Say why it is not Ready though nothing is under way: who waits for the end, as Argo CD does, would never stop."""
+    rollout = outcome.rollout
+    if rollout is None or not outcome.placed:
+        return None
+    if rollout.complete:
+        return (credentials.reason, credentials.message) if outcome.credentials and outcome.settled else None
+    return _stuck(outcome, rollout) if rollout.over else None
 
 
 def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:

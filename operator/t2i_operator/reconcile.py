@@ -7,6 +7,7 @@ from t2i_operator import builders, credentials, references, spec, strategic, unr
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.errors import transient
 from t2i_operator.facts import Expected, Facts, Pass
 from t2i_operator.faults import MISSING, READY
 from t2i_operator.judgement import Judgement
@@ -15,7 +16,7 @@ from t2i_operator.naming import Key
 from t2i_operator.objects import Objects, identify
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
-from t2i_operator.patience import Patience, transient
+from t2i_operator.patience import Patience
 from t2i_operator.pause import Pause
 from t2i_operator.placement import Placement
 from t2i_operator.prune import Pruner
