@@ -83,9 +83,9 @@ class Children:
 
     def observe(self, kind: Kind, live: Object) -> set[Key]:
         """Take note of an object as a watch or a read shows it; return the resources it concerns when it changed."""
+        if self._newest(_identity(kind, live)) >= int(live["metadata"]["resourceVersion"]):
+            return set()  # before it is digested, which costs more: every write of ours comes back as an event
         identity, known, child = self._digest(kind, live)
-        if self._newest(identity) >= child.version:
-            return set()
         self._store(identity, child)
         return _concerned(known, child)
 

@@ -3,17 +3,16 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from t2i_operator import reasons
 from t2i_operator.builders.pod_disruption_budget import fewest
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, MISSING, READY, ROUTE_READY, Fault
-from t2i_operator.kinds import DEPLOYMENT, SERVICE, Kind, Object
+from t2i_operator.faults import CONFLICT, CONTESTED, ROUTE_READY
+from t2i_operator.kinds import Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 NOT_VISIBLE, SETTLED = "NotVisible", "Settled"
-# Requests need these, whatever the spec says; of other objects that are missing the pods tell when it matters to them.
-_SERVING = (DEPLOYMENT, SERVICE)
 
 
 class Condition(NamedTuple):
@@ -64,7 +63,7 @@ def _accepted(outcome: Outcome) -> Condition:
     if outcome.invalid:
         return Condition("Accepted", FALSE, "InvalidSpec", outcome.invalid)
     if conflicts := outcome.of(CONFLICT):
-        return Condition("Accepted", FALSE, CONFLICT, _joined(conflicts))
+        return Condition("Accepted", FALSE, CONFLICT, reasons.joined(conflicts))
     return Condition("Accepted", TRUE, "Accepted", "the spec is valid")
 
 
@@ -86,52 +85,15 @@ def _available(outcome: Outcome, rollout: Rollout, present: bool) -> Condition:
 
 
 def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition:
-    if unplaced := _unplaced(outcome):
+    if unplaced := reasons.unplaced(outcome):
         return Condition("Progressing", FALSE, *unplaced)
     if present and rollout.complete:
         return Condition("Progressing", TRUE, "RolloutComplete", "all pods are of the newest template and ready")
     if not present and (outcome.invalid or outcome.of(CONFLICT)):
         return Condition("Progressing", FALSE, "NotAccepted", "nothing is rolled out until the resource is accepted")
-    stuck = _stuck(outcome, rollout)
-    if stuck is not None:
+    if stuck := reasons.stuck(outcome, rollout):
         return Condition("Progressing", FALSE, *stuck)
     return Condition("Progressing", TRUE, "RollingOut", outcome.waiting or _numbers(rollout))
-
-
-def _unplaced(outcome: Outcome) -> tuple[str, str] | None:
-    """Say which objects are not in their place, and what becomes of that."""
-    if failed := _failed(outcome, READY):
-        return failed
-    if outcome.failure:
-        return APPLY_FAILED, f"{outcome.failure}; it is tried again"
-    if missing := _missing(outcome, *_SERVING):
-        return MISSING, f"spec.paused keeps what is missing from being made: {missing}"
-    return None
-
-
-def _failed(outcome: Outcome, condition: str) -> tuple[str, str] | None:
-    failures = outcome.of(APPLY_FAILED, DELETE_FAILED, condition=condition)
-    return (failures[0].reason, f"{_joined(failures)}; it is tried again") if failures else None
-
-
-def _missing(outcome: Outcome, *kinds: Kind) -> str:
-    """Name what is missing, of these kinds or of all."""
-    return ", ".join(str(each.identity) for each in outcome.of(MISSING) if not kinds or each.identity.kind in kinds)
-
-
-def _joined(faults: list[Fault]) -> str:
-    return "; ".join(fault.message for fault in faults)
-
-
-def _stuck(outcome: Outcome, rollout: Rollout) -> tuple[str, str] | None:
-    """Say what holds a rollout up, nearest to its cause first."""
-    if outcome.trouble is not None:
-        return outcome.trouble.reason, outcome.trouble.message
-    if rollout.replica_failure:
-        return "ReplicaFailure", rollout.replica_failure
-    if rollout.deadline_exceeded:
-        return "ProgressDeadlineExceeded", rollout.deadline_exceeded
-    return None
 
 
 def _numbers(rollout: Rollout) -> str:
@@ -168,9 +130,9 @@ def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Conditi
     if not accepted.holds:
         return Condition("Stalled", TRUE, accepted.reason, accepted.message)
     if contested := outcome.of(CONTESTED):
-        return Condition("Stalled", TRUE, CONTESTED, _joined(contested))
-    if outcome.rollout is not None and not rollout.complete and rollout.deadline_exceeded:
-        return Condition("Stalled", TRUE, "ProgressDeadlineExceeded", rollout.deadline_exceeded)
+        return Condition("Stalled", TRUE, CONTESTED, reasons.joined(contested))
+    if reason := reasons.refused(outcome) or reasons.held_back(rollout) or reasons.late(rollout):
+        return Condition("Stalled", TRUE, *reason)
     return Condition("Stalled", FALSE, "NotStalled", "nothing waits for a person")
 
 
@@ -178,19 +140,28 @@ def _reconciling(
     outcome: Outcome, ready: Condition, credentials: Condition, stalled: Condition, stored: Iterable[Object]
 ) -> Condition:
     if outcome.resource is not None and outcome.resource.spec.paused:
-        missing = _missing(outcome)
+        missing = reasons.missing(outcome)
         told = f"; missing, and not made: {missing}" if missing else ""
         return Condition("Reconciling", FALSE, "Paused", f"spec.paused is true: objects are left as they are{told}")
     if stalled.holds:
-        return Condition("Reconciling", FALSE, stalled.reason, "nothing more is tried of it until that is resolved")
+        return Condition("Reconciling", FALSE, stalled.reason, "it waits for a person: see Stalled")
     if under_way := _under_way(outcome):
         return Condition("Reconciling", TRUE, *under_way)
-    if outcome.credentials and outcome.settled and outcome.rollout is not None and outcome.rollout.complete:
-        # Nothing is under way: who waits for the end of it, as Argo CD does, would wait for ever.
-        return Condition("Reconciling", FALSE, credentials.reason, credentials.message)
+    if in_vain := _in_vain(outcome, credentials):
+        return Condition("Reconciling", FALSE, *in_vain)
     if ready.reason == "Ready":
         return Condition("Reconciling", FALSE, *_at_rest(outcome, stored))
     return Condition("Reconciling", TRUE, ready.reason, ready.message)
+
+
+def _in_vain(outcome: Outcome, credentials: Condition) -> tuple[str, str] | None:
+    """Say why it is not Ready though nothing is under way: who waits for the end, as Argo CD does, would never stop."""
+    rollout = outcome.rollout
+    if rollout is None or not outcome.placed:
+        return None
+    if rollout.complete:
+        return (credentials.reason, credentials.message) if outcome.credentials and outcome.settled else None
+    return reasons.stuck(outcome, rollout) if rollout.over else None
 
 
 def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:
@@ -199,7 +170,7 @@ def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:
     was_settled = any((each["type"], each["reason"], each.get("observedGeneration")) == settled for each in stored)
     undone = [fault for fault in outcome.faults if not (was_settled and fault.condition in outcome.held)]
     return (
-        (undone[0].reason, f"not done: {_joined(undone)}")
+        (undone[0].reason, f"not done: {reasons.joined(undone)}")
         if undone
         else (SETTLED, "everything is as the spec wants it")
     )
@@ -209,13 +180,13 @@ def _under_way(outcome: Outcome) -> tuple[str, str] | None:
     """Say what goes on by itself though the pods are all there."""
     if outcome.kept:
         return "SwitchingRoute", f"{', '.join(map(str, outcome.kept))} is kept until RouteReady is True"
-    return ("Waiting", outcome.waiting) if outcome.waiting else _failed(outcome, ROUTE_READY)
+    return ("Waiting", outcome.waiting) if outcome.waiting else reasons.failed(outcome, ROUTE_READY)
 
 
 def _route(outcome: Outcome) -> Condition:
     if outcome.route is None:
         return Condition(ROUTE_READY, UNKNOWN, "InvalidSpec", "the spec cannot be read")
-    if failed := _failed(outcome, ROUTE_READY):
+    if failed := reasons.failed(outcome, ROUTE_READY):
         return Condition(ROUTE_READY, FALSE, *failed)
     return Condition(ROUTE_READY, *outcome.route)
 

@@ -56,6 +56,11 @@ class NotLeadingError(ApiError):
     """A write was asked for after the renew deadline of the lease."""
 
 
+def transient(error: Exception) -> bool:
+    """Tell whether an error may end by itself; a bug does not."""
+    return isinstance(error, ApiError) and error.transient
+
+
 def refused(status: int, content: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> ApiError:
     """Read an answer that is a refusal."""
     wait = headers.get("Retry-After", "")

@@ -6,7 +6,7 @@ An API server that restarts says nothing about pods that run: a verdict that fel
 import time
 from collections.abc import Callable, Sequence
 
-from t2i_operator.errors import ApiError
+from t2i_operator.errors import transient
 from t2i_operator.faults import READY, Failure
 from t2i_operator.naming import Key
 
@@ -41,8 +41,3 @@ class Patience:
 
 def _passing(failures: Sequence[Failure]) -> set[str]:
     return {each.condition for each in failures if transient(each.error)}
-
-
-def transient(error: Exception) -> bool:
-    """Tell whether an error may end by itself; a bug does not."""
-    return isinstance(error, ApiError) and error.transient

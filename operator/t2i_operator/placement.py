@@ -43,7 +43,6 @@ class Placement:
                 if not outcome.faults:  # it went this moment: nothing may be pruned on that account
                     outcome.waiting = f"{identity} waits for {acts_on}"
                 continue
-            outcome.objects.append(identity)
             if identity in left_alone:
                 continue
             try:
@@ -53,10 +52,9 @@ class Placement:
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
                 if error.status in SERVERS_OWN:
-                    rest = list(map(identify, wanted[number:]))
-                    outcome.leave(rest, error)
-                    outcome.objects += [each for each in rest if self._objects.owns(each, resource)]
+                    outcome.leave(map(identify, wanted[number:]), error)
                     break
+        outcome.objects += [each for each in map(identify, wanted) if self._objects.owns(each, resource)]
         return expected
 
     async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:

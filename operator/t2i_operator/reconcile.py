@@ -7,7 +7,8 @@ from t2i_operator import builders, credentials, references, spec, strategic, unr
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.cache import Cache
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.facts import Expected, Facts, Pass
+from t2i_operator.errors import transient
+from t2i_operator.facts import Expected, Facts, Ledger, Pass
 from t2i_operator.faults import MISSING, READY
 from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import RESOURCE, Object
@@ -15,7 +16,7 @@ from t2i_operator.naming import Key
 from t2i_operator.objects import Objects, identify
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
-from t2i_operator.patience import Patience, transient
+from t2i_operator.patience import Patience
 from t2i_operator.pause import Pause
 from t2i_operator.placement import Placement
 from t2i_operator.prune import Pruner
@@ -48,8 +49,7 @@ class Reconciler:
         self._pruner = Pruner(cluster, cache.children)
         self._judgement = Judgement(cluster, cache)
         self.selection = self._judgement.selection
-        self._passes: dict[Key, Pass] = {}
-        self._placed: dict[Key, tuple[str, Expected]] = {}
+        self._ledger = Ledger()
         self._patience = Patience()
 
     async def reconcile(self, key: Key) -> float | None:
@@ -96,8 +96,7 @@ class Reconciler:
         return self._settings.credentials_poll_seconds if _is_polled(resource) else None
 
     def _forget(self, key: Key) -> None:
-        self._passes.pop(key, None)
-        self._placed.pop(key, None)
+        self._ledger.forget(key)
         self._patience.forget(key)
         self._pause.forget(key)
         self._reporter.forget(key)
@@ -133,51 +132,61 @@ class Reconciler:
         resource = outcome.resource = spec.parse(body)
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
-        last, seen = self._passes.get(key), resource.metadata
-        # What is known of this very spec holds until it is known better, should the next question not be answered.
-        if last is not None and (last.facts.uid, last.facts.generation) == (seen.uid, seen.generation):
-            outcome.credentials, outcome.lacks = last.credentials, last.lacks
-        else:
-            outcome.unseen = references.conditions(resource)
-            outcome.credentials = credentials.not_given(resource)
+        last = self._recall(key, resource, outcome)
         facts = await self._facts(resource, outcome, rollout)
         if last is not None and self._unchanged(last, key, facts):
             outcome.objects = list(last.expected)
             return
-        secrets = await self._observer.secrets(key.namespace, facts.versions)
-        outcome.unseen = frozenset()
-        outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
-        observed = await self._observer.observe(resource, secrets, rollout, outcome)
-        desired = builders.desired(resource, observed)
-        wanted = [each for each in desired if identify(each).kind not in outcome.absent]
+        wanted = await self._wanted(resource, facts, rollout, outcome)
         if resource.spec.paused:
             await self._pause.look(resource, wanted, outcome)
             return
         if self._objects.in_doubt(resource, wanted):
             await self._confirm(resource)
-        uid = resource.metadata.uid
-        owner, before = self._placed.get(key, (uid, {}))
-        if owner != uid:
-            before = {}  # what a deleted resource of this name had is taken away with it, by the garbage collector
-        expected = await self._placement.place(resource, wanted, outcome, before)
-        made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
-        # What is no longer wanted goes by our own doing, however long the rest takes to settle.
-        still = {identity: before[identity] for identity in map(identify, wanted) if identity in before}
-        self._placed[key] = uid, {**still, **made}
+        expected = await self._place(key, resource, wanted, outcome)
         if outcome.placed:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)
             await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
         if outcome.settled:
-            expected = self._cache.children.shared(key, expected)
-            self._placed[key] = uid, expected
-            self._passes[key] = Pass(
+            complete = Pass(
                 facts=facts,
-                expected=expected,
+                expected=self._cache.children.shared(key, expected),
                 credentials=outcome.credentials,
                 lacks=outcome.lacks,
                 at=time.monotonic(),
             )
+            self._ledger.settle(key, complete)
+
+    def _recall(self, key: Key, resource: spec.TextToImageService, outcome: Outcome) -> Pass | None:
+        """Return the last complete pass; what it found of this very spec holds while nothing better is known."""
+        last, metadata = self._ledger.last(key), resource.metadata
+        if last is not None and (last.facts.uid, last.facts.generation) == (metadata.uid, metadata.generation):
+            outcome.credentials, outcome.lacks = last.credentials, last.lacks
+        else:
+            outcome.unseen = references.conditions(resource)
+            outcome.credentials = credentials.not_given(resource)
+        return last
+
+    async def _wanted(
+        self, resource: spec.TextToImageService, facts: Facts, rollout: Rollout | None, outcome: Outcome
+    ) -> list[Object]:
+        """Build what the cluster serves the kinds of; note in `outcome` which values it lacks."""
+        secrets = await self._observer.secrets(resource.metadata.namespace, facts.versions)
+        outcome.unseen = frozenset()
+        outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
+        observed = await self._observer.observe(resource, secrets, rollout, outcome)
+        return [each for each in builders.desired(resource, observed) if identify(each).kind not in outcome.absent]
+
+    async def _place(
+        self, key: Key, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome
+    ) -> Expected:
+        """Put the objects into place, and remember which are."""
+        uid = resource.metadata.uid
+        expected = await self._placement.place(resource, wanted, outcome, self._ledger.placed(key, uid))
+        made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
+        self._ledger.note(key, uid, map(identify, wanted), made)
+        return expected
 
     async def _facts(self, resource: spec.TextToImageService, outcome: Outcome, rollout: Rollout | None) -> Facts:
         metadata = resource.metadata

@@ -80,7 +80,7 @@ class Reporter:
         metadata = {"namespace": key.namespace, "name": key.name, "uid": uid}
         body = {"apiVersion": RESOURCE.api_version, "kind": RESOURCE.name, "metadata": metadata, "status": after}
         try:
-            self._resources.observe(await self._cluster.apply_status(RESOURCE, body))
+            self._resources.answered(await self._cluster.apply_status(RESOURCE, body))
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise

@@ -46,18 +46,26 @@ class Resources:
 
     def observe(self, live: Object) -> bool:
         """Take note of a resource; tell whether anything changed that a reconciliation looks at."""
-        metadata = live["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
-        known, seen = self._seen.get(key), _seen(live)
+        key, seen = _key(live), _seen(live)
+        known = self._seen.get(key)
         if known is not None and known.uid == seen.uid and known.version >= seen.version:
             return False
         self._seen[key] = seen
         return known is None or _told(known) != _told(seen)
 
+    def answered(self, live: Object) -> None:
+        """Take note of the status that we wrote; of an edit that came with it its own event has to tell, and queue.
+
+        The answer holds whatever was edited just before the write: taken from it, that would be no news any more.
+        """
+        key, seen = _key(live), _seen(live)
+        known = self._seen.get(key)
+        if known is not None and _edit(known) == _edit(seen) and known.version < seen.version:
+            self._seen[key] = seen
+
     def forget(self, live: Object) -> None:
         """Take note of a deletion, unless another took the name since."""
-        metadata = live["metadata"]
-        self.drop(Key(metadata["namespace"], metadata["name"]), metadata["uid"])
+        self.drop(_key(live), live["metadata"]["uid"])
 
     def drop(self, key: Key, uid: str) -> None:
         """Forget a resource that turned out to be gone, but not another that took its name meanwhile."""
@@ -66,8 +74,16 @@ class Resources:
             del self._seen[key]
 
 
+def _key(live: Object) -> Key:
+    return Key(live["metadata"]["namespace"], live["metadata"]["name"])
+
+
+def _edit(seen: Seen) -> tuple[Any, ...]:
+    return seen.uid, seen.generation, seen.deleting
+
+
 def _told(seen: Seen) -> tuple[Any, ...]:
-    return seen.uid, seen.generation, seen.deleting, seen.status
+    return *_edit(seen), seen.status
 
 
 def _seen(live: Object) -> Seen:

@@ -22,12 +22,24 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     observed: bool = False
     deadline_exceeded: str = ""
     replica_failure: str = ""
+    paused: str = ""
+    rolled_out: bool = False
     template: str = ""
 
     @property
     def complete(self) -> bool:
         """Only new pods are there, and all of them serve: what `kubectl rollout status` waits for."""
         return self.observed and self.replicas == self.updated == self.available == self.wanted
+
+    @property
+    def over(self) -> bool:
+        """The newest template was rolled out, and what fails since then fails without a deadline."""
+        return self.observed and self.rolled_out and self.replicas == self.updated
+
+    @property
+    def awaits_resume(self) -> bool:
+        """Pods of an older template are kept because somebody paused the Deployment, which has no deadline then."""
+        return bool(self.paused) and self.replicas != self.updated
 
     @property
     def serving(self) -> str:
@@ -46,13 +58,13 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def rollout(deployment: Object) -> Rollout:
     """Read a live Deployment."""
-    status = deployment.get("status", {})
+    spec, status = deployment["spec"], deployment.get("status", {})
     conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
     progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
     exceeded = progressing.get("reason") == "ProgressDeadlineExceeded"
     newest = _NEWEST.search(progressing.get("message", ""))
     return Rollout(
-        wanted=deployment["spec"].get("replicas", 1),
+        wanted=spec.get("replicas", 1),
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
@@ -60,8 +72,15 @@ def rollout(deployment: Object) -> Rollout:
         observed=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
         deadline_exceeded=progressing.get("message", "") if exceeded else "",
         replica_failure=failure.get("message", "") if failure.get("status") == "True" else "",
+        paused=_paused(deployment["metadata"]) if spec.get("paused") else "",
+        rolled_out=progressing.get("reason") == "NewReplicaSetAvailable",
         template=newest[1] if newest else "",
     )
+
+
+def _paused(metadata: Object) -> str:
+    resume = f"kubectl rollout resume deployment/{metadata['name']} -n {metadata['namespace']}"
+    return f"somebody paused the rollout of Deployment {metadata['name']}, which goes on after: {resume}"
 
 
 def collector_rollout(collector: Object) -> Rollout:

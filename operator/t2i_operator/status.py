@@ -17,8 +17,6 @@ def status(key: Key, outcome: Outcome, conditions: Iterable[Condition], before: 
     """Return the whole status; a condition's time stays while its status does, so that equal facts make it equal."""
     rollout = outcome.rollout or Rollout(wanted=0)
     known = {condition["type"]: condition for condition in before.get("conditions", ())}
-    port = outcome.resource.spec.service.port if outcome.resource is not None else 80
-    traces = traces_endpoint(outcome.resource) if outcome.resource is not None else None
     return {
         "observedGeneration": outcome.generation,
         "conditions": [
@@ -28,13 +26,24 @@ def status(key: Key, outcome: Outcome, conditions: Iterable[Condition], before: 
         "readyReplicas": rollout.new_ready,
         "replicasSummary": f"{rollout.new_ready}/{rollout.wanted}",
         "selector": naming.selector_text(key.name),
-        "endpoint": naming.endpoint(key, port),
-        **({"tracesEndpoint": traces} if traces else {}),
+        **_endpoints(key, outcome, before),
         "objects": [
             {"apiVersion": identity.kind.api_version, "kind": identity.kind.name, "name": identity.name}
             for identity in sorted(outcome.objects)
         ],
     }
+
+
+def _endpoints(key: Key, outcome: Outcome, before: Object) -> Object:
+    """Say where the service answers and where its spans go; a spec that is refused or paused has moved neither."""
+    resource = outcome.resource
+    if "endpoint" in before and (resource is None or outcome.invalid or resource.spec.paused):
+        return {name: before[name] for name in ("endpoint", "tracesEndpoint") if name in before}
+    if resource is None:
+        return {}
+    traces = traces_endpoint(resource)
+    endpoint = naming.endpoint(key, resource.spec.service.port)
+    return {"endpoint": endpoint, **({"tracesEndpoint": traces} if traces else {})}
 
 
 def _stored(condition: Condition, known: Object | None, generation: int, now: str) -> Object:

@@ -187,6 +187,37 @@ def test_the_deadline_of_a_rollout_stalls_it(service: Service) -> None:
     service.wait("Stalled", "True", "ProgressDeadlineExceeded")
 
 
+def test_pods_that_break_after_their_rollout_are_not_waited_for(service: Service) -> None:
+    service.create(replicas=1, podTemplate=_pod(nodeSelector={"nowhere": "true"}))
+    service.wait("Progressing", "False", "Unschedulable", **SLOW_NODE)
+    assert service.conditions()["Reconciling"]["status"] == "True", "the rollout's deadline ends the wait"
+
+    pods.say(service, ready=True)
+    service.ready()
+    pods.say(service, ready=False)
+    service.wait("Ready", "False", "Unschedulable")
+    service.wait("Reconciling", "False", "Unschedulable")
+
+
+def test_a_rollout_that_somebody_paused_says_how_to_resume_it(service: Service, kubectl: Callable[..., str]) -> None:
+    service.create(replicas=1, **pods.PARKED)
+    pods.say(service, ready=True)
+    service.ready()
+    kubectl("rollout", "pause", f"deployment/{service.name}", "-n", service.namespace)
+    service.edit(podTemplate=pods.PARKED["podTemplate"] | {"metadata": {"labels": {"team": "images"}}})
+
+    message = service.wait("Stalled", "True", "DeploymentPaused")["message"]
+    service.wait("Ready", "False", "DeploymentPaused")
+    kubectl(*message.partition("kubectl ")[2].split())
+    service.wait("Stalled", "False")
+
+    def ready() -> bool:
+        pods.serve(service)
+        return bool(service.conditions()["Ready"]["status"] == "True")
+
+    eventually(ready, "the new pod to serve", seconds=60)
+
+
 def test_a_pod_template_that_the_api_server_refuses(service: Service) -> None:
     service.create(replicas=1, podTemplate=_pod())
     service.wait("Ready", "True", **SLOW_NODE)

@@ -50,9 +50,9 @@ class Parts:
     def _answered(self, verb: str, code: str) -> None:
         self._meanwhile.pop(verb, lambda: None)()
 
-    def show(self, service: Service) -> None:
-        """Tell of the resource what its stream would."""
-        self.cache.resources.observe(service.live())
+    def show(self, service: Service) -> bool:
+        """Tell of the resource what its stream would; return whether that would queue it."""
+        return self.cache.resources.observe(service.live())
 
     def count(self, result: str) -> float:
         """How many reconciliations ended so."""
@@ -169,6 +169,25 @@ def test_a_resource_that_is_replaced_during_a_pass_is_looked_after(service: Serv
 
         assert await parts.reconciler.reconcile(key) is not None
         assert service.live()["status"]["conditions"]
+
+    run(course)
+
+
+def test_an_edit_just_before_our_status_is_followed_once_it_is_told(service: Service, run: Run) -> None:
+    async def course(parts: Parts, key: Key) -> None:
+        _other_model(service, parts)
+        parts.before_the_next("patch", lambda: service.edit(models=[{"name": "third", "provider": "Sandbox"}]))
+        await parts.reconciler.reconcile(key)
+        live = service.live()
+        assert live["status"]["observedGeneration"] == live["metadata"]["generation"] - 1
+        assert "other" in _config(service)
+
+        assert parts.show(service), "the only event that tells of the edit has to queue it"
+        await parts.reconciler.reconcile(key)
+        assert "third" in _config(service)
+        assert service.conditions()
+
+        assert not parts.show(service), "of what we wrote ourselves there is nothing to say"
 
     run(course)
 

@@ -191,7 +191,7 @@ def test_a_refused_service_does_not_stop_the_deployment(service: Service, refuse
     assert f"Service {service.name}-service" in message
     assert "not here" in message
     assert service.conditions()["Accepted"]["status"] == "True", "a policy is not the fault of the spec"
-    assert service.conditions()["Stalled"]["status"] == "False"
+    assert service.wait("Stalled", "True", "ApplyFailed")
     assert service.child("deployments")
 
     allow()

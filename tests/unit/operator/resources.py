@@ -5,6 +5,7 @@ from typing import Any
 from t2i_operator import spec
 from t2i_operator.builders import Observed, desired
 from t2i_operator.kinds import Kind, Object
+from t2i_operator.rollout import Rollout, rollout
 
 OBSERVED = Observed(image="ghcr.io/text-to-image/service:1.2.3", keys={"primary": "a2V5", "key": "AAAA"})
 
@@ -33,3 +34,14 @@ def body(kind: Kind, **wanted: Any) -> Any:
     found = built(kind, **wanted)
     assert found is not None, f"no {kind.name}"
     return found["spec"]
+
+
+def deployed(reason: str = "NewReplicaSetAvailable", **fields: Any) -> Rollout:
+    """Return what is kept of a Deployment of two pods that serve; `reason` is that of its condition Progressing."""
+    numbers = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 2)
+    progressing = {"type": "Progressing", "status": "Unknown", "reason": reason, "message": "as the controller says"}
+    wanted = {"replicas": 2, "paused": fields.pop("paused", False)}
+    status = {**numbers, "observedGeneration": 3, "conditions": [progressing, *fields.pop("conditions", ())], **fields}
+    return rollout(
+        {"metadata": {"name": "pictures", "namespace": "studio", "generation": 3}, "spec": wanted, "status": status}
+    )

@@ -1,33 +1,68 @@
-"""Argo CD's health check, run by a Lua 5.1 as Argo CD runs it, on one fixture a state."""
+"""Argo CD's health check, run by a Lua 5.1 as Argo CD runs it, on what the operator says in each state."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lupa.lua51 import LuaRuntime
+from t2i_operator.cluster import ApiError
+from t2i_operator.conditions import conditions
+from t2i_operator.credentials import Problem
+from t2i_operator.faults import READY
+from t2i_operator.naming import Key
+from t2i_operator.outcome import Outcome
+from t2i_operator.pods import Trouble
+from t2i_operator.status import status
+
+from tests.unit.operator.resources import deployed, resource
 
 SCRIPT = Path(__file__).parents[3] / "manifests/argocd/health.lua"
+BROKEN: dict[str, Any] = {"readyReplicas": 0, "availableReplicas": 0}
+CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
+MISSING = Problem("SecretMissing", "there is no Secret keys")
 
 
-def resource(ready: str = "Unknown", *, generation: int = 2, paused: bool = False, **others: str) -> dict[str, Any]:
-    states = {"Ready": ready, **others}
-    conditions = [{"type": kind, "status": state, "message": f"{kind} {state}"} for kind, state in states.items()]
-    return {
-        "metadata": {"generation": generation},
-        "spec": {"paused": paused},
-        "status": {"observedGeneration": 2, "conditions": conditions},
-    }
+def told(*, generation: int = 2, **found: Any) -> dict[str, Any]:
+    """Return the resource once a pass that found this of generation 2 has told of it."""
+    found = {"resource": resource(), "rollout": deployed(), **found}
+    outcome = Outcome(generation=2, **found)
+    if outcome.failure:
+        outcome.cannot_judge([READY], ApiError(403, "Forbidden", outcome.failure))
+    said = status(Key("studio", "pictures"), outcome, conditions(outcome), {}, "2026-01-01T00:00:00Z")
+    paused = outcome.resource is not None and outcome.resource.spec.paused
+    return {"metadata": {"generation": generation}, "spec": {"paused": paused}, "status": said}
 
 
 STATES = {
     "just made": ({"metadata": {"generation": 1}, "spec": {}}, "Progressing", "not seen this generation"),
-    "edited": (resource("True", generation=3), "Progressing", "not seen this generation"),
-    "serving": (resource("True", Stalled="False", Reconciling="False"), "Healthy", "Ready True"),
-    "rolling out": (resource("False", Stalled="False", Reconciling="True"), "Progressing", "Ready False"),
-    "stuck": (resource("False", Stalled="True", Reconciling="False"), "Degraded", "Stalled True"),
-    "broken after a rollout": (resource("False", Stalled="False", Reconciling="False"), "Degraded", "Ready False"),
-    "paused": (resource("True", Stalled="False", Reconciling="False", paused=True), "Suspended", "paused"),
-    "paused and broken": (resource("False", Reconciling="False", paused=True), "Degraded", "Ready False"),
+    "edited": (told(generation=3), "Progressing", "not seen this generation"),
+    "serving": (told(), "Healthy", "2 of 2 pods serve"),
+    "rolling out": (told(rollout=deployed("ReplicaSetUpdated", updatedReplicas=1)), "Progressing", "1 of 2 pods are"),
+    "crashing in its rollout": (
+        told(rollout=deployed("ReplicaSetUpdated", **BROKEN), trouble=CRASH),
+        "Progressing",
+        "exits with code 1",
+    ),
+    "past its deadline": (
+        told(rollout=deployed("ProgressDeadlineExceeded", **BROKEN), trouble=CRASH),
+        "Degraded",
+        "as the controller says",
+    ),
+    "broken after a rollout": (told(rollout=deployed(**BROKEN), trouble=CRASH), "Degraded", "exits with code 1"),
+    "without its Secret": (told(credentials=MISSING), "Degraded", "there is no Secret keys"),
+    "refused": (told(failure="exceeded quota"), "Degraded", "exceeded quota"),
+    "invalid": (told(invalid="spec.models: Is required", resource=None), "Degraded", "spec.models"),
+    "held back": (
+        told(rollout=deployed("DeploymentPaused", paused=True, updatedReplicas=0)),
+        "Degraded",
+        "kubectl rollout resume",
+    ),
+    "paused": (told(resource=resource(paused=True)), "Suspended", "paused"),
+    "paused and broken": (
+        told(resource=resource(paused=True), rollout=deployed(**BROKEN), trouble=CRASH),
+        "Degraded",
+        "exits with code 1",
+    ),
     "no conditions": (
         {"metadata": {"generation": 2}, "spec": {}, "status": {"observedGeneration": 2}},
         "Progressing",
@@ -38,11 +73,11 @@ STATES = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_health(state: str) -> None:
-    body, status, message = STATES[state]
+    body, health_status, message = STATES[state]
     lua = LuaRuntime()
     lua.globals().obj = lua.table_from(body, recursive=True)
 
     health = lua.execute(SCRIPT.read_text())
 
-    assert health.status == status
+    assert health.status == health_status
     assert message in health.message

@@ -48,6 +48,13 @@ def test_an_older_event_does_not_undo_a_newer_answer() -> None:
     assert children.get(ID) == child
 
 
+def test_the_event_of_our_own_write_is_not_even_digested(monkeypatch: pytest.MonkeyPatch) -> None:
+    children = Children()
+    children.applied(CONFIG_MAP, config_map(5), b"wanted")
+    monkeypatch.setattr(drift, "observed", MagicMock(side_effect=AssertionError("it costs more than to look")))
+    assert children.observe(CONFIG_MAP, config_map(5)) == set()
+
+
 @pytest.mark.parametrize(
     ("status", "unshown"),
     [

@@ -8,11 +8,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from t2i_operator import builders, patience, spec
+from t2i_operator import builders, spec
 from t2i_operator.cache import Cache
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.conditions import Condition, conditions
+from t2i_operator.errors import transient
 from t2i_operator.faults import APPLY_FAILED, READY, Failure
 from t2i_operator.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE_MONITOR, Kind, Object
 from t2i_operator.metrics import Metrics
@@ -282,4 +283,4 @@ async def _one_run(queue: Queue[Key], error: ApiError, poll_seconds: float | Non
 
 
 def test_patience_is_for_what_may_pass_only() -> None:
-    assert not patience.transient(TypeError("of ours"))
+    assert not transient(TypeError("of ours"))

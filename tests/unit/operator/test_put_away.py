@@ -2,10 +2,12 @@
 
 import pytest
 from t2i_operator.children import Id
-from t2i_operator.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, Kind
+from t2i_operator.cluster import ApiError
+from t2i_operator.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, SERVICE, Kind
 from t2i_operator.outcome import Outcome
 
 from tests.unit.operator.passes import KEY, Parts
+from tests.unit.operator.test_refused_route import refusing
 
 INWARDS = Id(INGRESS, *KEY)
 SWITCHES = {
@@ -56,3 +58,32 @@ async def test_what_goes_with_a_deleted_resource_of_the_name_was_deleted_by_nobo
         outcome = await passed(parts)
         assert identity in outcome.created
         assert (outcome.repaired, outcome.faults) == ([], [])
+
+
+async def test_what_a_pass_did_not_get_to_is_repaired_when_it_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, identity = Parts(), Id(SERVICE, KEY.namespace, f"{KEY.name}-service")
+    await parts.look()
+    stop = ApiError(503, "Unavailable", 'admission webhook "policy.example.com" denied the request: not here')
+    webhook = refusing(monkeypatch, parts, CONFIG_MAP, stop)
+    webhook.refused = (Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-config"),)
+    parts.edit(models=[{"name": "other", "provider": "Sandbox"}])
+    await parts.look(stop)
+    assert parts.outcome.stopped
+
+    webhook.refused = ()
+    del parts.cluster.live[identity]
+    parts.cache.children.drop(identity)
+    await parts.look()
+    assert parts.outcome.repaired == [f"{identity}: it was deleted"]
+
+
+async def test_what_somebody_else_had_and_gave_up_is_made_and_not_repaired() -> None:
+    parts = Parts()
+    theirs = {"name": INWARDS.name, "namespace": INWARDS.namespace, "uid": "theirs", "resourceVersion": "1"}
+    parts.cluster.live[INWARDS] = {"metadata": theirs}
+    outcome = await passed(parts, ingress={"host": "images.example.com"})
+    assert [each.reason for each in outcome.faults] == ["Conflict"]
+
+    del parts.cluster.live[INWARDS]
+    await parts.look()
+    assert (parts.outcome.created, parts.outcome.repaired) == ([INWARDS], [])

@@ -23,24 +23,27 @@ class Storing(Cluster):
 
     def __init__(self, session: aiohttp.ClientSession, resources: Resources) -> None:
         super().__init__(session)
-        self.resources, self.written, self._version = resources, 0, 0
+        self.resources, self.written, self._version, self.generation = resources, 0, 0, 1
         self.refuses = False
         self.said({})
 
-    def said(self, status: Object) -> Object:
+    def said(self, status: Object) -> None:
         """Store a status as an operator writes it, and show what is stored."""
+        self.resources.observe(self._store(status))
+
+    def _store(self, status: Object) -> Object:
         self._version += 1
         entry = {"manager": FIELD_MANAGER, "subresource": "status", "fieldsV1": {"f:status": _fields(status)}}
-        metadata = {**KEY._asdict(), "uid": "0f0f", "generation": 1, "resourceVersion": str(self._version)}
-        live = {"metadata": {**metadata, "managedFields": [entry]}, "spec": {}, "status": status}
-        self.resources.observe(live)
-        return live
+        metadata = {**KEY._asdict(), "uid": "0f0f", "generation": self.generation}
+        metadata |= {"resourceVersion": str(self._version), "managedFields": [entry]}
+        self.live = {"metadata": metadata, "spec": {}, "status": status}
+        return self.live
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
         if self.refuses:
             raise ApiError(500, "InternalError", "etcdserver: leader changed")
         self.written += 1
-        return self.said(body["status"])
+        return self._store(body["status"])
 
     async def create(self, kind: Kind, body: Object, **_: Any) -> Object:
         return body
@@ -90,4 +93,17 @@ async def test_a_status_that_could_not_be_written_is_nobody_else_s() -> None:
                 await report(f"spec.replicas: {number}")
         cluster.refuses = False
         await report("spec.replicas: -1")
+        assert cluster.written == 2
+
+
+async def test_an_edit_just_before_our_write_is_not_taken_from_its_answer() -> None:
+    resources = Resources()
+    async with aiohttp.ClientSession() as session:
+        cluster = Storing(session, resources)
+        reporter = Reporter(cluster, resources, Metrics(), instance="one")
+        for generation in (1, 2):
+            cluster.generation, seen = generation, resources.get(KEY)
+            assert seen is not None
+            await reporter.report(KEY, seen, Outcome(generation=1, invalid=f"spec.replicas: -{generation}"))
+            assert resources.observe(cluster.live) is (generation == 2), "only the event of an edit queues it"
         assert cluster.written == 2

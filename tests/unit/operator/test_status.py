@@ -30,3 +30,22 @@ def test_where_spans_go_is_what_the_pods_are_told(tracing: dict[str, Any], endpo
     assert status(Key("studio", "pictures"), outcome, [], {}, "now").get("tracesEndpoint") == endpoint
     told = {each["name"]: each.get("value") for each in environment(wanted, "i", OBSERVED)}
     assert told.get("OTLP_ENDPOINT") == endpoint
+
+
+SERVES_AT = {"endpoint": "http://pictures-service.studio.svc:8080", "tracesEndpoint": ELSEWHERE}
+UNREADABLE = Outcome(generation=2, invalid="spec.models: Is required")
+REFUSED = Outcome(generation=2, invalid="spec.podTemplate: no pod", resource=resource(service={"port": 90}))
+PAUSED = Outcome(generation=2, resource=resource(service={"port": 90}, paused=True))
+
+
+@pytest.mark.parametrize("outcome", [UNREADABLE, REFUSED, PAUSED], ids=["unreadable", "refused", "paused"])
+def test_what_is_not_carried_out_moves_no_endpoint(outcome: Outcome) -> None:
+    said = status(Key("studio", "pictures"), outcome, [], SERVES_AT, "now")
+    assert {name: said.get(name) for name in SERVES_AT} == SERVES_AT
+    del said["endpoint"]  # as if others had taken it over, so that it is not ours any more
+    again = status(Key("studio", "pictures"), outcome, [], said, "now").get("endpoint")
+    assert again == (None if outcome.resource is None else "http://pictures-service.studio.svc:90")
+
+
+def test_a_service_that_never_was_is_said_to_answer_nowhere() -> None:
+    assert "endpoint" not in status(Key("studio", "pictures"), UNREADABLE, [], {}, "now")

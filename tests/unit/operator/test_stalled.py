@@ -1,0 +1,113 @@
+"""Who waits for Ready is told when nothing is under way that would end the wait."""
+
+from typing import Any
+
+import pytest
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError
+from t2i_operator.conditions import Condition, conditions
+from t2i_operator.faults import APPLY_FAILED, READY
+from t2i_operator.kinds import CONFIG_MAP, SERVICE, Kind, Object
+from t2i_operator.outcome import Outcome
+from t2i_operator.pods import Trouble
+from t2i_operator.rollout import Rollout
+
+from tests.unit.operator.resources import deployed, resource
+from tests.unit.operator.test_patience import FINAL, PASSING
+
+CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
+BROKEN: Object = {"readyReplicas": 0, "availableReplicas": 0}
+NO_PODS: Object = {**BROKEN, "replicas": 0, "updatedReplicas": 0}
+OLD_PODS: Object = {"updatedReplicas": 0}
+QUOTA = [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}]
+RESUME = "kubectl rollout resume deployment/pictures -n studio"
+
+
+def said(outcome: Outcome) -> dict[str, Condition]:
+    return {each.type: each for each in conditions(outcome)}
+
+
+def failed(kind: Kind, name: str, error: ApiError) -> Outcome:
+    outcome = Outcome(generation=1, resource=resource(), rollout=deployed())
+    outcome.failed(Id(kind, "studio", name), APPLY_FAILED, ApiError(error.status, error.reason, error.message))
+    return outcome
+
+
+@pytest.mark.parametrize("error", FINAL, ids=str)
+def test_what_is_refused_for_good_waits_for_a_person(error: ApiError) -> None:
+    found = said(failed(SERVICE, "pictures-service", error))
+    assert found["Ready"][1:] == found["Progressing"][1:]
+    assert found["Stalled"][1:3] == ("True", APPLY_FAILED)
+    assert found["Stalled"].message == found["Progressing"].message
+    assert found["Reconciling"][1:3] == ("False", APPLY_FAILED)
+
+
+@pytest.mark.parametrize("error", PASSING, ids=str)
+def test_what_may_pass_waits_for_nobody(error: ApiError) -> None:
+    found = said(failed(SERVICE, "pictures-service", error))
+    assert (found["Stalled"].status, found["Reconciling"][1:3]) == ("False", ("True", APPLY_FAILED))
+
+
+def test_what_only_observes_stalls_nothing() -> None:
+    outcome = failed(CONFIG_MAP, "pictures-dashboard-overview", FINAL[1])
+    assert [said(outcome)[each].status for each in ("Ready", "Stalled")] == ["True", "False"]
+
+    outcome.failed(Id(SERVICE, "studio", "pictures-service"), APPLY_FAILED, ApiError(500, "", "leader changed"))
+    assert [said(outcome)[each].status for each in ("Ready", "Stalled")] == ["False", "False"]
+
+
+@pytest.mark.parametrize("error", [FINAL[1], TypeError("of ours")], ids=["refused", "a bug"])
+def test_a_pass_that_is_cut_short_for_good_waits_for_a_person(error: Exception) -> None:
+    outcome = Outcome(generation=1, resource=resource(), rollout=deployed(), failure="the sentence")
+    outcome.cannot_judge([READY], error)
+    assert said(outcome)["Stalled"][1:] == ("True", APPLY_FAILED, "the sentence; it is tried again")
+
+
+@pytest.mark.parametrize(
+    ("seen", "trouble", "reconciling"),
+    [
+        (deployed(**BROKEN), CRASH, ("False", CRASH.reason, CRASH.message)),
+        (deployed(**NO_PODS, conditions=QUOTA), None, ("False", "ReplicaFailure", "exceeded quota")),
+        (deployed("ReplicaSetUpdated", **BROKEN), CRASH, ("True", CRASH.reason, CRASH.message)),
+        (deployed("ReplicaSetUpdated", **BROKEN, updatedReplicas=1), CRASH, ("True", CRASH.reason, CRASH.message)),
+        (deployed(**BROKEN, observedGeneration=2), CRASH, ("True", CRASH.reason, CRASH.message)),
+        (deployed(**OLD_PODS), CRASH, ("True", CRASH.reason, CRASH.message)),
+        (deployed(**BROKEN), None, ("True", "MinimumReplicasUnavailable", "0 of 2 pods serve")),
+    ],
+    ids=[
+        "broken",
+        "no pods may be made",
+        "first rollout",
+        "rollout",
+        "edited this moment",
+        "rolled back this moment",
+        "pods begin",
+    ],
+)
+def test_pods_that_break_after_their_rollout_are_not_waited_for(
+    seen: Rollout, trouble: Trouble | None, reconciling: tuple[str, str, str]
+) -> None:
+    """The deadline of a rollout ends the wait for it, and there is none once it is complete."""
+    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=trouble))
+    assert found["Ready"].status == "False"
+    assert found["Reconciling"][1:] == reconciling
+    assert found["Stalled"].status == "False", "it may be mended by what it waits for"
+
+
+@pytest.mark.parametrize("paused", [True, False], ids=["paused", "running"])
+def test_a_rollout_that_somebody_paused_says_how_to_resume_it(*, paused: bool) -> None:
+    seen = deployed("DeploymentPaused" if paused else "NewReplicaSetCreated", paused=paused, **OLD_PODS)
+    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=CRASH))
+    reason = "DeploymentPaused" if paused else CRASH.reason
+    assert {found[each].reason for each in ("Ready", "Progressing", "Reconciling")} == {reason}
+    assert (found["Available"].status, found["Stalled"].status) == ("True", str(paused))
+    assert (RESUME in found["Progressing"].message) is (RESUME in found["Stalled"].message) is paused
+
+
+@pytest.mark.parametrize(
+    ("fields", "trouble", "reason"), [({}, None, "Ready"), (BROKEN, CRASH, CRASH.reason)], ids=["serving", "broken"]
+)
+def test_a_pause_that_holds_nothing_back_is_not_told_of(fields: Any, trouble: Trouble | None, reason: str) -> None:
+    seen = deployed("DeploymentPaused", paused=True, **fields)
+    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=trouble))
+    assert (found["Ready"].reason, found["Stalled"].status) == (reason, "False")
