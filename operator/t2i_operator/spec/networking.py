@@ -33,6 +33,10 @@ CIDR = Annotated[str, spelled("^[0-9a-fA-F.:]+/[0-9]{1,3}$", "write a network, s
 Path = Annotated[str, spelled("^/\\S*$", "write a path that begins with /", longest=1024)]
 
 
+def _class(of: str) -> str:
+    return f"(has({of}.loadBalancerClass) ? {of}.loadBalancerClass : '')"
+
+
 class Service(Block, frozen=True, kw_only=True):
     """The Service `<name>-service` in front of the pods."""
 
@@ -44,6 +48,12 @@ class Service(Block, frozen=True, kw_only=True):
         Rule(
             "self.type == 'LoadBalancer' || !has(self.loadBalancerSourceRanges)",
             "service.loadBalancerSourceRanges needs service.type: LoadBalancer",
+        ),
+        # No Service allows it, and what cannot be applied would hold up everything else.
+        Rule(
+            f"self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || {_class('self')} == {_class('oldSelf')}",
+            "service.loadBalancerClass cannot be set, changed or removed while type is LoadBalancer; set service.type:"
+            " ClusterIP, and LoadBalancer with the other class once that is in place; the address changes",
         ),
     )
 
