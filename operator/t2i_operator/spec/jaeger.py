@@ -57,7 +57,10 @@ class MemoryStorage(Block, frozen=True, kw_only=True):
 class BadgerStorage(Block, frozen=True, kw_only=True):
     """Traces are kept on a volume."""
 
-    size: Annotated[Quantity, described("Size of the volume, as 10Gi; it can only grow.")] = DEFAULT_VOLUME
+    size: Annotated[
+        Quantity,
+        described("Size of the volume, as 10Gi; it can only grow. A claim that somebody has made larger stays so."),
+    ] = DEFAULT_VOLUME
     storage_class_name: Annotated[
         Subdomain | None, described("StorageClass of the volume, for good. Left out: the cluster's default.")
     ] = None

@@ -23,10 +23,10 @@ SEARCH = {
 }
 
 
-def jaeger(**wanted: Any) -> dict[str, Any]:
+def jaeger(*, volume_size: str = "", **wanted: Any) -> dict[str, Any]:
     """Return Jaeger's objects by kind and name."""
     monitoring = {"tracing": {"jaeger": wanted}, "dashboards": {"mode": "Disabled"}, "alerts": {"mode": "Disabled"}}
-    built = monitoring_objects(resource(models=MODELS, monitoring=monitoring), "jaeger:2")
+    built = monitoring_objects(resource(models=MODELS, monitoring=monitoring), "jaeger:2", volume_size=volume_size)
     return {f"{each['kind']} {each['metadata']['name']}": each for each in built}
 
 
@@ -127,6 +127,16 @@ def test_a_volume_only_where_badger_keeps_traces() -> None:
     assert (claim["resources"]["requests"]["storage"], claim["storageClassName"]) == ("5Gi", "fast")
     assert read(storage=kept)["extensions"]["jaeger_storage"]["backends"]["traces"]["badger"]["ttl"] == {"spans": "24h"}
     assert "PersistentVolumeClaim pictures-jaeger" not in jaeger()
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "asked"),
+    [("20Gi", "10Gi", "20Gi"), ("10Gi", "20Gi", "20Gi"), ("10240Mi", "10Gi", "10Gi"), ("", 5, "5"), ("2Ki", 5, "2Ki")],
+)
+def test_a_volume_that_somebody_let_grow_stays_as_large(live: str, wanted: str | int, asked: str) -> None:
+    """The API server refuses a claim for less, and everything else that is applied with it."""
+    built = jaeger(volume_size=live, storage={"type": "Badger", "badger": {"size": wanted}})
+    assert built["PersistentVolumeClaim pictures-jaeger"]["spec"]["resources"]["requests"]["storage"] == asked
 
 
 @pytest.mark.parametrize(("kind", "block"), [("Elasticsearch", "elasticsearch"), ("OpenSearch", "openSearch")])
