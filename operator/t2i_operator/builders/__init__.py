@@ -22,7 +22,7 @@ __all__ = ["Observed", "desired"]
 def desired(resource: spec.TextToImageService, observed: Observed) -> list[Object]:
     """Return every object of the resource, in the order in which pods need them to be there.
 
-    Raises `strategic.InvalidPatchError` when `spec.podTemplate` cannot be merged.
+    Raises `strategic.InvalidPatchError` when a `podTemplate` cannot be merged.
     """
     objects = (
         service_account(resource),

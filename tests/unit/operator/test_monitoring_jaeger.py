@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from t2i_operator.builders.monitoring.desired import monitoring_objects
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
+from t2i_operator.strategic import InvalidPatchError
 
 from tests.unit.operator.resources import resource
 
@@ -161,6 +162,20 @@ def test_a_changed_configuration_makes_a_new_pod() -> None:
 def test_its_pods_are_not_watched_as_the_service_s() -> None:
     """A Jaeger that cannot start must not be told as the service's rollout being stuck."""
     assert "app.kubernetes.io/managed-by" not in pod()["metadata"]["labels"]
+
+
+def test_what_a_user_wants_otherwise_in_its_pod_is_merged_over_it() -> None:
+    plain, labels = pod(), {"team": "images", "app.kubernetes.io/component": "other"}
+    changed = {"nodeSelector": {"disk": "ssd"}, "containers": [{"name": "jaeger", "workingDir": "/tmp"}]}
+    found = pod(podTemplate={"metadata": {"labels": labels}, "spec": changed})
+    assert found["metadata"]["labels"] == {**plain["metadata"]["labels"], "team": "images"}
+    (container,) = plain["spec"].pop("containers")
+    assert found["spec"] == {**plain["spec"], **changed, "containers": [container | changed["containers"][0]]}
+
+
+def test_a_template_that_cannot_be_merged_is_named_by_its_field() -> None:
+    with pytest.raises(InvalidPatchError, match=r"^spec\.monitoring\.tracing\.jaeger\.podTemplate: spec\.containers: "):
+        pod(podTemplate={"spec": {"containers": [{"image": "x"}]}})
 
 
 def test_the_opentelemetry_operator_gets_the_same_configuration() -> None:
