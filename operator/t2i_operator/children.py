@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from t2i_operator import drift, naming
+from t2i_operator import catalogue, drift, naming
 from t2i_operator.entry import Entry, entry
 from t2i_operator.grafana import unshown
 from t2i_operator.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
@@ -162,7 +162,7 @@ class Children:
     def _digest(self, kind: Kind, live: Object) -> tuple[Id, Child | None, Child]:
         """Return which object it is, what was known and what is to be; siblings share what they have in common."""
         metadata, identity = live["metadata"], _identity(kind, live)
-        known, key, owner = self._children.get(identity), _key(metadata), owner_uid(metadata)
+        known, key, owner = self._children.get(identity), _key(kind, metadata), owner_uid(metadata)
         sibling = next((self._children[each] for each in self._of.get(key, ())), None) if key else None
         if sibling is not None and sibling.key is not None:
             key, owner = sibling.key, sibling.owner if sibling.owner == owner else owner
@@ -208,12 +208,12 @@ def owner_uid(metadata: Object) -> str:
     return str(uid)
 
 
-def _key(metadata: Object) -> Key | None:
+def _key(kind: Kind, metadata: Object) -> Key | None:
+    """Return which resource an object counts for: none if it is a copy, which bears our marks under another name."""
     owner = controller(metadata)
-    if owner is not None and owner.get("kind") == naming.RESOURCE_KIND:
-        return Key(metadata["namespace"], owner["name"])
-    instance = metadata.get("labels", {}).get(naming.INSTANCE_LABEL)
-    return Key(metadata["namespace"], instance) if instance else None
+    ours = owner is not None and owner.get("kind") == naming.RESOURCE_KIND
+    name = owner["name"] if owner is not None and ours else metadata.get("labels", {}).get(naming.INSTANCE_LABEL)
+    return Key(metadata["namespace"], name) if name and catalogue.lists(kind, metadata["name"], name) else None
 
 
 def _concerned(known: Child | None, child: Child) -> set[Key]:

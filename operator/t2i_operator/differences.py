@@ -14,10 +14,14 @@ _LABELS = ("name", "mountPath", "devicePath", "containerPort", "port", "topology
 
 
 class Difference(NamedTuple):
-    """A field that is not as it was applied, and who has it now; manager "" when it was taken away."""
+    """A field that is not as it was applied, and who has it now; manager "" when it was taken away.
+
+    `agrees`: by now it says what is wanted.
+    """
 
     field: str
     manager: str
+    agrees: bool = False
 
 
 def differences(desired: Object, live: Object) -> list[Difference]:
@@ -30,22 +34,25 @@ def differences(desired: Object, live: Object) -> list[Difference]:
             drift.merge(others.setdefault(manager, {}), entry.get("fieldsV1", {}))
     stated = {name: value for name, value in desired.items() if name not in ("apiVersion", "kind")}
     stated["metadata"] = {name: value for name, value in desired["metadata"].items() if name not in drift.IDENTITY}
-    return list(_missing(stated, ours, others, ""))
+    return list(_missing(stated, live, ours, others, ""))
 
 
-def _missing(wanted: Object, ours: Object | None, others: dict[str, Object], path: str) -> Iterator[Difference]:
+def _missing(
+    wanted: Object, live: Any, ours: Object | None, others: dict[str, Object], path: str
+) -> Iterator[Difference]:
     for name, value in wanted.items():
+        found = live.get(name) if isinstance(live, dict) else None
         where = _below(path, name)
         inside = None if ours is None else ours.get(f"f:{name}")
         theirs = _theirs(others, functools.partial(_field, name))
         if inside == {}:
             continue
         if isinstance(value, dict) and value:
-            yield from _missing(value, inside, theirs, where)
+            yield from _missing(value, found, inside, theirs, where)
         elif isinstance(value, list) and inside is not None:
             yield from _missing_items(value, inside, theirs, where)
         elif inside is None:
-            yield Difference(where, next(iter(theirs), ""))
+            yield Difference(where, next(iter(theirs), ""), agrees=found == value)
 
 
 def _missing_items(wanted: list[Any], ours: Object, others: dict[str, Object], path: str) -> Iterator[Difference]:
@@ -56,7 +63,7 @@ def _missing_items(wanted: list[Any], ours: Object, others: dict[str, Object], p
         if inside is None:
             yield Difference(where, next(iter(theirs), ""))
         elif inside:
-            yield from _missing(item, inside, theirs, where)
+            yield from _missing(item, None, inside, theirs, where)
 
 
 def _field(name: str, fields: Object) -> Object | None:

@@ -36,6 +36,7 @@ PORT_NAME = "http"
 CONTAINER_PORT = 8000
 SPAN_METRICS_PORT = "span-metrics"
 COLLECTOR_METRICS_PORT = "metrics"
+TOPICS = ("overview", "models", "business", "traces")
 _LABEL_LENGTH = 63
 
 

@@ -176,9 +176,9 @@ class Objects:
         if overwritten:
             self._contest.repaired(identity, RIVAL)
             outcome.repaired.append(f"{identity}: changed under the operator's own name")
-        elif changed:
-            self._contest.repaired(identity, *(each.field for each in changed))
-            outcome.repaired.append(f"{identity}: {_named(changed)}")
+        elif put_back := [each for each in changed if not each.agrees]:
+            self._contest.repaired(identity, *(each.field for each in put_back))
+            outcome.repaired.append(f"{identity}: {_named(put_back)}")
         else:
             outcome.updated.append(identity)
 

@@ -2,9 +2,10 @@
 
 from t2i_operator import credentials, naming, references, signing, spec
 from t2i_operator.builders import Observed
+from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.faults import APPLY_FAILED, jaeger_of
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, Kind, Object
+from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, VOLUME_CLAIM, Kind, Object
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 from t2i_operator.secret_watch import Versions
@@ -52,6 +53,7 @@ class Observer:
                 references.certificate_values(resource, secrets) or {}, signing_key
             ),
             storage_checksum=await self._storage_checksum(resource, secrets, signing_key, outcome),
+            volume_size=await self._volume_size(resource, outcome),
             header_names=credentials.header_names(resource, secrets),
             replicas=rollout.wanted if rollout else 0,
         )
@@ -72,6 +74,18 @@ class Observer:
             if error.transient or jaeger.kind not in OPTIONAL:
                 outcome.failed(jaeger, APPLY_FAILED, error)
             return ""  # where we have no right to the kind, it is not made either
+
+    async def _volume_size(self, resource: spec.TextToImageService, outcome: Outcome) -> str:
+        tracing, metadata = resource.spec.monitoring.tracing, resource.metadata
+        if tracing.mode != "Managed" or tracing.jaeger.storage.type != "Badger":
+            return ""
+        claim = Id(VOLUME_CLAIM, metadata.namespace, naming.jaeger(metadata.name))
+        try:
+            live = await self._cluster.get(*claim)
+        except ApiError as error:
+            outcome.failed(claim, APPLY_FAILED, error)
+            return ""
+        return str(live["spec"]["resources"]["requests"]["storage"]) if live else ""
 
     async def _read_keys(self, resource: spec.TextToImageService) -> Object | None:
         metadata = resource.metadata

@@ -15,17 +15,17 @@ import yaml
 from t2i_operator import builders, credentials, naming, printout, references, replacement, spec
 from t2i_operator.absences import Absence
 from t2i_operator.cache import Cache
-from t2i_operator.children import Id, controller
+from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.connection import connect
-from t2i_operator.faults import CONFLICT, condition_of
+from t2i_operator.faults import CONFLICT
 from t2i_operator.judgement import Judgement
 from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
 from t2i_operator.objects import identify
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
 from t2i_operator.ownership import Whose, foreign, whose
-from t2i_operator.prune import Fate, fate
+from t2i_operator.prune import Fate, fates
 from t2i_operator.rollout import rollout
 from t2i_operator.secret_watch import SecretWatch
 from t2i_operator.settings import Settings, settle
@@ -34,9 +34,11 @@ from t2i_operator.settings import flags as settings_flags
 COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
 _SAME, _DIFFERS = 0, 1
 _NOT_FOUND, _FORBIDDEN = 404, 403
-# What is said of objects that would not be deleted; of those that stay whatever the spec says there is nothing to say.
+# What is said of objects that would not be deleted, or not at once.
 _ENDS = {
     Fate.RELEASED: "would be released: the spec refers to it, and its data stays",
+    Fate.HELD: "would stay until the conflict is resolved",
+    Fate.WAITS: "would be deleted once no pod of the old template is left",
     Fate.STANDS_IN: "would stay until the cluster serves the kind of what is to follow it",
     Fate.LEADS_IN: "would stay until RouteReady is True",
 }
@@ -108,7 +110,7 @@ class Preview:
 
     async def render(self, resource: spec.TextToImageService) -> int:
         """Print the objects as they would be applied."""
-        desired = await self._desired(resource, await self._deployment(resource), _outcome(resource))
+        desired = await self._desired(resource, await self._get(_deployment(resource)), _outcome(resource))
         sys.stdout.write(printout.documents(desired))
         return _SAME
 
@@ -116,7 +118,7 @@ class Preview:
         """Print a unified difference for each object that would be made, changed or deleted."""
         if resource.spec.paused:
             sys.stdout.write("# spec.paused is true: nothing of this is done\n")
-        deployment, outcome = await self._deployment(resource), _outcome(resource)
+        deployment, outcome = await self._get(_deployment(resource)), _outcome(resource)
         desired = {identify(body): body for body in await self._desired(resource, deployment, outcome)}
         status = _SAME
         for identity, body in desired.items():
@@ -128,29 +130,28 @@ class Preview:
             if identity.kind == DEPLOYMENT and live is not None:
                 body["spec"].setdefault("replicas", live["spec"]["replicas"])  # handed over, never dropped
             ours = live is not None and whose(live, resource) is Whose.OURS
-            status |= _print(identity, live, await self._applied(identity, body, outcome, ours=ours))
+            applied = await self._applied(identity, body, outcome, ours=ours)
+            if applied is not None and identity == _deployment(resource):
+                outcome.rollout = rollout(applied)
+            status |= _print(identity, live, applied)
         return status | await self._unwanted(resource, desired, outcome)
 
     async def _unwanted(self, resource: spec.TextToImageService, desired: Container[Id], outcome: Outcome) -> int:
         """Print what becomes of the objects that are the resource's and no longer wanted."""
-        cache, owned, status = Cache(), [each async for each in self._owned(resource)], _SAME
-        for identity, live in owned:
+        cache, found, status = Cache(), {identity: live async for identity, live in self._labelled(resource)}, _SAME
+        for identity, live in found.items():
             cache.children.observe(identity.kind, live)
-        unwanted = [each for each in owned if each[0] not in desired and "deletionTimestamp" not in each[1]["metadata"]]
+        await Judgement(self._cluster, cache).judge_route(resource, outcome)
+        unwanted = list(fates(cache.children, resource, desired, outcome))
         if unwanted and not outcome.placed:
             sys.stdout.write("# nothing is deleted until the conflict is resolved\n")
             return _SAME
-        await Judgement(self._cluster, cache).judge_route(resource, outcome)
-        for identity, live in unwanted:
-            if condition_of(identity, resource.metadata.name) in outcome.unfinished:
-                sys.stdout.write(f"# {identity} would stay until the conflict is resolved\n")
-                continue
-            end = fate(identity, resource, outcome)
-            if end is Fate.DELETED:
-                status |= _print(identity, live, None)
-            elif end in _ENDS:
-                sys.stdout.write(f"# {identity} {_ENDS[end]}\n")
-                status |= _DIFFERS if end is Fate.RELEASED else _SAME
+        for identity, _, fate in unwanted:
+            if fate is Fate.DELETED:
+                status |= _print(identity, found[identity], None)
+            else:
+                sys.stdout.write(f"# {identity} {_ENDS[fate]}\n")
+                status |= _DIFFERS if fate in (Fate.RELEASED, Fate.WAITS) else _SAME
         return status
 
     async def _desired(
@@ -169,10 +170,6 @@ class Preview:
             raise failure.error
         return builders.desired(resource, observed)
 
-    async def _deployment(self, resource: spec.TextToImageService) -> Object | None:
-        metadata = resource.metadata
-        return await self._cluster.get(DEPLOYMENT, metadata.namespace, naming.deployment(metadata.name))
-
     async def _get(self, identity: Id) -> Object | None:
         return await self._cluster.get(*identity)
 
@@ -190,16 +187,14 @@ class Preview:
             sys.stdout.write(f"# {identity} would be deleted and made anew: {' and '.join(error.fields)} is fixed\n")
             return await replacement.tried(self._cluster, identity, body)
 
-    async def _owned(self, resource: spec.TextToImageService) -> AsyncIterator[tuple[Id, Object]]:
+    async def _labelled(self, resource: spec.TextToImageService) -> AsyncIterator[tuple[Id, Object]]:
         selector = f"{naming.CHILD_SELECTOR},{naming.INSTANCE_LABEL}={resource.metadata.name}"
         for kind in CHILDREN:
             try:
                 async for page in self._cluster.pages(kind, resource.metadata.namespace, selector):
                     for live in (msgspec.json.decode(raw) for raw in page.items):
-                        if (controller(live["metadata"]) or {}).get("uid") == resource.metadata.uid:
-                            name = live["metadata"]["name"]
-                            live |= {"apiVersion": kind.api_version, "kind": kind.name}
-                            yield Id(kind, resource.metadata.namespace, name), live
+                        head = {"apiVersion": kind.api_version, "kind": kind.name}
+                        yield Id(kind, resource.metadata.namespace, live["metadata"]["name"]), {**head, **live}
             except ApiError as error:
                 if kind not in OPTIONAL or error.status not in (_NOT_FOUND, _FORBIDDEN):
                     raise
@@ -207,6 +202,10 @@ class Preview:
 
 def _outcome(resource: spec.TextToImageService) -> Outcome:
     return Outcome(generation=resource.metadata.generation, resource=resource)
+
+
+def _deployment(resource: spec.TextToImageService) -> Id:
+    return Id(DEPLOYMENT, resource.metadata.namespace, naming.deployment(resource.metadata.name))
 
 
 def _read(file: str) -> Object:

@@ -1,6 +1,6 @@
 """Takes away what the resource owns and no longer wants."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from enum import Enum, auto
 
 from t2i_operator import naming, references, spec
@@ -13,7 +13,6 @@ from t2i_operator.kinds import (
     INGRESS,
     OPENTELEMETRY_COLLECTOR,
     SECRET,
-    SERVICE_ACCOUNT,
     Kind,
     Object,
 )
@@ -25,27 +24,42 @@ _NOT_FOUND, _CHANGED = 404, 409
 class Fate(Enum):
     """What becomes of an object that is the resource's and not wanted.
 
-    LEFT: it is somebody's copy of ours, and goes with the resource. STANDS_IN: it does meanwhile the work of one whose
-    kind the cluster does not serve. LEADS_IN: it is the way in until its successor works.
+    HELD: what counts for the same condition is not all in its place. WAITS: pods of the old template may still read it.
+    STANDS_IN: it does meanwhile the work of one whose kind the cluster does not serve. LEADS_IN: it is the way in until
+    its successor works.
     """
 
     DELETED = auto()
     RELEASED = auto()
-    LEFT = auto()
+    HELD = auto()
+    WAITS = auto()
     STANDS_IN = auto()
     LEADS_IN = auto()
 
 
-def fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> Fate:
-    """Tell by the kinds that are absent and the route that was judged."""
-    if identity.kind == SERVICE_ACCOUNT:
-        return Fate.LEFT
+def fates(
+    children: Children, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome
+) -> Iterator[tuple[Id, Child, Fate]]:
+    """Tell of every such object but those that go already: a finalizer of somebody's may hold them for long.
+
+    By the kinds that are absent, the route and the rollout that were judged, and what was unfinished at the beginning.
+    """
+    metadata, unfinished = resource.metadata, outcome.unfinished
+    for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
+        if identity not in wanted and not child.deleting:
+            held = condition_of(identity, metadata.name) in unfinished
+            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome)
+
+
+def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> Fate:
     if _stands_in(identity, resource, outcome.absent):
         return Fate.STANDS_IN
     if identity.name in references.named(resource, identity.kind):
         return Fate.RELEASED
     if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
         return Fate.LEADS_IN
+    if identity.kind == SECRET and not (outcome.rollout and outcome.rollout.complete):
+        return Fate.WAITS
     return Fate.DELETED
 
 
@@ -55,23 +69,17 @@ class Pruner:
     def __init__(self, cluster: Cluster, children: Children) -> None:
         self._cluster, self._children = cluster, children
 
-    async def prune(self, resource: spec.TextToImageService, wanted: set[Id], outcome: Outcome) -> None:
+    async def prune(self, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome) -> None:
         """Only to be called after every apply of what serves succeeded."""
-        key = naming.Key(resource.metadata.namespace, resource.metadata.name)
-        unfinished = outcome.unfinished
-        for identity, child in list(self._children.of(key, resource.metadata.uid)):
-            if identity in wanted or child.deleting:  # a finalizer of somebody's may hold it for long
-                continue
-            if condition_of(identity, key.name) in unfinished:
-                continue
-            match fate(identity, resource, outcome):
+        for identity, child, fate in fates(self._children, resource, wanted, outcome):
+            match fate:
                 case Fate.STANDS_IN:
                     outcome.objects.append(identity)
                 case Fate.LEADS_IN:
                     outcome.kept.append(identity)
                 case Fate.RELEASED:
                     await self._release(identity, outcome)
-                case Fate.DELETED if identity.kind == SECRET and not _rolled_out(outcome):
+                case Fate.WAITS:
                     outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
                 case Fate.DELETED:
                     await self._delete(identity, child, outcome)
@@ -121,10 +129,6 @@ def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Containe
         asked = tracing.mode == "Managed" and tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
         return asked and OPENTELEMETRY_COLLECTOR in absent
     return False
-
-
-def _rolled_out(outcome: Outcome) -> bool:
-    return outcome.rollout is not None and outcome.rollout.complete
 
 
 def released(live: Object) -> Object:

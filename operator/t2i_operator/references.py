@@ -65,7 +65,8 @@ def conditions(resource: spec.TextToImageService) -> frozenset[str]:
 def named(resource: spec.TextToImageService, kind: Kind) -> frozenset[str]:
     """Return the names of all objects of a kind that the spec refers to, whether they are in use or not."""
     found = {each.name for each in references(resource) if each.kind == kind}
-    found |= {name for of, name in _in_pods(spec.to_wire(resource.spec.pod_template)) if of == kind}
+    for template in (resource.spec.pod_template, resource.spec.monitoring.tracing.jaeger.pod_template):
+        found |= {name for of, name in _in_pods(spec.to_wire(template)) if of == kind}
     return frozenset(found.union(credentials.secret_names(resource) if kind == SECRET else ()))
 
 
@@ -99,7 +100,7 @@ def _values_of(needed: Iterable[Reference], secrets: Secrets) -> dict[str, str] 
 
 
 def references(resource: spec.TextToImageService) -> list[Reference]:
-    """List what the fields name, the pod template and the credentials aside."""
+    """List what the fields name, the pod templates and the credentials aside."""
     return [*_receivers(resource), *_tracing(resource), *_storage(resource), *_ingress(resource)]
 
 

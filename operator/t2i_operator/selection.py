@@ -1,7 +1,7 @@
-"""Whether Prometheus and Alertmanager take in what is made for them: the commonest reason why nothing arrives."""
+"""Whether Prometheus, Alertmanager and their like take in what is theirs: the commonest reason why nothing arrives."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,6 @@ from t2i_operator.absences import Absence
 from t2i_operator.cluster import ApiError, Cluster
 from t2i_operator.faults import MONITORING
 from t2i_operator.kinds import (
-    ALERTMANAGER,
     ALERTMANAGER_CONFIG,
     NAMESPACE,
     PROMETHEUS,
@@ -22,15 +21,15 @@ from t2i_operator.kinds import (
 )
 from t2i_operator.outcome import Outcome, Verdict
 from t2i_operator.retention import retention_of, shortfall
-from t2i_operator.selectors import SELECTED, Selecting, asks_for_labels, fields_of, verdict
+from t2i_operator.selectors import SELECTED, Selecting, asks_for_labels, fields_of, named, verdict
 
 # Other people's objects, which change seldom: read when needed rather than watched, and for all resources at once.
 _MAX_AGE_SECONDS = 30.0
 # So many of them are read at each look that a thousand cost the API server no more than one request a second.
 _NAMESPACES_A_LOOK = 50
 _NO_KIND = 404
-_FINAL = (403, _NO_KIND)  # no right, or no CRD: what was known before no longer counts
-_SELECTING = (PROMETHEUS, ALERTMANAGER)
+_FINAL = (403, _NO_KIND)  # no right, or no CRD
+_SELECTING = tuple(dict.fromkeys(kind for by in SELECTED.values() for kind in by.selecting))
 
 
 def _asked(resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) -> dict[Kind, dict[str, str]]:
@@ -46,13 +45,13 @@ def _asked(resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) ->
     return {kind: {**labels, **own} for kind, (asked, labels) in wanted.items() if asked and kind not in absent}
 
 
-def _not_visible(kind: Kind, error: ApiError) -> Verdict:
-    sentence = f"whether {SELECTED[kind].selecting.name} selects it cannot be seen: {error.message}"
-    return Verdict("Unknown", "NotVisible", sentence)
+def _not_visible(who: Sequence[Kind], error: ApiError, beside: str = "") -> Verdict:
+    sentence = f"whether any {named(who)} selects it cannot be seen: {error.message}"
+    return Verdict("Unknown", "NotVisible", "; ".join(filter(None, [sentence, beside])))
 
 
 class Selection:
-    """Judges what has to be selected against all Prometheus and Alertmanager objects of the cluster.
+    """Judges what has to be selected against all objects of the cluster that select its kind.
 
     What was read for one resource holds for all of them, under the kind of those objects or a namespace's name.
     """
@@ -71,21 +70,41 @@ class Selection:
             try:
                 outcome.selected[kind] = await self._judge(kind, labels, resource)
             except ApiError as error:
-                outcome.selected[kind] = _not_visible(kind, error)
+                outcome.selected[kind] = _not_visible(SELECTED[kind].selecting, error)
                 outcome.cannot_judge([MONITORING[kind]], error)
 
     async def _judge(self, kind: Kind, labels: Mapping[str, str], resource: spec.TextToImageService) -> Verdict:
-        who, namespace = SELECTED[kind].selecting, resource.metadata.namespace
+        """Ask all kinds that select: what cannot be seen counts only if nothing that is seen selects it."""
+        who = SELECTED[kind].selecting
+        found: list[Selecting] = []
+        refused: dict[Kind, ApiError] = {}
+        for each in who:
+            try:
+                found += await self._recent(each)
+            except ApiError as error:
+                refused[each] = error
+        unseen = {each: error for each, error in refused.items() if error.status != _NO_KIND}
+        if len(refused) == len(who) and not unseen:
+            sentence = f"the cluster knows no {named(who)}: install all CRDs of the Prometheus Operator"
+            return Verdict("False", "NotSelected", sentence)
+        said = await self._verdict(kind, labels, resource, found)
+        if said.status == "True" or not unseen:
+            return said
+        passing = next((error for error in unseen.values() if error.transient), None)
+        if passing is not None:
+            raise passing
+        return _not_visible(list(unseen), next(iter(unseen.values())), said.message if found else "")
+
+    async def _verdict(
+        self, kind: Kind, labels: Mapping[str, str], resource: spec.TextToImageService, found: list[Selecting]
+    ) -> Verdict:
+        namespace = resource.metadata.namespace
         try:
-            found: list[Selecting] = await self._recent(who)
             of_namespace = await self._recent(namespace) if asks_for_labels(found) else {}
         except ApiError as error:
-            if error.status == _NO_KIND:
-                sentence = f"the cluster knows no {who.name}: install all CRDs of the Prometheus Operator"
-                return Verdict("False", "NotSelected", sentence)
             if error.transient:
                 raise
-            return _not_visible(kind, error)
+            return _not_visible(SELECTED[kind].selecting, error)
         if kind == PROMETHEUS_RULE:
             found = [each._replace(remark=shortfall(resource, each.keeps)) for each in found]
         return verdict(kind, labels, namespace, of_namespace, found)
@@ -103,32 +122,35 @@ class Selection:
         before = self._told.pop(key)
         self._told[key] = before  # at the end: the next look begins with others
         try:
-            found = await self._read(key)
-        except ApiError as error:
-            if error.status not in _FINAL:
-                return False
-            self._known.pop(key, None)
-            found = error.status
+            found = _compared(await self._read(key))
+        except ApiError:
+            return False
         self._told[key] = found
         return bool(found != before)
 
     async def _recent(self, key: Kind | str) -> Any:
         """Return what was read lately: all resources ask the same; and in trouble what was known before."""
         at, known = self._known.get(key, (0.0, None))
-        if known is not None and time.monotonic() - at < _MAX_AGE_SECONDS:
-            return known
-        try:
-            known = await self._read(key)
-        except ApiError as error:
-            if error.status in _FINAL:
-                self._told.setdefault(key, error.status)
-            if known is None or error.status in _FINAL:
-                raise
-        self._told.setdefault(key, known)
+        if known is None or time.monotonic() - at >= _MAX_AGE_SECONDS:
+            try:
+                known = await self._read(key)
+            except ApiError:
+                if known is None:
+                    raise
+        self._told.setdefault(key, _compared(known))
+        if isinstance(known, ApiError):
+            raise known.with_traceback(None)  # it would grow with every resource that asks
         return known
 
     async def _read(self, key: Kind | str) -> Any:
-        found = await (self._labels(key) if isinstance(key, str) else self._selecting(key))
+        """Return what is there, or a refusal that is as good as an answer."""
+        found: Any
+        try:
+            found = await (self._labels(key) if isinstance(key, str) else self._selecting(key))
+        except ApiError as error:
+            if error.status not in _FINAL:
+                raise
+            found = error
         self._known[key] = time.monotonic(), found
         return found
 
@@ -145,3 +167,7 @@ class Selection:
     async def _labels(self, namespace: str) -> dict[str, str]:
         live = await self._cluster.get(NAMESPACE, "", namespace, metadata_only=True)
         return dict(live["metadata"].get("labels", {})) if live else {}
+
+
+def _compared(found: Any) -> Any:
+    return found.status if isinstance(found, ApiError) else found

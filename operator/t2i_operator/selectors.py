@@ -1,16 +1,25 @@
-"""Which labels a Prometheus or an Alertmanager selects, by the rules of the Prometheus Operator, and how to say so."""
+"""Which labels a Prometheus or its like selects, by the rules of the Prometheus Operator, and how to say so."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from t2i_operator.kinds import ALERTMANAGER, ALERTMANAGER_CONFIG, PROMETHEUS, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
+from t2i_operator.kinds import (
+    ALERTMANAGER,
+    ALERTMANAGER_CONFIG,
+    PROMETHEUS,
+    PROMETHEUS_AGENT,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    THANOS_RULER,
+    Kind,
+)
 from t2i_operator.outcome import Verdict
 
 
 class By(NamedTuple):
-    """Who selects a kind, by which fields of its spec, and the field of ours that would change the outcome."""
+    """Who select a kind, by which fields of their specs, and the field of ours that would change the outcome."""
 
-    selecting: Kind
+    selecting: tuple[Kind, ...]
     objects: str
     namespaces: str
     ours: str
@@ -18,11 +27,16 @@ class By(NamedTuple):
 
 SELECTED = {
     SERVICE_MONITOR: By(
-        PROMETHEUS, "serviceMonitorSelector", "serviceMonitorNamespaceSelector", "spec.monitoring.metrics.labels"
+        (PROMETHEUS, PROMETHEUS_AGENT),
+        "serviceMonitorSelector",
+        "serviceMonitorNamespaceSelector",
+        "spec.monitoring.metrics.labels",
     ),
-    PROMETHEUS_RULE: By(PROMETHEUS, "ruleSelector", "ruleNamespaceSelector", "spec.monitoring.alerts.labels"),
+    PROMETHEUS_RULE: By(
+        (PROMETHEUS, THANOS_RULER), "ruleSelector", "ruleNamespaceSelector", "spec.monitoring.alerts.labels"
+    ),
     ALERTMANAGER_CONFIG: By(
-        ALERTMANAGER,
+        (ALERTMANAGER,),
         "alertmanagerConfigSelector",
         "alertmanagerConfigNamespaceSelector",
         "spec.monitoring.alerts.labels",
@@ -31,7 +45,7 @@ SELECTED = {
 
 
 class Selecting(NamedTuple):
-    """A Prometheus or an Alertmanager, by those fields of its spec that decide what it takes in.
+    """A Prometheus or another that selects, by those fields of its spec that decide what it takes in.
 
     `keeps` is how long a Prometheus keeps samples; the remark is on what it will do with an object that it selects.
     """
@@ -49,12 +63,12 @@ class Selecting(NamedTuple):
 
 def fields_of(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return that by which one selects, of its whole spec."""
-    return {name: spec.get(name) for by in SELECTED.values() if by.selecting == kind for name in by[1:3]}
+    return {name: spec.get(name) for by in SELECTED.values() if kind in by.selecting for name in by[1:3]}
 
 
 def asks_for_labels(found: Sequence[Selecting]) -> bool:
     """Tell whether the labels of namespaces count for any of them."""
-    return any(each.spec[by.namespaces] for each in found for by in SELECTED.values() if by.selecting == each.kind)
+    return any(each.spec[by.namespaces] for each in found for by in SELECTED.values() if each.kind in by.selecting)
 
 
 def verdict(
@@ -66,7 +80,8 @@ def verdict(
     """
     who, objects, namespaces, ours = SELECTED[kind]
     if not found:
-        return Verdict("False", "NotSelected", f"the cluster has no {who.name} object that could select it; make one")
+        sentence = f"the cluster has no {named(who)} object that could select it; make one"
+        return Verdict("False", "NotSelected", sentence)
     selecting, reasons = [], []
     for each in found:
         wanted, where = each.spec[objects], each.spec[namespaces]
@@ -83,6 +98,11 @@ def verdict(
         return Verdict("False", "NotSelected", "; ".join(reasons))
     best = min(selecting, key=lambda each: bool(each.remark))
     return Verdict("True", "Selected", "; ".join(filter(None, [f"{best} selects it", best.remark])))
+
+
+def named(kinds: Sequence[Kind]) -> str:
+    """Name the kinds, of which any would do."""
+    return " or ".join(kind.name for kind in kinds)
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -31,7 +31,9 @@ _ROOTS = {
     "servicemonitors": "/apis/monitoring.coreos.com/v1",
     "prometheusrules": "/apis/monitoring.coreos.com/v1",
     "prometheuses": "/apis/monitoring.coreos.com/v1",
+    "thanosrulers": "/apis/monitoring.coreos.com/v1",
     "alertmanagers": "/apis/monitoring.coreos.com/v1",
+    "prometheusagents": "/apis/monitoring.coreos.com/v1alpha1",
     "alertmanagerconfigs": "/apis/monitoring.coreos.com/v1alpha1",
 }
 

@@ -113,13 +113,24 @@ RECEIVERS = st.lists(
 )
 # On a volume that nobody provides: no pod of Jaeger's starts.
 STORED: Object = {"storage": {"type": "Badger", "badger": {"storageClassName": "nobody-s"}}}
-_jaegers = block(
-    {name: st.just(value) for name, value in STORED.items()},
-    optional={
-        "format": st.sampled_from(["OpenTelemetryCollector", "Deployment"]),
-        "tailSampling": block({"mode": st.just("Enabled")}, optional={"ratio": _DECIMALS}),
-        "resources": st.just({"limits": {"memory": "1024Mi"}}),
-    },
+_jaeger_templates = some(
+    metadata=some(labels=LABELS, annotations=LABELS),
+    spec=some(
+        nodeSelector=LABELS,
+        tolerations=st.just([{"key": "gpu", "operator": "Exists"}]),
+        containers=st.just([{"name": "jaeger", "env": [{"name": "A", "value": "1"}]}]),
+    ),
+)
+_jaegers = st.builds(
+    operator.or_,
+    block(
+        {name: st.just(value) for name, value in STORED.items()},
+        optional={
+            "tailSampling": block({"mode": st.just("Enabled")}, optional={"ratio": _DECIMALS}),
+            "resources": st.just({"limits": {"memory": "1024Mi"}}),
+        },
+    ),
+    st.just({"format": "OpenTelemetryCollector"}) | some(format=st.just("Deployment"), podTemplate=_jaeger_templates),
 )
 TRACING = (
     st.fixed_dictionaries({"mode": st.just("Managed"), "jaeger": _jaegers})

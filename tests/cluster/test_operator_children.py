@@ -136,6 +136,23 @@ def test_a_rollout_restart_survives(running: Service) -> None:
     eventually(edited, "the edit to arrive")
 
 
+def test_copies_with_its_marks_are_left_alone(running: Service) -> None:
+    """Who gives what `kubectl get -o yaml` prints another name takes the labels, annotations and owner along."""
+    uids = {}
+    for plural, suffix in (("secrets", "-secrets"), ("configmaps", "-config"), ("serviceaccounts", "")):
+        live = running.child(plural, suffix)
+        marks = {each: live["metadata"][each] for each in ("labels", "annotations", "ownerReferences")}
+        copy = {**live, "metadata": {**marks, "name": f"{running.name}-copy"}}
+        uids[plural] = running.api.create(plural, running.namespace, copy)["metadata"]["uid"]
+    for level in ("DEBUG", "ERROR"):
+        updates = len(running.events("Updated"))
+        running.edit(logging={"level": level})
+        eventually(lambda before=updates: len(running.events("Updated")) > before, "a pass after that")
+    running.ready()
+    assert {plural: running.child(plural, "-copy")["metadata"]["uid"] for plural in uids} == uids
+    assert running.events("Deleted") == []
+
+
 def test_what_a_finalizer_keeps_is_deleted_and_announced_once(service: Service) -> None:
     service.create(networkPolicy={"mode": "Managed"})
     service.ready()

@@ -100,6 +100,23 @@ def test_a_secret_that_an_edit_comes_to_name_is_not_shown_as_deleted(
     assert "--- live/secrets/" not in shown.stdout
 
 
+def test_a_secret_that_pods_still_read_is_not_shown_as_deleted(
+    command: Command, service: Service, cluster: Layout
+) -> None:
+    data = {"replicate": "r8", "REPLICATE_API_TOKEN": "r8"}
+    tokens = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tokens"}, "stringData": data}
+    service.api.create("secrets", service.namespace, tokens)
+    service.create(credentials={"replicateApiToken": {"secretKeyRef": {"name": "tokens", "key": "replicate"}}})
+    service.ready()
+    composed, body = f"{service.name}-secrets", service.live()
+    body["metadata"] = {"name": service.name, "namespace": service.namespace}
+    body["spec"]["credentials"] = {"secretRef": {"name": "tokens"}}
+    shown = command("diff", "-f", "-", stdin=json.dumps(body), kubeconfig=cluster.kubeconfig)
+    assert shown.returncode == 1, shown.stderr
+    assert f"# Secret {composed} would be deleted once no pod of the old template is left" in shown.stdout
+    assert "--- live/secrets/" not in shown.stdout
+
+
 @pytest.mark.usefixtures("grafana")
 def test_what_would_be_made_anew_is_shown_as_what_would_then_be_there(
     command: Command, service: Service, cluster: Layout

@@ -129,6 +129,21 @@ def _probe(watched: Watched) -> Object:
     return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": PROBE}, "spec": watched.spec}
 
 
+def test_a_pod_template_of_jaeger_s_that_is_refused_keeps_nothing_else_waiting(service: Service) -> None:
+    def wants(**pod: object) -> Object:
+        return {"tracing": {"mode": "Managed", "jaeger": {"podTemplate": {"spec": pod}}}}
+
+    nowhere = {"example.com/nowhere": "true"}
+    service.create(monitoring={**UNOBSERVED, **wants(restartPolicy="Sometimes", nodeSelector=nowhere)})
+    condition = service.wait("TracingReady", "False", "ApplyFailed")
+    assert "restartPolicy" in condition["message"]
+    service.ready()
+
+    service.edit(monitoring=wants(restartPolicy="Always"))
+    service.wait("TracingReady", "False", "JaegerNotReady", seconds=BACKED_OFF)
+    assert service.child("deployments", "-jaeger")["spec"]["template"]["spec"]["nodeSelector"] == nowhere
+
+
 @pytest.mark.parametrize("watched", [RULE, WAY_IN], ids=lambda watched: watched.plural)
 def test_a_webhook_that_cannot_be_reached_silences_nothing_else(
     service: Service, unreachable: Callable[[Watched], Callable[[], None]], watched: Watched

@@ -13,6 +13,13 @@ MAIL = {
     "name": "mail",
     "email": {"to": "team@example.com", "from": "alerts@example.com", "smarthost": "mail.example.com:587"},
 }
+PLURALS = {
+    "Prometheus": "prometheuses",
+    "PrometheusAgent": "prometheusagents",
+    "ThanosRuler": "thanosrulers",
+    "Alertmanager": "alertmanagers",
+}
+MINE, THEIRS = ({"matchLabels": {"release": release}} for release in ("mine", "theirs"))
 pytestmark = pytest.mark.usefixtures("prometheus_operator_crds")
 
 
@@ -71,11 +78,32 @@ def test_an_alertmanager_that_no_longer_takes_the_receivers_in_is_found(service:
     service.ready()
 
 
+@pytest.mark.parametrize(
+    ("kind", "selector", "block"),
+    [("PrometheusAgent", "serviceMonitorSelector", "metrics"), ("ThanosRuler", "ruleSelector", "alerts")],
+)
+def test_others_than_a_prometheus_select_too(service: Service, api: Api, kind: str, selector: str, block: str) -> None:
+    others = api.request("GET", "/apis/monitoring.coreos.com/v1/prometheuses")["items"]
+    ours, condition = f"{kind} {service.namespace}/main", f"{block.capitalize()}Ready"
+    apply(api, service.namespace, kind, **{selector: MINE})
+    service.create(monitoring={**UNOBSERVED, block: {"labels": {"release": "mine"}}})
+    service.wait(condition, "True", "Selected", seconds=60)
+    assert others or f"{ours} selects it" in told(service, condition)
+
+    apply(api, service.namespace, kind, **{selector: THEIRS})
+    eventually(lambda: others or f"{ours} selects release=theirs" in told(service, condition), "the change to be found")
+
+
 def apply(api: Api, namespace: str, kind: str, **selectors: Object) -> None:
     """Make or change one that has no pods."""
-    body = {"apiVersion": "monitoring.coreos.com/v1", "kind": kind, "metadata": {"name": "main"}}
-    path = api.path({"Prometheus": "prometheuses", "Alertmanager": "alertmanagers"}[kind], namespace, "main")
-    wanted = {**body, "spec": {"replicas": 0, **selectors}}
+    path = api.path(PLURALS[kind], namespace, "main")
+    api_version = path.removeprefix("/apis/").partition("/namespaces/")[0]
+    wanted = {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": "main"},
+        "spec": {"replicas": 0, **selectors},
+    }
     api.request("PATCH", path, wanted, "application/apply-patch+yaml", fieldManager="test")
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from t2i_operator import builders, spec
+from t2i_operator import builders, catalogue, spec
 from t2i_operator.builders import Observed
+from t2i_operator.objects import identify
 
 from tests.golden.builds import INPUTS, build, dump, golden
 
@@ -55,7 +56,8 @@ def test_a_build_keeps_to_its_owner(source: Path) -> None:
     for each in build(source):
         metadata = each["metadata"]
         assert metadata["namespace"] == body["metadata"]["namespace"]
-        assert metadata["name"].startswith(body["metadata"]["name"])
+        known = catalogue.lists(identify(each).kind, metadata["name"], body["metadata"]["name"])
+        assert known, f"{metadata['name']} would be taken for a copy, and never be taken away"
         assert metadata["labels"]["app.kubernetes.io/instance"] == body["metadata"]["name"]
         assert metadata["labels"]["app.kubernetes.io/managed-by"] == "text-to-image-operator"
         assert [owner["controller"] for owner in metadata["ownerReferences"]] == [True]

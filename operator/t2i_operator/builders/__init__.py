@@ -22,7 +22,7 @@ __all__ = ["Observed", "desired"]
 def desired(resource: spec.TextToImageService, observed: Observed) -> list[Object]:
     """Return every object of the resource, in the order in which pods need them to be there.
 
-    Raises `strategic.InvalidPatchError` when `spec.podTemplate` cannot be merged.
+    Raises `strategic.InvalidPatchError` when a `podTemplate` cannot be merged.
     """
     objects = (
         service_account(resource),
@@ -36,6 +36,6 @@ def desired(resource: spec.TextToImageService, observed: Observed) -> list[Objec
         autoscaler(resource),
         ingress(resource),
         http_route(resource),
-        *monitoring_objects(resource, observed.jaeger_image, observed.storage_checksum),
+        *monitoring_objects(resource, observed.jaeger_image, observed.storage_checksum, observed.volume_size),
     )
     return [each for each in objects if each is not None]

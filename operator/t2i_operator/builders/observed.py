@@ -12,7 +12,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     ours to compose. The checksums change when the pods must be rolled, `storage_checksum` Jaeger's, and say nothing
     about the values; `certificates_checksum` is empty while a certificate that spans are sent with is missing.
     `replicas` is the live Deployment's number, 0 where there is none; `header_names` are the headers that spans are
-    sent with.
+    sent with. `volume_size` is what the live claim for Jaeger's volume asks for, "" where there is none.
     """
 
     image: str
@@ -23,5 +23,6 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     credentials_checksum: str = ""
     certificates_checksum: str = ""
     storage_checksum: str = ""
+    volume_size: str = ""
     header_names: tuple[str, ...] = ()
     replicas: int = 0

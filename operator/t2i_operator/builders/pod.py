@@ -1,6 +1,6 @@
 """The pods: one container under restricted Pod Security, with a root file system that nobody can write."""
 
-from t2i_operator import naming, spec, strategic
+from t2i_operator import naming, spec
 from t2i_operator.builders import tracing
 from t2i_operator.builders.certificates import Mount
 from t2i_operator.builders.config_map import checksum as config_checksum
@@ -13,6 +13,7 @@ from t2i_operator.builders.environment import (
     grace_seconds,
 )
 from t2i_operator.builders.observed import Observed
+from t2i_operator.builders.pod_template import merged
 from t2i_operator.kinds import Object
 
 USER = 65532
@@ -20,7 +21,7 @@ _MARGIN_SECONDS = 10
 
 
 def pod_template(resource: spec.TextToImageService, observed: Observed) -> Object:
-    """Return the template with `spec.podTemplate` merged over it, less changes to the labels that are selected by."""
+    """Return the template with `spec.podTemplate` merged over it."""
     name = resource.metadata.name
     annotations = {naming.CONFIG_CHECKSUM_ANNOTATION: config_checksum(resource)}
     if observed.keys_checksum:
@@ -33,9 +34,7 @@ def pod_template(resource: spec.TextToImageService, observed: Observed) -> Objec
         "metadata": {"labels": naming.labels(name), "annotations": annotations},
         "spec": _pod_spec(resource, observed),
     }
-    merged = strategic.merge(built, spec.to_wire(resource.spec.pod_template))
-    merged["metadata"]["labels"] = {**merged["metadata"].get("labels", {}), **naming.labels(name)}
-    return merged
+    return merged(built, resource.spec.pod_template, "spec.podTemplate")
 
 
 def _pod_spec(resource: spec.TextToImageService, observed: Observed) -> Object:

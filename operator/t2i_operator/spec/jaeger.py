@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from t2i_operator.spec.certificates import ClientTLS
+from t2i_operator.spec.pod_template import PodTemplate
 from t2i_operator.spec.quantities import amount
 from t2i_operator.spec.scalars import (
     FRACTION,
@@ -40,6 +41,7 @@ _A_MEBIBYTE = (
 )
 
 DEFAULT_VOLUME = "10Gi"
+POD_TEMPLATE = "spec.monitoring.tracing.jaeger.podTemplate"
 
 
 class MemoryStorage(Block, frozen=True, kw_only=True):
@@ -57,7 +59,10 @@ class MemoryStorage(Block, frozen=True, kw_only=True):
 class BadgerStorage(Block, frozen=True, kw_only=True):
     """Traces are kept on a volume."""
 
-    size: Annotated[Quantity, described("Size of the volume, as 10Gi; it can only grow.")] = DEFAULT_VOLUME
+    size: Annotated[
+        Quantity,
+        described("Size of the volume, as 10Gi; it can only grow. A claim that somebody has made larger stays so."),
+    ] = DEFAULT_VOLUME
     storage_class_name: Annotated[
         Subdomain | None, described("StorageClass of the volume, for good. Left out: the cluster's default.")
     ] = None
@@ -140,6 +145,11 @@ class Jaeger(Block, frozen=True, kw_only=True):
             f" jaeger.resources.limits.memory ({DEFAULT_MEMORY} when left out),"
             f" {DEFAULT_TRACES_A_MEBIBYTE} with tailSampling; raise that limit, or lower maxTraces",
         ),
+        Rule(
+            "!has(self.podTemplate) || self.format == 'Deployment'",
+            "jaeger.podTemplate needs jaeger.format: Deployment; an OpenTelemetryCollector's pods are made by the"
+            " OpenTelemetry operator",
+        ),
     )
 
     format: Annotated[
@@ -152,3 +162,9 @@ class Jaeger(Block, frozen=True, kw_only=True):
     resources: Annotated[
         Resources, described(f"Compute resources of Jaeger. Left out: 100m CPU and {DEFAULT_MEMORY} memory.")
     ] = Resources()
+    pod_template: Annotated[
+        PodTemplate,
+        described(
+            "What is merged over Jaeger's pod. Set its memory by resources: how much Jaeger keeps follows from that."
+        ),
+    ] = PodTemplate()

@@ -16,7 +16,6 @@ from t2i_operator.spec.scalars import (
     Port,
     Rule,
     Subdomain,
-    Text,
     described,
     spelled,
 )
@@ -30,7 +29,20 @@ Host = Annotated[
     ),
 ]
 CIDR = Annotated[str, spelled("^[0-9a-fA-F.:]+/[0-9]{1,3}$", "write a network, such as 10.0.0.0/8", longest=43)]
+LoadBalancerClass = Annotated[
+    str,
+    spelled(
+        "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+        "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+        "write a name, with a domain before it or without, such as example.com/internal",
+        longest=253,
+    ),
+]
 Path = Annotated[str, spelled("^/\\S*$", "write a path that begins with /", longest=1024)]
+
+
+def _class(of: str) -> str:
+    return f"(has({of}.loadBalancerClass) ? {of}.loadBalancerClass : '')"
 
 
 class Service(Block, frozen=True, kw_only=True):
@@ -45,6 +57,12 @@ class Service(Block, frozen=True, kw_only=True):
             "self.type == 'LoadBalancer' || !has(self.loadBalancerSourceRanges)",
             "service.loadBalancerSourceRanges needs service.type: LoadBalancer",
         ),
+        # No Service allows it, and what cannot be applied would hold up everything else.
+        Rule(
+            f"self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || {_class('self')} == {_class('oldSelf')}",
+            "service.loadBalancerClass cannot be set, changed or removed while type is LoadBalancer; set service.type:"
+            " ClusterIP, and LoadBalancer with the other class once that is in place; the address changes",
+        ),
     )
 
     type: Annotated[Literal["ClusterIP", "NodePort", "LoadBalancer"], described("How the Service is reached.")] = (
@@ -54,7 +72,9 @@ class Service(Block, frozen=True, kw_only=True):
     annotations: Annotated[Annotations, described("Annotations of the Service, for cloud load balancers.")] = (
         msgspec.field(default_factory=dict)
     )
-    load_balancer_class: Annotated[Text | None, described("Which controller makes the load balancer.")] = None
+    load_balancer_class: Annotated[LoadBalancerClass | None, described("Which controller makes the load balancer.")] = (
+        None
+    )
     load_balancer_source_ranges: Annotated[
         tuple[CIDR, ...], Meta(max_length=64), SET, described("Networks that may reach the load balancer.")
     ] = ()

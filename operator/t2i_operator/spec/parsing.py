@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from t2i_operator.spec import pod_template
+from t2i_operator.spec.jaeger import POD_TEMPLATE as JAEGER_POD_TEMPLATE
 from t2i_operator.spec.root import TextToImageService
 
 _LOCATION = re.compile(r" - at `\$?[^`]*`$")
@@ -32,7 +33,10 @@ def parse(body: Mapping[str, Any]) -> TextToImageService:
         resource = msgspec.convert(wanted, TextToImageService)
     except msgspec.ValidationError:
         raise InvalidSpec(tuple(_problems(wanted, TextToImageService, ""))) from None
-    wrong = pod_template.problems(resource.spec.pod_template.spec)
+    wrong = (
+        *pod_template.problems(resource.spec.pod_template, "spec.podTemplate"),
+        *pod_template.problems(resource.spec.monitoring.tracing.jaeger.pod_template, JAEGER_POD_TEMPLATE),
+    )
     if wrong:
         raise InvalidSpec(wrong)
     return resource

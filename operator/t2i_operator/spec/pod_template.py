@@ -1,12 +1,17 @@
-"""What of `spec.podTemplate.spec` is refused before the API server sees it: what would harm it or us."""
+"""What is merged over pods, and what of it is refused before the API server sees it: what would harm it or us."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from t2i_operator import nesting
 from t2i_operator.spec.quantities import QUANTITIES, QUANTITY
+from t2i_operator.spec.scalars import Annotations, Block, Labels, described
 
+PRESERVED = Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
 # A PodSpec has about ten.
 _LEVELS = 50
 # The API server works out such powers of ten: "1e999999" takes it seconds, and ten of them gigabytes (tried, 1.37).
@@ -14,9 +19,33 @@ _LONGEST = 64
 _POWER = re.compile(r"[eE][+-]?0*[1-9][0-9]{2,}$")
 
 
-def problems(pod: Mapping[str, Any]) -> tuple[str, ...]:
+class TemplateMetadata(Block, frozen=True, kw_only=True):
+    """Labels and annotations of the pods."""
+
+    labels: Annotated[Labels, described("Labels added to the pods.")] = msgspec.field(default_factory=dict)
+    annotations: Annotated[Annotations, described("Annotations added to the pods.")] = msgspec.field(
+        default_factory=dict
+    )
+
+
+class PodTemplate(Block, frozen=True, kw_only=True):
+    """What is merged over the pods that the operator builds."""
+
+    metadata: Annotated[TemplateMetadata, described("Labels and annotations added to the pods.")] = TemplateMetadata()
+    spec: Annotated[
+        dict[str, Any],
+        PRESERVED,
+        described(
+            "A PodSpec, merged strategically: lists by their keys, as containers by name (the service's own is"
+            " text-to-image, Jaeger's is jaeger), and $patch: delete takes an item away. Checked by the API server;"
+            " Accepted, or TracingReady of Jaeger's, says how."
+        ),
+    ] = msgspec.field(default_factory=dict)
+
+
+def problems(template: PodTemplate, field: str) -> tuple[str, ...]:
     """Return a sentence for each field that is wrong; of other mistakes the API server tells."""
-    where = "spec.podTemplate.spec"
+    pod, where = template.spec, f"{field}.spec"
     if nesting.deeper(pod, _LEVELS):
         return (f"{where}: Has more than {_LEVELS} levels, as no PodSpec has",)
     return tuple(

@@ -1,22 +1,20 @@
 """The resource itself."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-import msgspec
 from msgspec import Meta
 
 from t2i_operator.spec.access import Access, Admission, Credentials
 from t2i_operator.spec.models import Model
 from t2i_operator.spec.monitoring import Monitoring
 from t2i_operator.spec.networking import HTTPRoute, Ingress, NetworkPolicy, Service, ServiceAccount
+from t2i_operator.spec.pod_template import PodTemplate
 from t2i_operator.spec.scalars import (
     DURATION,
-    Annotations,
     BaseURL,
     Block,
     Image,
     Label,
-    Labels,
     Rule,
     described,
     list_map,
@@ -24,31 +22,6 @@ from t2i_operator.spec.scalars import (
 )
 from t2i_operator.spec.scaling import Autoscaling, PodDisruptionBudget
 from t2i_operator.spec.status import Status
-
-PRESERVED = Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
-
-
-class TemplateMetadata(Block, frozen=True, kw_only=True):
-    """Labels and annotations of the pods."""
-
-    labels: Annotated[Labels, described("Labels added to the pods.")] = msgspec.field(default_factory=dict)
-    annotations: Annotated[Annotations, described("Annotations added to the pods.")] = msgspec.field(
-        default_factory=dict
-    )
-
-
-class PodTemplate(Block, frozen=True, kw_only=True):
-    """What is merged over the pods that the operator builds."""
-
-    metadata: Annotated[TemplateMetadata, described("Labels and annotations added to the pods.")] = TemplateMetadata()
-    spec: Annotated[
-        dict[str, Any],
-        PRESERVED,
-        described(
-            "A PodSpec, merged strategically: lists by their keys, as containers by name (the service's own is"
-            " text-to-image), and $patch: delete takes an item away. Checked by the API server; Accepted says how."
-        ),
-    ] = msgspec.field(default_factory=dict)
 
 
 class Logging(Block, frozen=True, kw_only=True):

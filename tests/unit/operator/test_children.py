@@ -68,9 +68,11 @@ def test_the_event_of_our_own_write_is_not_even_digested(monkeypatch: pytest.Mon
     ids=["not judged", "shown", "no Grafana", "found again", "an older operator's", "an older operator's, shown"],
 )
 def test_a_dashboard_that_no_grafana_shows_is_news(status: dict[str, Any], *, unshown: bool) -> None:
-    children = Children()
-    children.observe(GRAFANA_DASHBOARD, config_map(5))
-    told = children.observe(GRAFANA_DASHBOARD, {**config_map(6), "status": status})
+    children, before, after = Children(), config_map(5), {**config_map(6), "status": status}
+    for live in (before, after):
+        live["metadata"]["name"] = "a-dashboard-overview"
+    children.observe(GRAFANA_DASHBOARD, before)
+    told = children.observe(GRAFANA_DASHBOARD, after)
     ((_, child),) = children.of(KEY, "u")
     assert child.unshown == unshown
     assert told == ({KEY} if unshown else set())
@@ -170,7 +172,7 @@ def test_old_news_of_an_object_that_was_replaced_does_not_undo_the_new_one() -> 
 
 def test_what_children_have_in_common_is_held_once() -> None:
     children = Children()
-    for name in ("a-config", "a-other"):
+    for name in ("a-config", "a-jaeger-config"):
         live = config_map(1, owner="".join(("u", "v")))
         live["metadata"] |= {"name": name, "namespace": "".join(("n", "s"))}
         children.observe(CONFIG_MAP, live)

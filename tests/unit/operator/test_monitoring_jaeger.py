@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from t2i_operator.builders.monitoring.desired import monitoring_objects
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
+from t2i_operator.strategic import InvalidPatchError
 
 from tests.unit.operator.resources import resource
 
@@ -23,10 +24,10 @@ SEARCH = {
 }
 
 
-def jaeger(**wanted: Any) -> dict[str, Any]:
+def jaeger(*, volume_size: str = "", **wanted: Any) -> dict[str, Any]:
     """Return Jaeger's objects by kind and name."""
     monitoring = {"tracing": {"jaeger": wanted}, "dashboards": {"mode": "Disabled"}, "alerts": {"mode": "Disabled"}}
-    built = monitoring_objects(resource(models=MODELS, monitoring=monitoring), "jaeger:2")
+    built = monitoring_objects(resource(models=MODELS, monitoring=monitoring), "jaeger:2", volume_size=volume_size)
     return {f"{each['kind']} {each['metadata']['name']}": each for each in built}
 
 
@@ -129,6 +130,16 @@ def test_a_volume_only_where_badger_keeps_traces() -> None:
     assert "PersistentVolumeClaim pictures-jaeger" not in jaeger()
 
 
+@pytest.mark.parametrize(
+    ("live", "wanted", "asked"),
+    [("20Gi", "10Gi", "20Gi"), ("10Gi", "20Gi", "20Gi"), ("10240Mi", "10Gi", "10Gi"), ("", 5, "5"), ("2Ki", 5, "2Ki")],
+)
+def test_a_volume_that_somebody_let_grow_stays_as_large(live: str, wanted: str | int, asked: str) -> None:
+    """The API server refuses a claim for less, and everything else that is applied with it."""
+    built = jaeger(volume_size=live, storage={"type": "Badger", "badger": {"size": wanted}})
+    assert built["PersistentVolumeClaim pictures-jaeger"]["spec"]["resources"]["requests"]["storage"] == asked
+
+
 @pytest.mark.parametrize(("kind", "block"), [("Elasticsearch", "elasticsearch"), ("OpenSearch", "openSearch")])
 def test_credentials_of_a_search_cluster_stay_in_their_secret(kind: str, block: str) -> None:
     storage = {"type": kind, block: SEARCH}
@@ -151,6 +162,20 @@ def test_a_changed_configuration_makes_a_new_pod() -> None:
 def test_its_pods_are_not_watched_as_the_service_s() -> None:
     """A Jaeger that cannot start must not be told as the service's rollout being stuck."""
     assert "app.kubernetes.io/managed-by" not in pod()["metadata"]["labels"]
+
+
+def test_what_a_user_wants_otherwise_in_its_pod_is_merged_over_it() -> None:
+    plain, labels = pod(), {"team": "images", "app.kubernetes.io/component": "other"}
+    changed = {"nodeSelector": {"disk": "ssd"}, "containers": [{"name": "jaeger", "workingDir": "/tmp"}]}
+    found = pod(podTemplate={"metadata": {"labels": labels}, "spec": changed})
+    assert found["metadata"]["labels"] == {**plain["metadata"]["labels"], "team": "images"}
+    (container,) = plain["spec"].pop("containers")
+    assert found["spec"] == {**plain["spec"], **changed, "containers": [container | changed["containers"][0]]}
+
+
+def test_a_template_that_cannot_be_merged_is_named_by_its_field() -> None:
+    with pytest.raises(InvalidPatchError, match=r"^spec\.monitoring\.tracing\.jaeger\.podTemplate: spec\.containers: "):
+        pod(podTemplate={"spec": {"containers": [{"image": "x"}]}})
 
 
 def test_the_opentelemetry_operator_gets_the_same_configuration() -> None:

@@ -1,6 +1,7 @@
 """How deep JSON may be nested: what is let in has a bound, and within it nothing is changed."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -53,12 +54,16 @@ def test_what_the_api_server_stores_can_be_decoded(levels: int, brackets: tuple[
     assert not nesting.deeper(found, nesting.DEEPEST)
 
 
+@pytest.mark.parametrize("path", ["podTemplate", "monitoring.tracing.jaeger.podTemplate"])
 @pytest.mark.parametrize("levels", [51, 100, 5_000])
-def test_a_nested_pod_is_refused_with_a_sentence(levels: int) -> None:
+def test_a_nested_pod_is_refused_with_a_sentence(levels: int, path: str) -> None:
     inside: Any = 1
     for _ in range(levels):
         inside = {"a": inside}
     body = {"metadata": {"name": "a", "namespace": "n"}, "spec": {"models": [{"name": "s", "provider": "Sandbox"}]}}
-    body["spec"]["podTemplate"] = {"spec": inside}
-    with pytest.raises(spec.InvalidSpec, match=r"^spec\.podTemplate\.spec: Has more than 50 levels"):
+    inside = {"spec": inside}
+    for name in reversed(path.split(".")):
+        inside = {name: inside}
+    body["spec"] |= inside
+    with pytest.raises(spec.InvalidSpec, match=rf"^spec\.{re.escape(path)}\.spec: Has more than 50 levels"):
         spec.parse(body)

@@ -120,6 +120,16 @@ async def parts() -> AsyncIterator[Parts]:
         yield parts
 
 
+async def test_what_another_has_set_as_it_is_wanted_by_now_is_not_put_back(parts: Parts) -> None:
+    parts.cluster.meddle("one", "theirs")
+    parts.desired["data"]["one"] = "theirs"
+    parts.restart()
+    outcome = await parts.place()
+    assert (outcome.repaired, outcome.updated) == ([], [identify(parts.desired)])
+    outcome = await parts.place()
+    assert (outcome.repaired, outcome.updated, outcome.faults) == ([], [], [])
+
+
 async def test_a_contested_field_gives_way_and_the_others_are_still_repaired(parts: Parts) -> None:
     for _ in range(LIMIT):
         parts.cluster.meddle("one", "theirs")

@@ -5,7 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, Kind, Object
+from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, VOLUME_CLAIM, Kind, Object
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
 from t2i_operator.observe import Observer
 from t2i_operator.outcome import Outcome
@@ -54,3 +54,39 @@ async def test_jaeger_keeps_its_checksum_while_its_secret_is_missing(kind: Kind)
 
 async def test_a_kind_that_may_not_be_seen_has_none() -> None:
     assert await storage_checksum(DEPLOYMENT, OPENTELEMETRY_COLLECTOR.name, {"search": None}) == ""
+
+
+CLAIMED = {**UNOBSERVED, "tracing": {"mode": "Managed", "jaeger": {"storage": {"type": "Badger"}}}}
+
+
+class Claiming(Cluster):
+    """Has a claim for a volume that is larger than the spec says, unless it fails."""
+
+    error: ApiError | None = None
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        if kind != VOLUME_CLAIM:
+            return None
+        if self.error:
+            raise self.error
+        return {"spec": {"resources": {"requests": {"storage": "20Gi"}}}}
+
+
+async def volume_size(monitoring: Any, error: ApiError | None = None) -> tuple[str, list[str]]:
+    """Return the size that is observed, and the conditions that have to wait."""
+    wanted = resource(monitoring=monitoring)
+    async with aiohttp.ClientSession() as session:
+        cluster = Claiming(session)
+        cluster.error = error
+        outcome = Outcome(generation=1, resource=wanted)
+        observed = await Observer(cluster, image="i", jaeger_image="j").observe(wanted, {}, None, outcome)
+    return observed.volume_size, [each.condition for each in outcome.failures]
+
+
+async def test_the_size_of_jaeger_s_volume_is_seen() -> None:
+    assert await volume_size(CLAIMED) == ("20Gi", [])
+    assert await volume_size({**UNOBSERVED, "tracing": {"mode": "Managed"}}) == ("", []), "there is none to ask for"
+
+
+async def test_a_claim_that_cannot_be_read_keeps_jaeger_alone_waiting() -> None:
+    assert await volume_size(CLAIMED, ApiError(500, "", "no")) == ("", ["TracingReady"])

@@ -9,6 +9,7 @@ from t2i_operator import builders
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Page
 from t2i_operator.kinds import (
+    ALERTMANAGER_CONFIG,
     CONFIG_MAP,
     DEPLOYMENT,
     GATEWAY,
@@ -22,20 +23,20 @@ from t2i_operator.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.naming import FIELD_MANAGER
+from t2i_operator.naming import FIELD_MANAGER, OWNER_UID_ANNOTATION
 from t2i_operator.objects import identify
 from t2i_operator.preview import Preview
 from t2i_operator.settings import read
 
-from tests.unit.operator.passes import KEY, Storing
+from tests.unit.operator.passes import KEY, SERVES, Storing
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource
 
 COMPOSED, DASHBOARD = (
     Id(SECRET, KEY.namespace, "pictures-secrets"),
-    Id(CONFIG_MAP, KEY.namespace, "pictures-dashboard-x"),
+    Id(CONFIG_MAP, KEY.namespace, "pictures-dashboard-overview"),
 )
 INWARDS, ROUTE, POLICY = (Id(kind, *KEY) for kind in (INGRESS, HTTP_ROUTE, NETWORK_POLICY))
-COPY = Id(SERVICE_ACCOUNT, KEY.namespace, "a-copy")
+COPIES = [Id(kind, KEY.namespace, "pictures-copy") for kind in (SERVICE_ACCOUNT, SECRET, CONFIG_MAP)]
 OWNER = {"kind": "TextToImageService", "name": KEY.name, "uid": "0f0f", "controller": True}
 ROUTED: Object = {"httpRoute": {"parentRefs": [{"name": "public"}]}}
 GRAFANA: Object = {"monitoring": {**UNOBSERVED, "dashboards": {"format": "GrafanaDashboard"}}}
@@ -63,7 +64,7 @@ def in_order(*owned: Id, **wanted: Any) -> Shown:
     cluster = Shown()
     for body in builders.desired(resource(**wanted), OBSERVED):
         if body["kind"] != GRAFANA_DASHBOARD.name:
-            cluster.store(identify(body), body)
+            cluster.store(identify(body), {**body, "status": SERVES} if body["kind"] == DEPLOYMENT.name else body)
     for identity in owned:
         metadata = {"name": identity.name, "namespace": identity.namespace, "ownerReferences": [OWNER]}
         head = {"apiVersion": identity.kind.api_version, "kind": identity.kind.name}
@@ -78,12 +79,17 @@ async def diff(cluster: Shown, **wanted: Any) -> int:
 @pytest.mark.parametrize(
     ("owned", "wanted", "status", "said"),
     [
-        (COPY, {}, 0, ""),
+        *((copy, {}, 0, "") for copy in COPIES),
         (INWARDS, ROUTED, 0, f"# {INWARDS} would stay until RouteReady is True\n"),
         (ROUTE, {"ingress": {"host": "a.example.com"}}, 0, f"# {ROUTE} would stay until RouteReady is True\n"),
         (COMPOSED, IN_PLACE, 1, f"# {COMPOSED} would be released: the spec refers to it, and its data stays\n"),
     ],
-    ids=["a copy of the ServiceAccount", "an Ingress before its HTTPRoute", "and the other way", "a Secret in use"],
+    ids=[
+        *(f"a copy of a {copy.kind.name}" for copy in COPIES),
+        "an Ingress before its HTTPRoute",
+        "and the other way",
+        "a Secret in use",
+    ],
 )
 async def test_what_would_not_be_deleted_is_not_shown_as_deleted(
     capsys: pytest.CaptureFixture[str], owned: Id, wanted: Any, status: int, said: str
@@ -110,6 +116,24 @@ async def test_what_would_be_deleted_is(capsys: pytest.CaptureFixture[str], owne
     head, *lines = capsys.readouterr().out.splitlines()
     assert head == f"--- live/{owned.kind.plural}/{owned.namespace}/{owned.name}"
     assert not [line for line in lines if line[0] in "# "]
+
+
+async def test_a_secret_is_deleted_only_once_no_pod_of_the_old_template_is_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cluster = in_order(COMPOSED)
+    cluster.live[Id(DEPLOYMENT, *KEY)]["status"] = {**SERVES, "updatedReplicas": 0}
+    assert await diff(cluster) == 1
+    assert capsys.readouterr().out == f"# {COMPOSED} would be deleted once no pod of the old template is left\n"
+
+
+async def test_an_object_that_has_lost_its_owner_is_still_the_resource_s(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = in_order(POLICY)
+    metadata = cluster.live[POLICY]["metadata"]
+    metadata |= {"ownerReferences": [], "annotations": {OWNER_UID_ANNOTATION: "0f0f"}}
+    metadata["labels"] = {"app.kubernetes.io/instance": KEY.name}
+    assert await diff(cluster) == 1
+    assert capsys.readouterr().out.startswith("--- live/networkpolicies/")
 
 
 async def test_an_ingress_goes_once_its_httproute_works(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,7 +175,7 @@ async def test_nothing_goes_while_somebody_else_has_a_name_of_ours(capsys: pytes
 async def test_what_came_before_an_object_of_somebody_else_s_stays(capsys: pytest.CaptureFixture[str]) -> None:
     """Of monitoring it keeps nothing else."""
     ruled = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}
-    earlier = Id(PROMETHEUS_RULE, KEY.namespace, "pictures-earlier")
+    earlier = Id(ALERTMANAGER_CONFIG, KEY.namespace, "pictures-alerts")
     cluster, theirs = in_order(POLICY, earlier, **ruled), Id(PROMETHEUS_RULE, KEY.namespace, "pictures-alerts")
     cluster.live[theirs]["metadata"]["ownerReferences"] = [{**OWNER, "name": "other", "uid": "theirs"}]
     assert await diff(cluster, **ruled) == 1

@@ -21,13 +21,15 @@ from t2i_operator.kinds import (
 )
 from t2i_operator.outcome import Outcome
 from t2i_operator.prune import Pruner
+from t2i_operator.rollout import Rollout
 
 from tests.unit.operator.resources import resource
 
 DASHBOARD = Id(CONFIG_MAP, "studio", "pictures-dashboard-overview")
 JAEGER = [Id(DEPLOYMENT, "studio", "pictures-jaeger"), Id(SERVICE, "studio", "pictures-jaeger-collector")]
-OTHER = Id(CONFIG_MAP, "studio", "pictures-left-over")
+OTHER = Id(CONFIG_MAP, "studio", "pictures-config")
 OWNED = [DASHBOARD, *JAEGER, OTHER]
+SERVING: Any = {"observed": True, "replicas": 1, "updated": 1, "ready": 1, "available": 1}
 OWNER = {"kind": "TextToImageService", "name": "pictures", "uid": "0f0f", "controller": True}
 
 
@@ -124,7 +126,8 @@ FAILING = ApiError(500, "InternalError", "failed calling webhook")
 
 @pytest.mark.parametrize(("error", "told"), [(CONFLICTING, 0), (FAILING, 1)], ids=["changed meanwhile", "failing"])
 async def test_what_cannot_be_released_keeps_nothing_else_from_going(error: ApiError, told: int) -> None:
-    named, children = [Id(CONFIG_MAP, "studio", name) for name in ("one", "two")], Children()
+    names, children = ("pictures-dashboard-models", "pictures-dashboard-overview"), Children()
+    named = [Id(CONFIG_MAP, "studio", name) for name in names]
     for identity in (*named, OTHER):
         children.observe(identity.kind, live(identity))
     volumes = [{"name": each.name, "configMap": {"name": each.name}} for each in named]
@@ -132,9 +135,9 @@ async def test_what_cannot_be_released_keeps_nothing_else_from_going(error: ApiE
     outcome = Outcome(generation=1, resource=wanted)
     async with aiohttp.ClientSession() as session:
         cluster = Releasing(session)
-        cluster.refused["one"] = error
+        cluster.refused[names[0]] = error
         await Pruner(cluster, children).prune(wanted, set(), outcome)
-    assert (cluster.released, outcome.deleted) == (["two"], [OTHER])
+    assert (cluster.released, outcome.deleted) == ([names[1]], [OTHER])
     assert [each.error for each in outcome.failures] == [error] * told
     assert children.get(named[0]), "it is ours until it is released"
 
@@ -161,7 +164,7 @@ async def test_what_has_moved_on_is_looked_at_again_soon(error: ApiError, *, sta
 
 
 async def test_who_leads_no_more_releases_nothing_more() -> None:
-    children, ours = Children(), Id(CONFIG_MAP, "studio", "one")
+    children, ours = Children(), OTHER
     children.observe(ours.kind, live(ours))
     wanted = resource(podTemplate={"spec": {"volumes": [{"name": "a", "configMap": {"name": ours.name}}]}})
     async with aiohttp.ClientSession() as session:
@@ -171,10 +174,25 @@ async def test_who_leads_no_more_releases_nothing_more() -> None:
             await Pruner(cluster, children).prune(wanted, set(), Outcome(generation=1, resource=wanted))
 
 
-async def test_a_service_account_is_left_to_go_with_its_resource() -> None:
-    children = Children()
-    children.observe(SERVICE_ACCOUNT, live(Id(SERVICE_ACCOUNT, "studio", "a-copy")))
-    outcome = Outcome(generation=1)
+COPIED = [SERVICE_ACCOUNT, SECRET, CONFIG_MAP, DEPLOYMENT, GRAFANA_DASHBOARD]
+
+
+@pytest.mark.parametrize("name", ["mine", "pictures-canary", "pictures-dashboard-mine", "pictures-jaeger-copy"])
+@pytest.mark.parametrize("kind", COPIED, ids=lambda kind: kind.name)
+async def test_a_copy_with_our_marks_is_left_alone(kind: Kind, name: str) -> None:
+    """Who copies an object and gives it a name of its own has taken our labels, annotations and owner along."""
+    children, outcome = Children(), Outcome(generation=1)
+    assert children.observe(kind, live(Id(kind, "studio", name))) == set()
     async with aiohttp.ClientSession() as session:
         await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
-    assert (outcome.deleted, outcome.faults) == ([], [])
+    assert (outcome.deleted, outcome.objects, outcome.faults, outcome.waiting) == ([], [], [], "")
+
+
+async def test_a_secret_waits_for_the_pods_that_may_read_it() -> None:
+    secret, children = Id(SECRET, "studio", "pictures-secrets"), Children()
+    children.observe(SECRET, live(secret))
+    for rollout, deleted in ((None, []), (Rollout(observed=True), []), (Rollout(**SERVING), [secret])):
+        outcome = Outcome(generation=1, rollout=rollout)
+        async with aiohttp.ClientSession() as session:
+            await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
+        assert (outcome.deleted, bool(outcome.waiting)) == (deleted, not deleted)

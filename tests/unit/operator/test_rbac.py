@@ -38,7 +38,9 @@ def test_all_else_is_read_or_reported() -> None:
         ("", "pods"): {"list", "watch"},
         ("gateway.networking.k8s.io", "gateways"): {"get"},
         ("monitoring.coreos.com", "alertmanagers"): {"list"},
+        ("monitoring.coreos.com", "prometheusagents"): {"list"},
         ("monitoring.coreos.com", "prometheuses"): {"list"},
+        ("monitoring.coreos.com", "thanosrulers"): {"list"},
         ("", "namespaces"): {"get"},
         ("events.k8s.io", "events"): {"create"},
     }

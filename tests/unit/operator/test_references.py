@@ -119,6 +119,7 @@ def test_what_is_switched_off_is_not_watched_but_not_deleted_either() -> None:
 )
 def test_what_a_pod_template_names_is_found(kind: Kind, names: set[str]) -> None:
     assert references.named(resource(podTemplate={"spec": POD}), kind) == names
+    assert references.named(observed(tracing={"jaeger": {"podTemplate": {"spec": POD}}}), kind) == names
 
 
 def test_certificates_and_credentials_in_use_are_named() -> None:

@@ -12,8 +12,10 @@ from t2i_operator.kinds import (
     ALERTMANAGER,
     ALERTMANAGER_CONFIG,
     PROMETHEUS,
+    PROMETHEUS_AGENT,
     PROMETHEUS_RULE,
     SERVICE_MONITOR,
+    THANOS_RULER,
     Kind,
     Object,
 )
@@ -105,7 +107,33 @@ def test_receivers_are_taken_in_by_an_alertmanager(one: Selecting, status: str, 
     assert found.message.endswith(said)
 
 
-@pytest.mark.parametrize(("kind", "who"), [(SERVICE_MONITOR, "Prometheus"), (ALERTMANAGER_CONFIG, "Alertmanager")])
+AGENT = Selecting(
+    PROMETHEUS_AGENT, "monitoring", "far", {"serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": {}}
+)
+RULER = Selecting(THANOS_RULER, "monitoring", "long", {"ruleSelector": {}, "ruleNamespaceSelector": {}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "selector"),
+    [(SERVICE_MONITOR, AGENT, "serviceMonitorSelector"), (PROMETHEUS_RULE, RULER, "ruleSelector")],
+    ids=["PrometheusAgent", "ThanosRuler"],
+)
+def test_others_than_a_prometheus_select_too(kind: Kind, one: Selecting, selector: str) -> None:
+    nothing = prometheus(**{selector: None})
+    assert verdict(kind, OURS, "studio", {}, [nothing, one]) == Verdict("True", "Selected", f"{one} selects it")
+    other = one._replace(spec={**one.spec, selector: {"matchLabels": {"release": "x"}}})
+    assert f"{one} selects release=x: set spec.monitoring." in verdict(kind, OURS, "studio", {}, [other]).message
+
+
+@pytest.mark.parametrize(
+    ("kind", "who"),
+    [
+        (SERVICE_MONITOR, "Prometheus or PrometheusAgent"),
+        (PROMETHEUS_RULE, "Prometheus or ThanosRuler"),
+        (ALERTMANAGER_CONFIG, "Alertmanager"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
 def test_nobody_at_all(kind: Kind, who: str) -> None:
     said = verdict(kind, OURS, "studio", {}, [])
     assert said[:2] == ("False", "NotSelected")
@@ -126,7 +154,7 @@ class Refusing(Cluster):
     """Lists nothing of some kinds, and of others that there are none."""
 
     status = 404
-    refused: tuple[Kind, ...] = (PROMETHEUS, ALERTMANAGER)
+    refused: tuple[Kind, ...] = (PROMETHEUS, PROMETHEUS_AGENT, THANOS_RULER, ALERTMANAGER)
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
         if kind in self.refused:
@@ -164,7 +192,7 @@ async def test_without_receivers_no_alertmanager_is_asked_for() -> None:
 
 
 class Telling(Cluster):
-    """Has one Prometheus that a test may change, and counts what it is asked."""
+    """Has one Prometheus, or one of the kinds `served`, that a test may change, and counts what it is asked."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
@@ -173,12 +201,16 @@ class Telling(Cluster):
         self.labels: dict[str, str] = {}
         self.retention = ""
         self.error: ApiError | None = None
+        self.served: tuple[Kind, ...] = (PROMETHEUS, ALERTMANAGER)
+        self.others = 404
         self.lists = self.gets = 0
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
         self.lists += 1
         if self.error:
             raise self.error
+        if kind not in self.served:
+            raise ApiError(self.others, "", "no")
         wanted = {"serviceMonitorSelector": self.selector, "serviceMonitorNamespaceSelector": self.namespace_selector}
         if kind == ALERTMANAGER:
             wanted = {"alertmanagerConfigSelector": self.selector, "alertmanagerConfigNamespaceSelector": {}}
@@ -196,6 +228,33 @@ class Telling(Cluster):
 
 
 METRICS = {"alerts": {"mode": "Disabled"}}
+
+
+BOTH = [(PROMETHEUS_AGENT, SERVICE_MONITOR), (THANOS_RULER, PROMETHEUS_RULE), (PROMETHEUS, SERVICE_MONITOR)]
+
+
+@pytest.mark.parametrize("others", [404, 403, 500])
+@pytest.mark.parametrize(("served", "selected"), BOTH, ids=lambda kind: kind.name)
+async def test_one_kind_that_selects_is_enough(served: Kind, selected: Kind, others: int) -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        cluster.served, cluster.others = (served,), others
+        outcome = await outcome_of(Selection(cluster), {})
+    assert outcome.selected[selected][:2] == ("True", "Selected")
+    assert outcome.selected[selected].message.startswith(f"{served.name} monitoring/main selects it")
+
+
+@pytest.mark.parametrize(
+    ("others", "said"), [(404, ("False", "NotSelected")), (403, ("Unknown", "NotVisible"))], ids=["none", "not visible"]
+)
+async def test_what_may_not_be_seen_could_select(others: int, said: tuple[str, str]) -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        cluster.selector, cluster.others = {"matchLabels": {"release": "kps"}}, others
+        found = (await judged(Selection(cluster), METRICS))[SERVICE_MONITOR]
+    assert found[:2] == said
+    assert "Prometheus monitoring/main selects release=kps: set spec.monitoring.metrics.labels so" in found.message
+    assert ("whether any PrometheusAgent selects it cannot be seen: no" in found.message) is (others == 403)
 
 
 async def status(selection: Selection) -> str:
@@ -216,7 +275,7 @@ async def test_a_prometheus_that_no_longer_selects_is_found_at_the_next_look() -
         assert await selection.changed({"studio", "other"}) == {"studio", "other"}
         assert await status(selection) == "False"
         assert await selection.changed({"studio"}) == set()
-        assert cluster.lists == 4, "one list a look, and none for what all resources share"
+        assert cluster.lists == 8, "one list of each kind a look, and none for what all resources share"
 
 
 async def test_an_alertmanager_that_no_longer_selects_is_found_at_the_next_look() -> None:
@@ -242,6 +301,15 @@ async def test_a_prometheus_that_keeps_too_little_is_still_ready_and_it_is_said(
         cluster.retention = "35d"
         assert await selection.changed({"studio"}) == {"studio"}
         assert "keeps" not in (await judged(selection, {}))[PROMETHEUS_RULE].message
+
+
+async def test_what_the_cluster_does_not_serve_is_asked_for_once_for_all_resources() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        selection = Selection(cluster)
+        for _ in range(3):
+            assert await status(selection) == "True"
+    assert cluster.lists == 2
 
 
 async def test_what_one_resource_has_learnt_is_still_news_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

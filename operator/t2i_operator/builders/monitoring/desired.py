@@ -15,12 +15,12 @@ from t2i_operator.kinds import Object
 
 
 def monitoring_objects(
-    resource: spec.TextToImageService, jaeger_image: str, storage_checksum: str = ""
+    resource: spec.TextToImageService, jaeger_image: str, storage_checksum: str = "", volume_size: str = ""
 ) -> Iterator[Object]:
     """Yield them; which of the optional kinds the cluster knows is the caller's to see."""
     wanted = resource.spec.monitoring
     if wanted.tracing.mode == "Managed":
-        yield from _jaeger(resource, jaeger_image, storage_checksum)
+        yield from _jaeger(resource, jaeger_image, storage_checksum, volume_size)
     if wanted.metrics.mode == "Managed":
         yield service_monitor(resource)
     if wanted.alerts.mode == "Managed":
@@ -31,8 +31,8 @@ def monitoring_objects(
         yield from dashboards(resource)
 
 
-def _jaeger(resource: spec.TextToImageService, image: str, checksum: str) -> Iterator[Object]:
-    claim = volume_claim(resource)
+def _jaeger(resource: spec.TextToImageService, image: str, checksum: str, volume_size: str) -> Iterator[Object]:
+    claim = volume_claim(resource, volume_size)
     if claim:
         yield claim
     scraped = resource.spec.monitoring.metrics.mode == "Managed"

@@ -17,7 +17,9 @@ from t2i_operator.builders.monitoring.jaeger.configuration import (
     SPAN_METRICS,
     configuration,
 )
+from t2i_operator.builders.pod_template import merged
 from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, Object
+from t2i_operator.spec.jaeger import POD_TEMPLATE
 
 COMPONENT = "jaeger"
 PORTS = {
@@ -49,6 +51,10 @@ def deployment(resource: spec.TextToImageService, image: str, checksum: str = ""
     annotations = {naming.CONFIG_CHECKSUM_ANNOTATION: digest, **credentials_annotation(checksum)}
     # Not the label of the operator's watch: a Jaeger that fails to start is no trouble of the service's rollout.
     labels = naming.selector_labels(name, COMPONENT)
+    built: Object = {
+        "metadata": {"labels": labels, "annotations": annotations},
+        "spec": _pod_spec(resource, image),
+    }
     return {
         "apiVersion": DEPLOYMENT.api_version,
         "kind": DEPLOYMENT.name,
@@ -57,10 +63,7 @@ def deployment(resource: spec.TextToImageService, image: str, checksum: str = ""
             "replicas": 1,
             "selector": {"matchLabels": naming.selector_labels(name, COMPONENT)},
             "strategy": {"type": "Recreate"},
-            "template": {
-                "metadata": {"labels": labels, "annotations": annotations},
-                "spec": _pod_spec(resource, image),
-            },
+            "template": merged(built, resource.spec.monitoring.tracing.jaeger.pod_template, POD_TEMPLATE),
         },
     }
 

@@ -26,15 +26,18 @@ def configuration(resource: spec.TextToImageService) -> Object:
     return {"memory": {"max_traces": memory.kept_traces(resource)}}
 
 
-def volume_claim(resource: spec.TextToImageService) -> Object | None:
-    """Return the claim for Badger's volume; it goes with the resource, and with another storage."""
+def volume_claim(resource: spec.TextToImageService, live_size: str = "") -> Object | None:
+    """Return the claim for Badger's volume; it goes with the resource, and with another storage.
+
+    Where somebody has let the live one grow it stays as large: no claim can ask for less than it did.
+    """
     storage = resource.spec.monitoring.tracing.jaeger.storage
     if storage.type != "Badger":
         return None
     wanted = storage.badger or _DEFAULT_BADGER
     body: Object = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": str(wanted.size)}},
+        "resources": {"requests": {"storage": _larger(str(wanted.size), live_size)}},
     }
     if wanted.storage_class_name:
         body["storageClassName"] = wanted.storage_class_name
@@ -45,6 +48,10 @@ def volume_claim(resource: spec.TextToImageService) -> Object | None:
         "metadata": metadata(resource, name, component="jaeger"),
         "spec": body,
     }
+
+
+def _larger(wanted: str, live: str) -> str:
+    return live if live and spec.amount(live) > spec.amount(wanted) else wanted
 
 
 def mounts(resource: spec.TextToImageService) -> Iterator[Mount]:
