@@ -152,5 +152,6 @@ UNCOMPARED = {
     **{("t2i:signal:usual", reference): _A_WEEK for reference in ("1d", "1w", "2w")},
     **{("t2i:signal:varied", reference): _A_WEEK for reference in ("1d", "1w", "2w", "mean")},
     **{(f"t2i:signal:{name}", ""): _A_WEEK for name in ("high", "deviation", "upper", "lower")},
-    **{("TextToImageAnomaly", what): _A_WEEK for what in ("above", "cost above", "requests below")},
+    **{("TextToImageAnomaly", f"{signal} above"): _A_WEEK for signal in ("requests", "latency", "errors", "cost")},
+    ("TextToImageAnomaly", "requests below"): _A_WEEK,
 }

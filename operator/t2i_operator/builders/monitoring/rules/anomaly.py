@@ -4,7 +4,7 @@ The same hour of a day knows the daily peak, and last week knows the silent week
 judged before there is a week of history.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from t2i_operator import spec
@@ -20,16 +20,18 @@ _REFERENCES = {"1d": "23h30m", "1w": "6d23h30m", "2w": "13d23h30m"}
 # A quiet hour hardly varies; a band narrower than this share of the week's mean would alert on every request.
 _SHARE_OF_MEAN = "0.2"
 _LEAST_ERROR_DEVIATION = "0.01"
-_REQUESTS, _ERRORS, _COST, _NO_COST = 'signal="requests"', 'signal="errors"', 'signal="cost"', 'signal!="cost"'
+_REQUESTS, _ERRORS = 'signal="requests"', 'signal="errors"'
 
 
 class Signal(NamedTuple):
-    """What is watched, and the words for it."""
+    """What is watched, the words for it, and what else must hold before too much of it is told."""
 
     name: str
     expr: str
     value: str
     noun: str
+    guard: str
+    topic: Topic = "overview"
 
 
 def parts(resource: spec.TextToImageService) -> Iterator[Part]:
@@ -38,14 +40,10 @@ def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     if alerts.anomalies.mode == "Disabled":
         return
     series, minimum = scope(resource), alerts.minimum_requests
-    *far, cost = _signals(series, minimum)
+    signals = _signals(series, minimum)
     # Rules of a group are evaluated in turn, so the others need not count requests again.
-    learnt = (Recording(record=SIGNAL, expr=each.expr, labels={"signal": each.name}) for each in (*far, cost))
-    dearer = _exceeds(series, _COST, minimum)
-    above = (
-        _far_above(series, far, minimum),
-        _above(series, (cost,), dearer, "business"),
-    )
+    learnt = (Recording(record=SIGNAL, expr=each.expr, labels={"signal": each.name}) for each in signals)
+    above = (_above(series, each) for each in signals)
     hour = Recording(record=HOUR, expr=f"avg_over_time({series.select(SIGNAL)}[1h])")
     yield Part(HOURS, (hour,))
     yield Part(TRENDS, (*learnt, *_bands(series, alerts.anomalies.deviations), *above, _below(series)))
@@ -59,11 +57,15 @@ def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
     # Of what ran: where all is refused the percentile is NaN, and one NaN makes a week's mean NaN.
     ran = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, _WINDOW)
     slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {minimum}"
+    busy = f"and on ()\n{_busy(series, minimum)}"
+    # Errors count from the fifth error on, not from the fifth request.
+    rate, all_ = series.select(SIGNAL, _ERRORS), series.select(SIGNAL, _REQUESTS)
+    several = f"and on ()\nround({rate} * on () {all_}) >= {minimum}"
     return (
-        Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests"),
-        Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency"),
-        Signal("errors", failing, "{{ $value | humanizePercentage }}", "The error rate"),
-        Signal("cost", cost, '{{ $value | printf "%.2f" }} {{ $labels.currency }}', "Cost"),
+        Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests", busy),
+        Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency", busy),
+        Signal("errors", failing, "{{ $value | humanizePercentage }}", "The error rate", several),
+        Signal("cost", cost, '{{ $value | printf "%.2f" }} {{ $labels.currency }}', "Cost", busy, "business"),
     )
 
 
@@ -106,39 +108,19 @@ def _deviation(series: Scope) -> str:
     return f"max without (reference) ({widest}) and {high}"
 
 
-def _far_above(series: Scope, signals: Sequence[Signal], minimum: int) -> Alert:
-    """Let one rule watch several signals; errors count from the fifth error on, not from the fifth request."""
-    rate, requests = series.select(SIGNAL, _ERRORS), series.select(SIGNAL, _REQUESTS)
-    few = f"{rate} unless on () round({rate} * on () {requests}) >= {minimum}"
-    return _above(series, signals, f"{_exceeds(series, _NO_COST, minimum)}\nunless\n({few})")
-
-
-def _exceeds(series: Scope, signals: str, minimum: int) -> str:
-    return f"{series.select(SIGNAL)} > {series.select(UPPER, signals)}\nand on ()\n{_busy(series, minimum)}"
-
-
-def _above(series: Scope, signals: Sequence[Signal], expr: str, topic: Topic = "overview") -> Alert:
-    noun, value = _by_signal(signals, "noun"), _by_signal(signals, "value")
+def _above(series: Scope, signal: Signal) -> Alert:
+    own = f'signal="{signal.name}"'
     return Alert(
         alert="TextToImageAnomaly",
-        expr=expr,
+        expr=f"{series.select(SIGNAL, own)} > {series.select(UPPER, own)}\n{signal.guard}",
         for_="10m",
         severity="warning",
-        summary=f"{noun} of {series.namespace}/{series.service}: far more than usual",
-        description=f"{noun} of the last {_WINDOW}: {value}, above anything usual at this hour of the day and the"
-        " week.",
-        topic=topic,
-        labels={"direction": "above", **({"signal": signals[0].name} if len(signals) == 1 else {})},
+        summary=f"{signal.noun} of {series.namespace}/{series.service}: far more than usual",
+        description=f"{signal.noun} of the last {_WINDOW}: {signal.value}, above anything usual at this hour of the day"
+        " and the week.",
+        topic=signal.topic,
+        labels={"signal": signal.name, "direction": "above"},
     )
-
-
-def _by_signal(signals: Sequence[Signal], field: str) -> str:
-    """Choose the words by the alert's own label."""
-    *others, last = ((each.name, getattr(each, field)) for each in signals)
-    if not others:
-        return str(last[1])
-    chosen = "else ".join(f'if eq $labels.signal "{name}" }}}}{words}{{{{ ' for name, words in others)
-    return f"{{{{ {chosen}else }}}}{last[1]}{{{{ end }}}}"
 
 
 def _below(series: Scope) -> Alert:
