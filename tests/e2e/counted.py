@@ -138,7 +138,7 @@ RULES: dict[tuple[str, str], Expected] = {
     ("t2i:signal", "requests"): one(len, ever=True),
     ("t2i:signal", "cost"): each("currency", lambda _: "USD", cost, ever=True),
 }
-# What reads those again, once they have been recorded.
+# What is compared once the half hour has been recorded.
 RECORDED: dict[tuple[str, str], Expected] = {
     ("t2i:signal", "latency"): one(response_time(0.95), ever=True),
     ("t2i:signal", "errors"): one(failures, ever=True),

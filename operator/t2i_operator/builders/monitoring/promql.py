@@ -10,6 +10,8 @@ GENERATION = f'endpoint=~"{"|".join(metrics.GENERATION_ENDPOINTS)}"'
 # An asynchronous request is answered 202 at once: it says nothing about how the generation went.
 SYNCHRONOUS = f'{GENERATION},status!="202"'
 SERVER_ERROR = f'{GENERATION},status=~"5.."'
+# Of generations: what was canceled or refused says nothing about the model.
+ENDED, FAILED = 'status=~"success|error"', 'status="error"'
 
 
 class Scope(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, SYNCHRONOUS, Scope, either, scope
+from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, Scope, either, scope
 from t2i_operator.builders.monitoring.rules.rule import HOURS, TRENDS, Alert, Part, Recording, Topic
 
 SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual", "t2i:signal:high"
@@ -50,27 +50,32 @@ def parts(resource: spec.TextToImageService) -> Iterator[Part]:
 
 
 def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
-    requests = series.increase(metrics.REQUESTS, SYNCHRONOUS, _WINDOW)
+    """Count what is answered 202 as well: a service may be asked in no other way.
+
+    Its answers tell nothing of how a generation ended, so that errors are those of generations.
+    """
+    requests = series.increase(metrics.REQUESTS, GENERATION, _WINDOW)
     cost = f"sum by (currency) (increase({series.select(metrics.COST)}[{_WINDOW}]))"
     buckets = f"sum by (le) (rate({series.select(f'{metrics.REQUEST_SECONDS}_bucket', GENERATION)}[{_WINDOW}]))"
-    failing = f"{series.increase_or_zero(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} / on () ({_busy(series, minimum)})"
+    ended, failed = (series.increase(metrics.GENERATIONS, status, _WINDOW) for status in (ENDED, FAILED))
     # Of what ran: where all is refused the percentile is NaN, and one NaN makes a week's mean NaN.
     ran = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, _WINDOW)
     slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {minimum}"
-    busy = f"and on ()\n{_busy(series, minimum)}"
-    # Errors count from the fifth error on, not from the fifth request.
-    rate, all_ = series.select(SIGNAL, _ERRORS), series.select(SIGNAL, _REQUESTS)
-    several = f"and on ()\nround({rate} * on () {all_}) >= {minimum}"
+    busy = f"and on ()\n{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
+    # Not from the fifth generation on, but from the fifth that failed.
+    several = f"and on ()\n{failed} >= {minimum}"
     return (
         Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests", busy),
         Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency", busy),
-        Signal("errors", failing, "{{ $value | humanizePercentage }}", "The error rate", several),
+        Signal(
+            "errors",
+            f"{failed} / ({ended} >= {minimum})",
+            "{{ $value | humanizePercentage }}",
+            "The share of failed generations",
+            several,
+        ),
         Signal("cost", cost, '{{ $value | printf "%.2f" }} {{ $labels.currency }}', "Cost", busy, "business"),
     )
-
-
-def _busy(series: Scope, minimum: int) -> str:
-    return f"{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
 
 
 def _bands(series: Scope, deviations: str) -> Iterator[Recording]:
