@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, Scope, either, scope
+from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, Scope, scope
 from t2i_operator.builders.monitoring.rules.rule import HOURS, TRENDS, Alert, Part, Recording, Topic
 
 SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual", "t2i:signal:high"
@@ -20,7 +20,7 @@ _REFERENCES = {"1d": "23h30m", "1w": "6d23h30m", "2w": "13d23h30m"}
 # A quiet hour hardly varies; a band narrower than this share of the week's mean would alert on every request.
 _SHARE_OF_MEAN = "0.2"
 _LEAST_ERROR_DEVIATION = "0.01"
-_REQUESTS, _ERRORS = 'signal="requests"', 'signal="errors"'
+_REQUESTS = 'signal="requests"'
 
 
 class Signal(NamedTuple):
@@ -100,17 +100,15 @@ def _history(series: Scope) -> Iterator[Recording]:
         yield Recording(record=VARIED, expr=f"stddev_over_time({hour})", labels=labels)
     share = f"{_SHARE_OF_MEAN} * avg_over_time({series.select(HOUR)}[1w])"
     yield Recording(record=VARIED, expr=share, labels={"reference": "mean"})
+    least = {"signal": "errors", "reference": "least"}
+    yield Recording(record=VARIED, expr=f"vector({_LEAST_ERROR_DEVIATION})", labels=least)
 
 
 def _deviation(series: Scope) -> str:
     """Take the widest: how those hours varied, a share of the week's mean, what chance does to so few requests."""
-    high, errors = series.select(HIGH), series.select(HIGH, _ERRORS)
-    others = {
-        "chance": f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)",
-        "least": f"{errors} * 0 + {_LEAST_ERROR_DEVIATION}",
-    }
-    widest = f"{series.select(VARIED)} or {either('reference', others)}"
-    return f"max without (reference) ({widest}) and {high}"
+    high = series.select(HIGH)
+    chance = f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)"
+    return f"max without (reference) ({series.select(VARIED)} or {chance}) and {high}"
 
 
 def _above(series: Scope, signal: Signal) -> Alert:

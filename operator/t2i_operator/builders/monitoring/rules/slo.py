@@ -8,7 +8,7 @@ import msgspec
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, bound, either, percent, scope
+from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, bound, percent, scope
 from t2i_operator.builders.monitoring.rules.rule import ALERTS, HISTORY, HOURS, TRENDS, Alert, Part, Recording
 from t2i_operator.spec.alerts import BurnRate
 
@@ -94,11 +94,11 @@ def _raw_windows(burn_rates: Sequence[BurnRate]) -> list[str]:
 def _counted(
     series: Scope, wanted: Iterable[Objective], window: str, record: str, labels: Mapping[str, str] = {}
 ) -> Iterator[Recording]:
-    """Count events and errors of a window, each for both objectives in one vector."""
-    events = either("slo", {each.name: series.increase(*each.events, window) for each in wanted})
-    errors = either("slo", {each.name: _errors_of(series, each, window) for each in wanted})
-    yield Recording(record=record, expr=events, labels={**labels, **_EVENTS})
-    yield Recording(record=record, expr=errors, labels={**labels, **_ERRORS})
+    """Count events and errors of a window, for each objective."""
+    for each in wanted:
+        own = {"slo": each.name, **labels}
+        yield Recording(record=record, expr=series.increase(*each.events, window), labels={**own, **_EVENTS})
+        yield Recording(record=record, expr=_errors_of(series, each, window), labels={**own, **_ERRORS})
 
 
 def _errors_of(series: Scope, objective: Objective, window: str) -> str:
