@@ -37,8 +37,9 @@ def label_sets(rule: dict[str, Any], currencies: tuple[str, ...] = ("USD",)) -> 
     costs = [{"signal": "cost", "currency": currency} for currency in currencies]
     signals = [*({"signal": name} for name in ("requests", "latency", "errors")), *costs]
     if record.startswith("t2i:slo"):
-        added = [{"slo": objective} | each for objective in OBJECTIVES for each in _of_objective(rule)]
-    elif record == anomaly.SIGNAL:
+        objectives = (own["slo"],) if "slo" in own else OBJECTIVES
+        added = [{"slo": objective} | each for objective in objectives for each in _of_objective(rule)]
+    elif "signal" in own:
         added = costs if own["signal"] == "cost" else [{}]
     elif record in {anomaly.HOUR, anomaly.USUAL, anomaly.VARIED, anomaly.HIGH, anomaly.DEVIATION, anomaly.UPPER}:
         added = signals

@@ -82,7 +82,7 @@ class Instruments:
         except Exception as error:
             # It has been answered already; what is left is to tell those who run the service.
             context.span.fail(type(error).__name__, self._state.privacy.told(error, context.prompts))
-            log.exception("Request failed", method=scope["method"])
+            log.exception("Request failed", method=scope["method"], code=ServiceError.code)
         finally:
             if not quiet:
                 self._metrics.active_requests.dec()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from t2i_operator import spec
+from t2i_operator import naming, spec
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_service import errors, telemetry, upstream_errors
 
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGES = {path.stem: path.read_text() for path in [*RUNBOOKS.glob("*.md"), ROOT / "docs" / "troubleshooting.md"]}
 CRD = yaml.safe_load((ROOT / "crds" / "texttoimage.dev_texttoimageservices.yaml").read_text())
+GUIDE = (ROOT / "docs" / "observability-guide.md").read_text()
 OPERATOR = "\n".join(path.read_text() for path in (ROOT / "operator" / "t2i_operator").rglob("*.py"))
 
 # What is neither ours nor made by us: a page of Prometheus, fields of its operator's kinds, reasons of the kubelet,
@@ -37,6 +38,7 @@ COLLECTOR = {
 LABELS = {"exported_endpoint"}  # Prometheus' own, when a target's label has the same name
 
 CODE = re.compile(r"`([^`\n]+)`")
+BLOCK = re.compile(r"```.*?```", re.DOTALL)
 ITALIC = re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 SNAKE, CAMEL, PASCAL = (
@@ -45,6 +47,7 @@ SNAKE, CAMEL, PASCAL = (
     re.compile(r"([A-Z][a-z]\w*){2,}"),
 )
 DOTTED = re.compile(r"[a-z]\w*(\[\])?(\.[a-z]\w*(\[\])?)+")
+LOGS, SELECTOR = re.compile(r"kubectl logs [^|`\n]*"), re.compile(r"-l (app\.kubernetes\.io/instance=NAME[^ `\n]*)")
 METRIC = re.compile(r"\b(?:t2i[_:][a-z0-9_:]+|(?:http|image_generation)_[a-z_]+)")
 
 
@@ -115,7 +118,7 @@ def test_every_error_without_a_reason_is_told_by_its_code() -> None:
 
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_every_panel_and_dashboard_is_there(page: str) -> None:
-    assert set(ITALIC.findall(CODE.sub("", PAGES[page]))) - TITLES - ITALICS == set()
+    assert set(ITALIC.findall(CODE.sub("", BLOCK.sub("", PAGES[page])))) - TITLES - ITALICS == set()
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))
@@ -156,9 +159,26 @@ def test_every_page_that_is_linked_is_there(page: str) -> None:
     assert [link for link in LINK.findall(PAGES[page]) if not (folder / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_logs_are_read_of_every_pod(page: str) -> None:
+    """Those of a Deployment are one pod's; the guide's own commands stay as they are."""
+    of_one = {command for command in LOGS.findall(PAGES[page]) if "deployment/" in command}
+    assert {command for command in of_one if command not in GUIDE} == set()
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_pods_are_selected_by_their_own_labels(page: str) -> None:
+    """An instance's pods are Jaeger's, too."""
+    wanted = naming.selector_labels("NAME")
+    for selector in SELECTOR.findall(PAGES[page]):
+        labels = dict(pair.split("=") for pair in selector.split(","))
+        assert labels.items() <= wanted.items(), selector
+        assert naming.COMPONENT_LABEL in labels, selector
+
+
 def test_something_of_each_kind_is_named() -> None:
     """Or the tests above could not fail."""
     text = "\n".join(PAGES.values())
     words = CODE.findall(text)
     assert all(any(kind.fullmatch(word) for word in words) for kind in (SNAKE, CAMEL, PASCAL, DOTTED))
-    assert all(kind.search(text) for kind in (ITALIC, METRIC, LINK))
+    assert all(kind.search(text) for kind in (ITALIC, METRIC, LINK, LOGS, SELECTOR))

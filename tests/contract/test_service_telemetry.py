@@ -249,6 +249,7 @@ def test_a_bug_is_one_line_and_a_problem(tmp_path: Path) -> None:
     failed, *_ = lines = [line for line in service.logs[known:] if line["level"] == "error"]
     assert len(lines) == 2
     assert (failed["event"], failed["request_id"]) == ("Request failed", told["request_id"])
+    assert failed["code"] == told["code"]
     assert re.fullmatch(r"[0-9a-f]{32}", failed["trace_id"])
     assert "LookupError: no room for" in failed["exception"]
     for sink in (answer.text, *service.lines):

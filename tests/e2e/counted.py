@@ -14,6 +14,7 @@ from tests.e2e.expected import (
     model,
     nothing,
     one,
+    only,
     percentile,
     response_time,
     spans,
@@ -126,19 +127,19 @@ RULES: dict[tuple[str, str], Expected] = {
     ("TextToImageAbsent", ""): nothing(),
     ("TextToImageBreakerOpen", ""): Expected(("model",), expected.breakers),
     ("TextToImageErrorBudgetBurn", "1h fast"): Expected(("slo",), expected.burns),
-    ("t2i:slo:increase5m", "events"): Expected(("slo",), expected.slo_events),
-    ("t2i:slo:increase5m", "errors"): Expected(("slo",), expected.slo_errors),
-    ("t2i:slo:increase", "5m events"): Expected(("slo",), expected.slo_events),
-    ("t2i:slo:increase", "5m errors"): Expected(("slo",), expected.slo_errors),
-    ("t2i:slo:increase", "1h events"): Expected(("slo",), expected.slo_events),
-    ("t2i:slo:increase", "1h errors"): Expected(("slo",), expected.slo_errors),
+    **{
+        (record, f"{slo} {window}{count}"): only(values, slo)
+        for record, window in (("t2i:slo:increase5m", ""), ("t2i:slo:increase", "5m "), ("t2i:slo:increase", "1h "))
+        for slo in ("availability", "latency")
+        for count, values in (("events", expected.slo_events), ("errors", expected.slo_errors))
+    },
     ("t2i:slo_burn:rate", ""): Expected(("slo", "window"), expected.burn_rates, whole=False),
     ("t2i:slo_budget:remaining_ratio", ""): Expected(("slo",), expected.budgets),
     ("t2i:cost:increase5m", ""): one(cost, ever=True),
     ("t2i:signal", "requests"): one(len, ever=True),
     ("t2i:signal", "cost"): each("currency", lambda _: "USD", cost, ever=True),
 }
-# What reads those again, once they have been recorded.
+# What is compared once the half hour has been recorded.
 RECORDED: dict[tuple[str, str], Expected] = {
     ("t2i:signal", "latency"): one(response_time(0.95), ever=True),
     ("t2i:signal", "errors"): one(failures, ever=True),
@@ -151,6 +152,8 @@ UNCOMPARED = {
     ("t2i:signal:mean1h", ""): "the mean of an hour, once an hour",
     **{("t2i:signal:usual", reference): _A_WEEK for reference in ("1d", "1w", "2w")},
     **{("t2i:signal:varied", reference): _A_WEEK for reference in ("1d", "1w", "2w", "mean")},
+    ("t2i:signal:varied", "errors least"): "a constant",
     **{(f"t2i:signal:{name}", ""): _A_WEEK for name in ("high", "deviation", "upper", "lower")},
-    **{("TextToImageAnomaly", what): _A_WEEK for what in ("above", "cost above", "requests below")},
+    **{("TextToImageAnomaly", f"{signal} above"): _A_WEEK for signal in ("requests", "latency", "errors", "cost")},
+    ("TextToImageAnomaly", "requests below"): _A_WEEK,
 }

@@ -74,6 +74,11 @@ def each(
     return Expected((label,), values)
 
 
+def only(values: Callable[[Seen], Values], *key: str) -> Expected:
+    """Expect one of these values, by an expression whose rule adds the labels that tell it apart."""
+    return Expected((), lambda seen: {(): values(seen)[key]})
+
+
 def nothing(*labels: str) -> Expected:
     """Expect no series but those of zeros."""
     return Expected(labels, lambda _: {})

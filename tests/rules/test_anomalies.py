@@ -39,10 +39,12 @@ def traffic(
     share: float = 1,
     refused: range = range(0),
     price: float = 0.01,
+    prefer_async: bool = False,
 ) -> list[dict[str, str]]:
     """Write the series of these requests: `errors` by step are among them.
 
     Of those of the steps `slow` a share takes a minute; those of the steps `refused` are errors that never ran.
+    Asynchronous ones are all answered 202 at once, which has no duration.
     """
     failed = [count if step in refused else (errors or {}).get(step, 0) for step, count in enumerate(requests)]
     answered = [count - failure for count, failure in zip(requests, failed, strict=True)]
@@ -50,13 +52,18 @@ def traffic(
     fast = [count * (1 - share) if step in slow else count for step, count in enumerate(ran)]
     labels = f'{SERVICE},endpoint="/generate",method="POST",pod="a"'
     duration = "http_request_duration_seconds"
-    return [
+    waited_for = [
         _series(f'http_requests_total{{{labels},status="200"}}', answered),
         _series(f'http_requests_total{{{labels},status="500"}}', failed),
         _series(f'{duration}_bucket{{{labels},le="5.0"}}', fast),
         _series(f'{duration}_bucket{{{labels},le="60.0"}}', ran),
         _series(f'{duration}_bucket{{{labels},le="+Inf"}}', ran),
         _series(f"{duration}_count{{{labels}}}", ran),
+    ]
+    return [
+        *([_series(f'http_requests_total{{{labels},status="202"}}', requests)] if prefer_async else waited_for),
+        _series(f'image_generation_total{{{SERVICE},pod="a",status="success"}}', answered),
+        _series(f'image_generation_total{{{SERVICE},pod="a",status="error"}}', failed),
         _series(
             f't2i_model_cost_total{{{SERVICE},pod="a",model="sdxl",currency="USD"}}', (price * r for r in requests)
         ),
@@ -170,10 +177,26 @@ def test_errors_fire_from_the_fifth_on(firing: Callable[..., None]) -> None:
     firing(traffic(few, errors=five), {at(WEDNESDAY, 2.5): {("errors", "above")}})
 
 
-def test_dearer_generations_fire(firing: Callable[..., None]) -> None:
+def test_a_service_that_is_only_asked_asynchronously_is_watched(firing: Callable[..., None]) -> None:
+    """On Wednesday it fails, on Thursday nobody comes, and on Friday there is a rush."""
+    thursday, friday, hours = WEDNESDAY + 1, WEDNESDAY + 2, (12, 14)
+    alone = changed(usual(12), *(at(thursday, hour) for hour in hours), factor=0)
+    requests = changed(alone, *(at(friday, hour) for hour in hours), factor=3)
+    failing = {step: requests[step] / 4 for step in range(*(at(WEDNESDAY, hour) for hour in hours))}
+    expected = {
+        at(WEDNESDAY, 11.5): set(),
+        at(WEDNESDAY, 13): {("errors", "above")},
+        at(thursday, 13): {REQUESTS_BELOW},
+        at(friday, 13): {REQUESTS_ABOVE, COST_ABOVE},
+    }
+    firing(traffic(requests, errors=failing, prefer_async=True), expected)
+
+
+@pytest.mark.parametrize("prefer_async", [pytest.param(False, id="waited-for"), pytest.param(True, id="asynchronous")])
+def test_dearer_generations_fire(firing: Callable[..., None], *, prefer_async: bool) -> None:
     """The provider raises its price threefold: cost says so, while requests are as usual."""
     requests = usual(10)
-    series = traffic(requests)
+    series = traffic(requests, prefer_async=prefer_async)
     dearer = changed((0.01 * count for count in requests), at(WEDNESDAY, 12), at(WEDNESDAY, 14), factor=3)
     series[-1] = _series(series[-1]["series"], dearer)
     firing(series, {at(WEDNESDAY, 13): {COST_ABOVE}})

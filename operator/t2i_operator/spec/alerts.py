@@ -214,7 +214,12 @@ class Alerts(Block, frozen=True, kw_only=True):
         described("Labels added to every alert, for routing, as team: images."),
     ] = msgspec.field(default_factory=dict)
     minimum_requests: Annotated[
-        int, Meta(ge=1, le=1000000), described("Fewest requests in a window for its ratios and percentiles to count.")
+        int,
+        Meta(ge=1, le=1000000),
+        described(
+            "Fewest requests in a window for its ratios and percentiles to count. An error budget burns by as many"
+            " errors at least, or by five if that is less."
+        ),
     ] = 5
     thresholds: Annotated[Thresholds, described("When the alerts on errors, latency and failures fire.")] = Thresholds()
     slo: Annotated[ServiceLevel, described("Service level objectives of availability and latency.")] = ServiceLevel()

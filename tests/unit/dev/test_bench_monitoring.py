@@ -54,7 +54,7 @@ def test_every_query_of_every_dashboard_is_asked_with_its_variables_filled_in() 
 def test_series_made_by_rules_are_counted_by_currency(currencies: int, more: int) -> None:
     """Signal, hour, high, deviation and upper have one for each currency, usual has three, and varied four."""
     groups = prometheus_rule(resource(0))["spec"]["groups"]
-    assert recorded(groups, Extent(currencies=currencies))["recorded"] == 108 + more
+    assert recorded(groups, Extent(currencies=currencies))["recorded"] == 109 + more
     labels = [
         tuple(sorted(each.items()))
         for group in groups

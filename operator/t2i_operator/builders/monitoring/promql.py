@@ -1,6 +1,5 @@
 """The few PromQL phrases that all rules are made of."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from t2i_operator import naming, spec
@@ -10,6 +9,8 @@ GENERATION = f'endpoint=~"{"|".join(metrics.GENERATION_ENDPOINTS)}"'
 # An asynchronous request is answered 202 at once: it says nothing about how the generation went.
 SYNCHRONOUS = f'{GENERATION},status!="202"'
 SERVER_ERROR = f'{GENERATION},status=~"5.."'
+# Of generations: what was canceled or refused says nothing about the model.
+ENDED, FAILED = 'status=~"success|error"', 'status="error"'
 
 
 class Scope(NamedTuple):
@@ -40,11 +41,6 @@ class Scope(NamedTuple):
 def scope(resource: spec.TextToImageService) -> Scope:
     """Return the scope of the resource."""
     return Scope(resource.metadata.namespace, naming.service(resource.metadata.name))
-
-
-def either(label: str, expressions: Mapping[str, str]) -> str:
-    """Put several values into one vector, told apart by a label: one rule costs Prometheus less than several."""
-    return " or ".join(f'label_replace({expr}, "{label}", "{value}", "", "")' for value, expr in expressions.items())
 
 
 def bound(duration: str) -> str:

@@ -4,12 +4,12 @@ The same hour of a day knows the daily peak, and last week knows the silent week
 judged before there is a week of history.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, SYNCHRONOUS, Scope, either, scope
+from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, Scope, scope
 from t2i_operator.builders.monitoring.rules.rule import HOURS, TRENDS, Alert, Part, Recording, Topic
 
 SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual", "t2i:signal:high"
@@ -20,16 +20,18 @@ _REFERENCES = {"1d": "23h30m", "1w": "6d23h30m", "2w": "13d23h30m"}
 # A quiet hour hardly varies; a band narrower than this share of the week's mean would alert on every request.
 _SHARE_OF_MEAN = "0.2"
 _LEAST_ERROR_DEVIATION = "0.01"
-_REQUESTS, _ERRORS, _COST, _NO_COST = 'signal="requests"', 'signal="errors"', 'signal="cost"', 'signal!="cost"'
+_REQUESTS = 'signal="requests"'
 
 
 class Signal(NamedTuple):
-    """What is watched, and the words for it."""
+    """What is watched, the words for it, and what else must hold before too much of it is told."""
 
     name: str
     expr: str
     value: str
     noun: str
+    guard: str
+    topic: Topic = "overview"
 
 
 def parts(resource: spec.TextToImageService) -> Iterator[Part]:
@@ -38,37 +40,42 @@ def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     if alerts.anomalies.mode == "Disabled":
         return
     series, minimum = scope(resource), alerts.minimum_requests
-    *far, cost = _signals(series, minimum)
+    signals = _signals(series, minimum)
     # Rules of a group are evaluated in turn, so the others need not count requests again.
-    learnt = (Recording(record=SIGNAL, expr=each.expr, labels={"signal": each.name}) for each in (*far, cost))
-    dearer = _exceeds(series, _COST, minimum)
-    above = (
-        _far_above(series, far, minimum),
-        _above(series, (cost,), dearer, "business"),
-    )
+    learnt = (Recording(record=SIGNAL, expr=each.expr, labels={"signal": each.name}) for each in signals)
+    above = (_above(series, each) for each in signals)
     hour = Recording(record=HOUR, expr=f"avg_over_time({series.select(SIGNAL)}[1h])")
     yield Part(HOURS, (hour,))
     yield Part(TRENDS, (*learnt, *_bands(series, alerts.anomalies.deviations), *above, _below(series)))
 
 
 def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
-    requests = series.increase(metrics.REQUESTS, SYNCHRONOUS, _WINDOW)
+    """Count what is answered 202 as well: a service may be asked in no other way.
+
+    Its answers tell nothing of how a generation ended, so that errors are those of generations.
+    """
+    requests = series.increase(metrics.REQUESTS, GENERATION, _WINDOW)
     cost = f"sum by (currency) (increase({series.select(metrics.COST)}[{_WINDOW}]))"
     buckets = f"sum by (le) (rate({series.select(f'{metrics.REQUEST_SECONDS}_bucket', GENERATION)}[{_WINDOW}]))"
-    failing = f"{series.increase_or_zero(metrics.REQUESTS, SERVER_ERROR, _WINDOW)} / on () ({_busy(series, minimum)})"
+    ended, failed = (series.increase(metrics.GENERATIONS, status, _WINDOW) for status in (ENDED, FAILED))
     # Of what ran: where all is refused the percentile is NaN, and one NaN makes a week's mean NaN.
     ran = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, _WINDOW)
     slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {minimum}"
+    busy = f"and on ()\n{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
+    # Not from the fifth generation on, but from the fifth that failed.
+    several = f"and on ()\n{failed} >= {minimum}"
     return (
-        Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests"),
-        Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency"),
-        Signal("errors", failing, "{{ $value | humanizePercentage }}", "The error rate"),
-        Signal("cost", cost, '{{ $value | printf "%.2f" }} {{ $labels.currency }}', "Cost"),
+        Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests", busy),
+        Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency", busy),
+        Signal(
+            "errors",
+            f"{failed} / ({ended} >= {minimum})",
+            "{{ $value | humanizePercentage }}",
+            "The share of failed generations",
+            several,
+        ),
+        Signal("cost", cost, '{{ $value | printf "%.2f" }} {{ $labels.currency }}', "Cost", busy, "business"),
     )
-
-
-def _busy(series: Scope, minimum: int) -> str:
-    return f"{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
 
 
 def _bands(series: Scope, deviations: str) -> Iterator[Recording]:
@@ -93,52 +100,30 @@ def _history(series: Scope) -> Iterator[Recording]:
         yield Recording(record=VARIED, expr=f"stddev_over_time({hour})", labels=labels)
     share = f"{_SHARE_OF_MEAN} * avg_over_time({series.select(HOUR)}[1w])"
     yield Recording(record=VARIED, expr=share, labels={"reference": "mean"})
+    least = {"signal": "errors", "reference": "least"}
+    yield Recording(record=VARIED, expr=f"vector({_LEAST_ERROR_DEVIATION})", labels=least)
 
 
 def _deviation(series: Scope) -> str:
     """Take the widest: how those hours varied, a share of the week's mean, what chance does to so few requests."""
-    high, errors = series.select(HIGH), series.select(HIGH, _ERRORS)
-    others = {
-        "chance": f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)",
-        "least": f"{errors} * 0 + {_LEAST_ERROR_DEVIATION}",
-    }
-    widest = f"{series.select(VARIED)} or {either('reference', others)}"
-    return f"max without (reference) ({widest}) and {high}"
+    high = series.select(HIGH)
+    chance = f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)"
+    return f"max without (reference) ({series.select(VARIED)} or {chance}) and {high}"
 
 
-def _far_above(series: Scope, signals: Sequence[Signal], minimum: int) -> Alert:
-    """Let one rule watch several signals; errors count from the fifth error on, not from the fifth request."""
-    rate, requests = series.select(SIGNAL, _ERRORS), series.select(SIGNAL, _REQUESTS)
-    few = f"{rate} unless on () round({rate} * on () {requests}) >= {minimum}"
-    return _above(series, signals, f"{_exceeds(series, _NO_COST, minimum)}\nunless\n({few})")
-
-
-def _exceeds(series: Scope, signals: str, minimum: int) -> str:
-    return f"{series.select(SIGNAL)} > {series.select(UPPER, signals)}\nand on ()\n{_busy(series, minimum)}"
-
-
-def _above(series: Scope, signals: Sequence[Signal], expr: str, topic: Topic = "overview") -> Alert:
-    noun, value = _by_signal(signals, "noun"), _by_signal(signals, "value")
+def _above(series: Scope, signal: Signal) -> Alert:
+    own = f'signal="{signal.name}"'
     return Alert(
         alert="TextToImageAnomaly",
-        expr=expr,
+        expr=f"{series.select(SIGNAL, own)} > {series.select(UPPER, own)}\n{signal.guard}",
         for_="10m",
         severity="warning",
-        summary=f"{noun} of {series.namespace}/{series.service}: far more than usual",
-        description=f"{noun} of the last {_WINDOW}: {value}, above anything usual at this hour of the day and the"
-        " week.",
-        topic=topic,
-        labels={"direction": "above", **({"signal": signals[0].name} if len(signals) == 1 else {})},
+        summary=f"{signal.noun} of {series.namespace}/{series.service}: far more than usual",
+        description=f"{signal.noun} of the last {_WINDOW}: {signal.value}, above anything usual at this hour of the day"
+        " and the week.",
+        topic=signal.topic,
+        labels={"signal": signal.name, "direction": "above"},
     )
-
-
-def _by_signal(signals: Sequence[Signal], field: str) -> str:
-    """Choose the words by the alert's own label."""
-    *others, last = ((each.name, getattr(each, field)) for each in signals)
-    if not others:
-        return str(last[1])
-    chosen = "else ".join(f'if eq $labels.signal "{name}" }}}}{words}{{{{ ' for name, words in others)
-    return f"{{{{ {chosen}else }}}}{last[1]}{{{{ end }}}}"
 
 
 def _below(series: Scope) -> Alert:

@@ -4,11 +4,18 @@ from collections.abc import Iterator
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, SYNCHRONOUS, Scope, percent, scope
+from t2i_operator.builders.monitoring.promql import (
+    ENDED,
+    FAILED,
+    GENERATION,
+    SERVER_ERROR,
+    SYNCHRONOUS,
+    Scope,
+    percent,
+    scope,
+)
 from t2i_operator.builders.monitoring.rules.rule import ALERTS, Alert, Part
 from t2i_operator.spec.alerts import Alerts
-
-ENDED = 'status=~"success|error"'  # what was canceled or refused says nothing about the model
 
 
 def parts(resource: spec.TextToImageService) -> Iterator[Part]:
@@ -62,7 +69,7 @@ def _image_generation_failure(series: Scope, alerts: Alerts) -> Alert:
     return Alert(
         alert="ImageGenerationFailure",
         expr=_ratio_above(
-            series.increase(metrics.GENERATIONS, 'status="error"', limits.window),
+            series.increase(metrics.GENERATIONS, FAILED, limits.window),
             series.increase(metrics.GENERATIONS, ENDED, limits.window),
             limits.generation_failure_rate,
             alerts.minimum_requests,

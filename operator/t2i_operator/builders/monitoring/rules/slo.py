@@ -8,7 +8,7 @@ import msgspec
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, bound, either, percent, scope
+from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, bound, percent, scope
 from t2i_operator.builders.monitoring.rules.rule import ALERTS, HISTORY, HOURS, TRENDS, Alert, Part, Recording
 from t2i_operator.spec.alerts import BurnRate
 
@@ -25,6 +25,8 @@ _ERRORS_THAT_MUST_ALERT = Decimal("0.9")
 _LONGEST_RAW_WINDOW, _HALF_AN_HOUR = 3600, 1800
 _FIVE_MINUTES, _HOURS, SUM = "t2i:slo:increase5m", "t2i:slo:increase1h", "t2i:slo:increase"
 BURN, _BUDGET = "t2i:slo_burn:rate", "t2i:slo_budget:remaining_ratio"
+# Fewer are no burn: of a handful of requests a single failure is a share that would wake somebody.
+_FEWEST_ERRORS = 5
 # Both are in one series' name, so that a long window of both is looked up once.
 _EVENTS, _ERRORS = {"count": "events"}, {"count": "errors"}
 
@@ -92,11 +94,11 @@ def _raw_windows(burn_rates: Sequence[BurnRate]) -> list[str]:
 def _counted(
     series: Scope, wanted: Iterable[Objective], window: str, record: str, labels: Mapping[str, str] = {}
 ) -> Iterator[Recording]:
-    """Count events and errors of a window, each for both objectives in one vector."""
-    events = either("slo", {each.name: series.increase(*each.events, window) for each in wanted})
-    errors = either("slo", {each.name: _errors_of(series, each, window) for each in wanted})
-    yield Recording(record=record, expr=events, labels={**labels, **_EVENTS})
-    yield Recording(record=record, expr=errors, labels={**labels, **_ERRORS})
+    """Count events and errors of a window, for each objective."""
+    for each in wanted:
+        own = {"slo": each.name, **labels}
+        yield Recording(record=record, expr=series.increase(*each.events, window), labels={**own, **_EVENTS})
+        yield Recording(record=record, expr=_errors_of(series, each, window), labels={**own, **_ERRORS})
 
 
 def _errors_of(series: Scope, objective: Objective, window: str) -> str:
@@ -162,14 +164,14 @@ def _reachable(factor: str, target: str) -> str:
 
 
 def _burns_too_fast(series: Scope, held: Sequence[Objective], pair: BurnRate, minimum: int) -> Alert:
-    """Guard the long window only: the short one may hold few requests, and whether it matters the long one says."""
+    """Guard the long window only: the short one may hold little, and whether it matters the long one says."""
     own = {"slo": held[0].name} if len(held) == 1 else {}
     only = "".join(f',slo="{name}"' for name in own.values())
     long, short = (series.select(BURN, f'window="{window}"{only}') for window in (pair.long_window, pair.short_window))
-    events = series.select(SUM, f'window="{pair.long_window}",count="{_EVENTS["count"]}"')
+    burns = (f"{window} > {pair.factor}" for window in (long, short))
     return Alert(
         alert="TextToImageErrorBudgetBurn",
-        expr=f"{long} > {pair.factor}\nand on (slo)\n{short} > {pair.factor}\nand on (slo)\n{events} >= {minimum}",
+        expr="\nand on (slo)\n".join((*burns, *_enough(series, pair.long_window, minimum))),
         for_=pair.for_,
         severity="critical" if pair.severity == "Critical" else "warning",
         summary=f"{series.namespace}/{series.service} spends its {{{{ $labels.slo }}}} error budget too fast",
@@ -177,6 +179,15 @@ def _burns_too_fast(series: Scope, held: Sequence[Objective], pair: BurnRate, mi
         f" {_meanings(held)} allows; {pair.factor} times is too fast. The last {pair.short_window} were no better.",
         labels={"burn_rate": pair.name, "window": pair.long_window, **own},
     )
+
+
+def _enough(series: Scope, window: str, minimum: int) -> list[str]:
+    """Ask for errors; they are events too, so that these are asked for only where more of them are wanted."""
+    fewest = {"errors": min(minimum, _FEWEST_ERRORS)}
+    if minimum > _FEWEST_ERRORS:
+        fewest["events"] = minimum
+    held = {count: series.select(SUM, f'window="{window}",count="{count}"') for count in fewest}
+    return [f"{held[count]} >= {least}" for count, least in fewest.items()]
 
 
 def _meanings(held: Sequence[Objective]) -> str:

@@ -1,0 +1,55 @@
+"""How many errors a burn rate takes: as many as `minimumRequests`, five at most, whatever share of the requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POST = 'namespace="text-to-image",service="text-to-image-service",endpoint="/generate",method="POST",pod="a"'
+
+
+def failed(errors: int, requests: int, *, fires: bool) -> dict[str, Any]:
+    """Return promtool's tests: so many of these requests are answered 502, all between two scrapes."""
+    counts = {"200": requests - errors, "502": errors}
+    alert = 'ALERTS{alertname="TextToImageErrorBudgetBurn",alertstate="firing",burn_rate="fast"}'
+    test = {
+        "interval": "30s",
+        "input_series": [
+            {"series": f'http_requests_total{{{POST},status="{status}"}}', "values": f"0 {count}+0x20"}
+            for status, count in counts.items()
+        ],
+        "promql_expr_test": [
+            {
+                "expr": f"count by (slo) ({alert})",
+                "eval_time": "4m",
+                "exp_samples": [{"labels": '{slo="availability"}', "value": 1}] if fires else [],
+            }
+        ],
+    }
+    return {"rule_files": ["alerts.yaml"], "evaluation_interval": "30s", "tests": [test]}
+
+
+@pytest.mark.parametrize(
+    ("minimum", "errors", "requests", "fires"),
+    [
+        pytest.param(1, 1, 6, True, id="the-first-where-one-request-counts"),
+        pytest.param(3, 2, 6, False, id="fewer-than-the-requests-that-count"),
+        pytest.param(3, 3, 6, True, id="as-many-as-the-requests-that-count"),
+        pytest.param(50, 10, 49, False, id="enough-of-too-few-requests"),
+        pytest.param(50, 10, 50, True, id="enough-of-enough-requests"),
+    ],
+)
+def test_errors_count_as_requests_do_up_to_five(
+    promtool: Callable[..., None], minimum: int, errors: int, requests: int, *, fires: bool
+) -> None:
+    promtool(failed(errors, requests, fires=fires), minimumRequests=minimum)
+
+
+def test_of_many_requests_five_errors_are_enough(promtool: Callable[..., None]) -> None:
+    """An objective of 0.999 burns 20 times too fast by ten errors of five hundred: fifty would be ten times that."""
+    promtool(failed(10, 500, fires=True), minimumRequests=50, slo={"availability": "0.999"})
+    promtool(failed(4, 200, fires=False), minimumRequests=50, slo={"availability": "0.999"})
