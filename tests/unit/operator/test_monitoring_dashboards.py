@@ -76,6 +76,34 @@ def test_config_maps_are_as_grafana_s_sidecar_expects() -> None:
     assert json.loads(overview["data"]["x-a-overview.json"])["uid"] == content(resource("a", "x"), "overview")["uid"]
 
 
+def test_only_links_to_the_service_s_own_dashboards_carry_its_variables() -> None:
+    """On another service's they would stand over its own, and show this one's data under that one's title."""
+    tags = {}
+    for name, namespace in (("a", "x"), ("b", "x"), ("a", "y")):
+        shown = [content(resource(name, namespace), topic) for topic in topics(resource())]
+        for body in shown:
+            lists = [link for link in body["links"] if link["type"] == "dashboards"]
+            (own,) = (link["tags"] for link in lists if link["includeVars"])
+            (others,) = (link["tags"] for link in lists if not link["includeVars"])
+            assert others == ["text-to-image"]
+            assert {*own, *others} == {*body["tags"]}
+        (tags[name, namespace],) = {tag for body in shown for tag in body["tags"]} - {"text-to-image"}
+    assert tags["a", "x"] == "x/a"
+    assert len({*tags.values()}) == len(tags)
+
+
+def test_the_operator_s_dashboard_carries_no_variables() -> None:
+    assert not any(link["includeVars"] for link in json.loads(rendered()["operator"])["links"])
+
+
+def test_a_long_name_is_a_tag_that_grafana_takes() -> None:
+    """Its database has room for 50 bytes; a longer one is an error, and there is no dashboard at all."""
+    long, longer = "n" * 46, "s" * 63
+    tags = [content(resource(long, longer[cut:]), "overview")["tags"][-1] for cut in range(2)]
+    assert [len(tag.encode()) for tag in tags] == [50, 50]
+    assert tags[0] != tags[1]
+
+
 def test_labels_and_folder_are_the_user_s() -> None:
     asked = {"labels": {"dashboards": "yes"}, "folder": "Pictures", "annotations": {"team": "images"}}
     metadata = dashboards(resource(dashboards=asked))[0]["metadata"]

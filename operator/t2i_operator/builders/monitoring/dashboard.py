@@ -43,7 +43,7 @@ def dashboards(resource: spec.TextToImageService) -> list[Object]:
 
 
 def content(resource: spec.TextToImageService, topic: str) -> Object:
-    """Return the dashboard with its own uid and title, set to this service and to its scrapes, its links added."""
+    """Return the dashboard with its own uid, title and tag, set to this service and to its scrapes, its links added."""
     body: Object = msgspec.json.decode(_generated(topic))
     owner = resource.metadata
     body["uid"] = links.dashboard_uid(resource, topic)
@@ -58,7 +58,8 @@ def content(resource: spec.TextToImageService, topic: str) -> Object:
             target["interval"] = step
         if panel["title"] in limits:
             panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] = limits[panel["title"]]
-    body["links"] += _links(resource)
+    body["tags"].append(links.dashboard_tag(resource))
+    body["links"] = [_own_dashboards(resource), *body["links"], *_links(resource)]
     return body
 
 
@@ -87,6 +88,20 @@ def _limits(resource: spec.TextToImageService) -> dict[str, float]:
 @functools.cache
 def _generated(topic: str) -> bytes:
     return resources.files("t2i_operator.builders.monitoring").joinpath("dashboards", f"{topic}.json").read_bytes()
+
+
+def _own_dashboards(resource: spec.TextToImageService) -> Object:
+    """Lead to this service's others with what is chosen here, which dashboards of another service must not take over."""
+    return {
+        **_LINK,
+        "type": "dashboards",
+        "title": "This service",
+        "tags": [links.dashboard_tag(resource)],
+        "asDropdown": True,
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+    }
 
 
 def _links(resource: spec.TextToImageService) -> list[Object]:
