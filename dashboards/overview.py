@@ -151,7 +151,7 @@ def _budget() -> list[Builder[Panel]]:
             "What is left of the budgets of availability and latency, up to an hour behind; below 0 one is missed.",
             "percentunit",
             Query(f"max by (slo) ({left})", "{{slo}}"),
-            look=Look(limit=Limit(0, below=True)),
+            look=Look(limit=Limit(0, below=True), minimum=None),
         ),
         graph(
             "Burn rate",

@@ -38,13 +38,17 @@ class Limit(NamedTuple):
 
 
 class Look(NamedTuple):
-    """How a panel differs from the others; `no_value` says in words why it may be empty."""
+    """How a panel differs from the others; `no_value` says in words why it may be empty.
+
+    Nothing that is drawn is below `minimum`, unless that is None.
+    """
 
     limit: Limit | None = None
     stacked: bool = False
     span: int | None = None
     decimals: int | None = None
     no_value: str | None = None
+    minimum: float | None = 0
 
 
 PLAIN, STACKED = Look(), Look(stacked=True)
@@ -58,7 +62,6 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
         .description(description)
         .datasource(DATASOURCE)
         .unit(unit)
-        .min(0)
         .span(look.span or 12)
         .height(8)
         .fill_opacity(25 if look.stacked else 8)
@@ -66,6 +69,8 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
         .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI))
     )
+    if look.minimum is not None:
+        panel = panel.min(look.minimum)
     if look.stacked:
         panel = panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL))
     if look.limit:

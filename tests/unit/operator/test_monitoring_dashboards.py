@@ -137,6 +137,15 @@ def test_grafana_knows_how_often_is_scraped(topic: str, interval: str, step: str
     assert {target.get("interval") for target in asked} == {step}
 
 
+def test_what_can_be_below_zero_is_drawn_there() -> None:
+    """An objective that is missed has less than nothing left of its budget."""
+    panels = {panel["title"]: panel for panel in json.loads(rendered()["overview"])["panels"]}
+    shown = panels["Error budget left"]["fieldConfig"]["defaults"]
+    assert [step["value"] for step in shown["thresholds"]["steps"]] == [None, 0], "red is below zero"
+    assert "min" not in shown
+    assert panels["Burn rate"]["fieldConfig"]["defaults"]["min"] == 0
+
+
 def test_grafana_knows_how_often_the_operator_is_scraped() -> None:
     (endpoint,) = yaml.safe_load((MANIFESTS / "service_monitor.yaml").read_text())["spec"]["endpoints"]
     asked = rates(json.loads(rendered()["operator"]))
