@@ -31,6 +31,7 @@ def overview() -> Dashboard:
             "Capacity": _capacity(),
             "Error budget": _budget(),
             "Resources": _resources(),
+            "Telemetry": [_spans_lost()],
         },
     )
 
@@ -187,3 +188,14 @@ def _resources() -> list[Builder[Panel]]:
             Query(f"sum by (pod) ({select('process_resident_memory_bytes')})", "{{pod}}"),
         ),
     ]
+
+
+def _spans_lost() -> Builder[Panel]:
+    """Stand here and not with the traces: those may go to a Jaeger that is not the operator's, and to LangTrace."""
+    return graph(
+        "Spans lost",
+        "Spans a second that the service could not deliver.",
+        "reqps",
+        Query(rate("t2i_spans_dropped_total", by="exporter, reason"), "{{exporter}}: {{reason}}"),
+        look=Look(no_value="none"),
+    )

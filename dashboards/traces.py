@@ -8,7 +8,6 @@ from grafana_foundation_sdk.models.dashboard import VariableHide
 
 from dashboards.frame import dashboard, datasource_variable, query_variable
 from dashboards.panels import Look, Query, columns, dependencies, graph
-from dashboards.phrases import rate
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
@@ -100,14 +99,6 @@ def _dependencies() -> list[Builder[Panel]]:
 
 def _collection() -> list[Builder[Panel]]:
     collected = _rate("otelcol_receiver_accepted_spans_total", by="transport")
-    dropped = rate("t2i_spans_dropped_total", by="exporter, reason")
     return [
         graph("Spans taken in", "Spans a second that Jaeger received.", "reqps", Query(collected, "{{transport}}")),
-        graph(
-            "Spans lost",
-            "Spans a second that the service could not deliver.",
-            "reqps",
-            Query(dropped, "{{exporter}}: {{reason}}"),
-            look=Look(no_value="none"),
-        ),
     ]

@@ -36,6 +36,7 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("overview", "Errors by status", "{{status}} {{endpoint}}"): Expected(("status",), expected.errors),
     ("overview", "Errors by their cause", "{{model}}: {{reason}}"): Expected(("model", "reason"), expected.refusals),
     ("overview", "Waiting and turned away", "turned away: {{reason}}"): nothing("reason"),
+    ("overview", "Spans lost", "{{exporter}}: {{reason}}"): nothing("exporter"),
     ("overview", "Error budget left", "{{slo}}"): Expected(("slo",), expected.budgets),
     ("overview", "Burn rate", "{{slo}} {{window}}"): Expected(("slo", "window"), expected.burn_rates, whole=False),
     ("models", "Model against model", "Invocations"): each("model", model, len),
@@ -71,7 +72,6 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("traces", "Slow steps", "{{service_name}} {{span_name}}"): spans(percentile(0.95), percentile(0.95)),
     ("traces", "Failed steps", "{{service_name}} {{span_name}}"): spans(failed_a_second, failed_a_second),
     ("traces", "Calls to others", "{{service_name}} to {{span_name}}"): spans(a_second, None),
-    ("traces", "Spans lost", "{{exporter}}: {{reason}}"): nothing("exporter"),
 }
 # What only says something while requests are being served, by what it says of a crowd: how many callers, how many of
 # them are served, and how many seconds each waits before that.
@@ -96,7 +96,7 @@ UNCOUNTED = {
 }
 # What is zero all the time, as it should be.
 ZERO = {
-    ("traces", "Spans lost", "{{exporter}}: {{reason}}"),
+    ("overview", "Spans lost", "{{exporter}}: {{reason}}"),
     ("overview", "Waiting and turned away", "turned away: {{reason}}"),
 }
 # What stays as it is while the traffic changes.

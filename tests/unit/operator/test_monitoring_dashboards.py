@@ -213,6 +213,13 @@ def test_no_dashboard_of_traces_without_a_jaeger_of_ours() -> None:
     assert "traces" not in topics(resource(tracing={"mode": "Disabled"}))
 
 
+def test_spans_that_are_lost_on_the_way_to_any_jaeger_are_shown() -> None:
+    elsewhere = resource(tracing={"mode": "External", "endpoint": "http://jaeger.example.com:4317"})
+    panels = [panel for topic in topics(elsewhere) for panel in content(elsewhere, topic)["panels"]]
+    asked = [target.get("expr", "") for panel in panels for target in panel.get("targets", ())]
+    assert len([expr for expr in asked if "t2i_spans_dropped_total" in expr]) == 1
+
+
 @pytest.mark.parametrize("topic", topics(resource()))
 def test_grafana_s_own_types_know_every_field(topic: str) -> None:
     """What they do not know is lost on the way through them; what they add is their defaults."""
