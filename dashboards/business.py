@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.frame import dashboard
 from dashboards.panels import STACKED, Look, Query, columns, graph, number
-from dashboards.phrases import GENERATION, increase, rate, select
+from dashboards.phrases import GENERATION, increase, or_zero, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -30,26 +30,16 @@ def business() -> Dashboard:
 
 def _volume() -> list[Builder[Panel]]:
     last_week = f"sum(rate({select(REQUESTS, GENERATION)}[1h] offset 1w))"
-    change = (
-        f"{increase(REQUESTS, GENERATION, window='1d')} / sum(increase({select(REQUESTS, GENERATION)}[1d] offset 1w))"
-    )
+    before = f"sum(increase({select(REQUESTS, GENERATION)}[1d] offset 1w))"
     return [
-        number(
-            "Pictures today", "Generations that succeeded in the last 24 hours.", "none", _last("1d"), Look(decimals=0)
-        ),
-        number(
-            "Pictures this week",
-            "Generations that succeeded in the last 7 days.",
-            "none",
-            _last("1w"),
-            Look(decimals=0),
-        ),
+        number("Pictures today", "Generations that succeeded in the last 24 hours.", "none", _last("1d"), WHOLE),
+        number("Pictures this week", "Generations that succeeded in the last 7 days.", "none", _last("1w"), WHOLE),
         number(
             "Against last week",
             "Requests for images of the last 24 hours, against the same 24 hours a week ago.",
             "percentunit",
-            f"{change} - 1",
-            look=Look(no_value="no week of history yet"),
+            f"{increase(REQUESTS, GENERATION, window='1d')} / ({before} > 0) - 1",
+            look=Look(no_value="nothing a week ago"),
         ),
         graph(
             "Requests, this week and last",
@@ -80,14 +70,13 @@ def _callers() -> list[Builder[Panel]]:
             "Requests a second by the caller's API key: for images, for what became of them, and feedback.",
             "reqps",
             Query(rate("t2i_key_requests_total", by="key"), "{{key}}"),
-            look=Look(stacked=True, no_value="the service asks for no key"),
+            look=Look(stacked=True, no_value="nobody has asked yet"),
         ),
         number(
             "Active callers",
-            "API keys that were used in the last 24 hours.",
+            "API keys that were used in the last 24 hours; where none is asked for, all callers are one, anonymous.",
             "none",
-            f"count({increase('t2i_key_requests_total', by='key', window='1d')} > 0)",
-            Look(no_value="the service asks for no key"),
+            or_zero(f"count({increase('t2i_key_requests_total', by='key', window='1d')} > 0)"),
         ),
         columns(
             "Models in demand",

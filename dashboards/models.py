@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.frame import dashboard
 from dashboards.panels import STACKED, Limit, Look, Query, columns, graph
-from dashboards.phrases import increase, quantile, rate, select
+from dashboards.phrases import increase, known, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -37,15 +37,16 @@ def _comparison() -> Builder[Panel]:
         "Each model over the time shown: how often it was asked, how it ended, how long it took, what it cost.",
         "model",
         (Query(increase(GENERATIONS, by="model"), "Invocations"), "none"),
-        (Query(succeeded, "Success"), "percentunit"),
+        (Query(known(succeeded), "Success"), "percentunit"),
         (Query(quantile(0.5, SECONDS, by="model", window="$__range"), "Median"), "s"),
         (Query(quantile(0.95, SECONDS, by="model", window="$__range"), "95th percentile"), "s"),
-        (Query(cost, "Cost a request"), "none"),
+        (Query(known(cost), "Cost a request"), "none"),
     )
 
 
 def _generations() -> list[Builder[Panel]]:
     cost = f"{rate(COST, by='model, currency')} / on (model) group_left () {rate(GENERATIONS, ENDED, by='model')}"
+    succeeded = f"{rate(GENERATIONS, SUCCESS, by='model')} / {rate(GENERATIONS, ENDED, by='model')}"
     return [
         graph(
             "Invocations", "Generations a second by model.", "reqps", Query(rate(GENERATIONS, by="model"), "{{model}}")
@@ -62,7 +63,7 @@ def _generations() -> list[Builder[Panel]]:
             "Success",
             "Share of the generations that succeeded, of those that ended by themselves.",
             "percentunit",
-            Query(f"{rate(GENERATIONS, SUCCESS, by='model')} / {rate(GENERATIONS, ENDED, by='model')}", "{{model}}"),
+            Query(known(succeeded), "{{model}}"),
             look=Look(limit=Limit(0.95, below=True)),
         ),
         graph(
@@ -76,8 +77,8 @@ def _generations() -> list[Builder[Panel]]:
             "Cost a request",
             "What a generation costs, failed ones included.",
             "none",
-            Query(cost, "{{model}} in {{currency}}"),
-            look=Look(no_value="no model has a price"),
+            Query(known(cost), "{{model}} in {{currency}}"),
+            look=Look(no_value="no model with a price was asked"),
         ),
         graph(
             "Tokens",

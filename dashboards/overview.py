@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.frame import dashboard
 from dashboards.panels import STACKED, Limit, Look, Query, graph, number
-from dashboards.phrases import GENERATION, SYNCHRONOUS, increase, or_zero, quantile, rate, select
+from dashboards.phrases import GENERATION, SYNCHRONOUS, increase, known, or_zero, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -43,15 +43,15 @@ def _glance() -> list[Builder[Panel]]:
             "Availability",
             "Share of the requests for images that were not answered 5xx, over the time shown.",
             "percentunit",
-            f"1 - {failed} / {answered}",
-            look=Look(limit=Limit(0.99, below=True), decimals=2),
+            f"1 - {known(f'{failed} / {answered}')}",
+            look=Look(limit=Limit(0.99, below=True), decimals=2, no_value="no requests"),
         ),
         number(
             "Uptime",
             "Share of the time shown in which at least one pod answered Prometheus.",
             "percentunit",
             f"avg_over_time((max({select('up')}))[$__range:1m])",
-            look=Look(limit=Limit(0.99, below=True), decimals=2),
+            look=Look(limit=Limit(0.99, below=True), decimals=2, no_value="no pod seen"),
         ),
         number("Request rate", "Requests for images a second.", "reqps", rate(REQUESTS, GENERATION)),
         number(
@@ -59,21 +59,21 @@ def _glance() -> list[Builder[Panel]]:
             "95th percentile of the requests for images.",
             "s",
             quantile(0.95, SECONDS, SYNCHRONOUS),
-            look=Look(limit=Limit(10)),
+            look=Look(limit=Limit(10), no_value="no requests"),
         ),
         number(
             "Generation success",
             "Share of the generations that succeeded, of those that ended by themselves, over the time shown.",
             "percentunit",
-            f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}",
-            look=Look(limit=Limit(0.95, below=True), decimals=2),
+            known(f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}"),
+            look=Look(limit=Limit(0.95, below=True), decimals=2, no_value="no generations"),
         ),
         number("Active requests", "Requests being served now.", "none", f"sum({select('active_requests')})"),
     ]
 
 
 def _requests() -> list[Builder[Panel]]:
-    ratio = f"{or_zero(rate(GENERATIONS, ERROR))} / {rate(GENERATIONS, ENDED)}"
+    ratio = known(f"{or_zero(rate(GENERATIONS, ERROR))} / {rate(GENERATIONS, ENDED)}")
     return [
         graph(
             "Request rate",

@@ -19,6 +19,8 @@ DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # How often the operator is scraped, and a service by default; a service's own interval is written over it.
 SCRAPED = "30s"
 TRACES = model.DataSourceRef(type_val="jaeger", uid="${traces}")
+# Grafana's name for the colour of text.
+NEUTRAL = "text"
 
 
 class Query(NamedTuple):
@@ -103,10 +105,10 @@ def number(title: str, description: str, unit: str, expr: str, look: Look = PLAI
         .height(4)
         .graph_mode(mode)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .thresholds(_thresholds(look.limit))
+        .mappings([_neutral_nothing()])
         .with_target(target.instant() if whole else target)
     )
-    if look.limit:
-        panel = panel.thresholds(_thresholds(look.limit))
     if look.decimals is not None:
         panel = panel.decimals(look.decimals)
     return panel.no_value(look.no_value) if look.no_value else panel
@@ -179,7 +181,16 @@ def _legend() -> common.VizLegendOptions:
     )
 
 
-def _thresholds(limit: Limit) -> build.ThresholdsConfig:
-    first, second = ("red", "green") if limit.below else ("green", "red")
-    steps = [model.Threshold(value=None, color=first), model.Threshold(value=limit.value, color=second)]
+def _neutral_nothing() -> model.SpecialValueMap:
+    """Give nothing no colour: Grafana gives it that of the lowest values, red where low is bad and green elsewhere."""
+    match, result = model.SpecialValueMatch.NULL_AND_NAN, model.ValueMappingResult(color=NEUTRAL)
+    return model.SpecialValueMap(model.DashboardSpecialValueMapOptions(match=match, result=result))
+
+
+def _thresholds(limit: Limit | None) -> build.ThresholdsConfig:
+    """Colour by the limit. Without one say that there is none: Grafana's default is red from 80 on."""
+    steps = [model.Threshold(value=None, color=NEUTRAL)]
+    if limit:
+        first, second = ("red", "green") if limit.below else ("green", "red")
+        steps = [model.Threshold(value=None, color=first), model.Threshold(value=limit.value, color=second)]
     return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)

@@ -25,7 +25,13 @@ def increase(metric: str, matchers: str = "", by: str = "", window: str = "$__ra
 def quantile(share: float, histogram: str, matchers: str = "", by: str = "", window: str = RATE) -> str:
     """Give a percentile of a histogram, over all pods."""
     labels = f"{by}, le" if by else "le"
-    return f"histogram_quantile({share}, sum by ({labels}) (rate({select(f'{histogram}_bucket', matchers)}[{window}])))"
+    buckets = f"sum by ({labels}) (rate({select(f'{histogram}_bucket', matchers)}[{window}]))"
+    return known(f"histogram_quantile({share}, {buckets})")
+
+
+def known(expr: str) -> str:
+    """Say nothing of nothing: a share or a percentile of no requests is NaN, which Grafana shows as a value."""
+    return f"({expr} >= 0)"
 
 
 def or_zero(expr: str) -> str:

@@ -137,6 +137,17 @@ def test_grafana_knows_how_often_is_scraped(topic: str, interval: str, step: str
     assert {target.get("interval") for target in asked} == {step}
 
 
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_nothing_is_neither_good_nor_bad(topic: str) -> None:
+    """Grafana gives it the colour of the lowest values; and where no limit is set, its own, which is red from 80 on."""
+    for panel in numbers(topic):
+        shown = panel["fieldConfig"]["defaults"]
+        (nothing,) = (each["options"] for each in shown["mappings"] if each["type"] == "special")
+        assert nothing == {"match": "null+nan", "result": {"color": "text"}}, panel["title"]
+        colours = [step["color"] for step in shown["thresholds"]["steps"]]
+        assert sorted(colours) in (["text"], ["green", "red"]), panel["title"]
+
+
 def test_what_can_be_below_zero_is_drawn_there() -> None:
     """An objective that is missed has less than nothing left of its budget."""
     panels = {panel["title"]: panel for panel in json.loads(rendered()["overview"])["panels"]}
@@ -144,6 +155,10 @@ def test_what_can_be_below_zero_is_drawn_there() -> None:
     assert [step["value"] for step in shown["thresholds"]["steps"]] == [None, 0], "red is below zero"
     assert "min" not in shown
     assert panels["Burn rate"]["fieldConfig"]["defaults"]["min"] == 0
+
+
+def numbers(topic: str) -> list[dict[str, Any]]:
+    return [panel for panel in json.loads(rendered()[topic])["panels"] if panel["type"] == "stat"]
 
 
 def test_grafana_knows_how_often_the_operator_is_scraped() -> None:
@@ -155,7 +170,7 @@ def test_grafana_knows_how_often_the_operator_is_scraped() -> None:
 def limits(topic: str, **alerts: Any) -> set[tuple[str, float]]:
     panels = content(resource(alerts=alerts), topic)["panels"]
     steps = [(each["title"], each.get("fieldConfig", {}).get("defaults", {}).get("thresholds")) for each in panels]
-    return {(title, each["steps"][-1]["value"]) for title, each in steps if each}
+    return {(title, each["steps"][-1]["value"]) for title, each in steps if each and len(each["steps"]) > 1}
 
 
 @pytest.mark.parametrize(

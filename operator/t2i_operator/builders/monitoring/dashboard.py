@@ -91,7 +91,7 @@ def _generated(topic: str) -> bytes:
 
 
 def _own_dashboards(resource: spec.TextToImageService) -> Object:
-    """Lead to this service's others with what is chosen here, which dashboards of another service must not take over."""
+    """Lead to this service's others with what is chosen here; no dashboard of another service must take it over."""
     return {
         **_LINK,
         "type": "dashboards",
