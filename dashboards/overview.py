@@ -40,6 +40,13 @@ def _glance() -> list[Builder[Panel]]:
     failed, answered = or_zero(increase(REQUESTS, FAILED)), increase(REQUESTS, SYNCHRONOUS)
     return [
         number(
+            "Pods answering",
+            "Pods that answer Prometheus now. Red at none, also where none is wanted or metrics are switched off.",
+            "none",
+            or_zero(f"sum({select('up')})"),
+            look=Look(limit=Limit(1, below=True), span=3),
+        ),
+        number(
             "Availability",
             "Share of the requests for images that were not answered 5xx, over the time shown.",
             "percentunit",
@@ -48,12 +55,13 @@ def _glance() -> list[Builder[Panel]]:
         ),
         number(
             "Uptime",
-            "Share of the time shown in which at least one pod answered Prometheus.",
+            "Share of the minutes in which at least one pod answered Prometheus, counted from the first of the time"
+            " shown in which there was a pod: from then on, no pod at all counts as down.",
             "percentunit",
-            f"avg_over_time((max({select('up')}))[$__range:1m])",
-            look=Look(limit=Limit(0.99, below=True), decimals=2, no_value="no pod seen"),
+            _uptime(),
+            look=Look(limit=Limit(0.99, below=True), decimals=2, span=3, no_value="no pod seen"),
         ),
-        number("Request rate", "Requests for images a second.", "reqps", rate(REQUESTS, GENERATION)),
+        number("Request rate", "Requests for images a second.", "reqps", rate(REQUESTS, GENERATION), Look(span=3)),
         number(
             "Response time",
             "95th percentile of the requests for images.",
@@ -68,8 +76,17 @@ def _glance() -> list[Builder[Panel]]:
             known(f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}"),
             look=Look(limit=Limit(0.95, below=True), decimals=2, no_value="no generations"),
         ),
-        number("Active requests", "Requests being served now.", "none", f"sum({select('active_requests')})"),
+        number(
+            "Active requests", "Requests being served now.", "none", f"sum({select('active_requests')})", Look(span=3)
+        ),
     ]
+
+
+def _uptime() -> str:
+    """Divide by the minutes since the first: an average would skip those without any pod, which leave no sample."""
+    up = f"max({select('up')})"
+    first = f"min_over_time(timestamp({up})[$__range:1m])"
+    return f"sum_over_time(({up})[$__range:1m]) / floor((time() - {first}) / 60 + 1)"
 
 
 def _requests() -> list[Builder[Panel]]:

@@ -92,9 +92,7 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
 
 
 def number(title: str, description: str, unit: str, expr: str, look: Look = PLAIN) -> stat.Panel:
-    """Show one value of now, with its course behind it; what spans the time shown has none, and is asked only once."""
-    whole, target = "$__range" in expr, _target(Query(expr, title))
-    mode = common_model.BigValueGraphMode.NONE if whole else common_model.BigValueGraphMode.AREA
+    """Show one value of now, asked of now: the last one of a range may be hours old, and the service gone since."""
     panel = (
         stat.Panel()
         .title(title)
@@ -103,11 +101,11 @@ def number(title: str, description: str, unit: str, expr: str, look: Look = PLAI
         .unit(unit)
         .span(look.span or 4)
         .height(4)
-        .graph_mode(mode)
+        .graph_mode(common_model.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .thresholds(_thresholds(look.limit))
         .mappings([_neutral_nothing()])
-        .with_target(target.instant() if whole else target)
+        .with_target(_target(Query(expr, title)).instant())
     )
     if look.decimals is not None:
         panel = panel.decimals(look.decimals)

@@ -21,6 +21,7 @@ from tests.e2e.expected import (
 
 # By topic, title and legend: a dashboard may ask under one title for several things.
 COUNTED: dict[tuple[str, str, str], Expected] = {
+    ("overview", "Pods answering", "Pods answering"): one(lambda _: 1.0),
     ("overview", "Availability", "Availability"): one(lambda books: books.success),
     ("overview", "Uptime", "Uptime"): one(lambda _: 1.0),
     ("overview", "Request rate", "Request rate"): one(a_second),
@@ -101,6 +102,7 @@ ZERO = {
 }
 # What stays as it is while the traffic changes.
 CONSTANT = ZERO | {
+    ("overview", "Pods answering", "Pods answering"),
     ("overview", "Uptime", "Uptime"),
     ("overview", "Response time", "99th percentile"),
     ("business", "Active callers", "Active callers"),

@@ -1,4 +1,4 @@
-"""What the Overview's numbers say of a service that nobody asks, by Prometheus itself."""
+"""What a dashboard's numbers say of what nobody asks, is young or is gone, by Prometheus' own evaluation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.dashboard import content
 
+from dashboards.catalog import rendered
 from tests.e2e.boards import filled_queries
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).parent / "golden.yaml"
 OWN = 'namespace="text-to-image",service="text-to-image-service"'
+UP = f"up{{{OWN}"
 POST = f'http_requests_total{{{OWN},pod="a",endpoint="/generate",method="POST",status="'
 ENDED = f'image_generation_total{{{OWN},pod="a",status="'
 LASTED = f'http_request_duration_seconds_bucket{{{OWN},pod="a",endpoint="/generate",le="'
@@ -25,11 +27,15 @@ LASTED = f'http_request_duration_seconds_bucket{{{OWN},pod="a",endpoint="/genera
 
 @pytest.fixture
 def numbers() -> dict[str, str]:
-    """Give the query of each number for an hour that is shown, by its title."""
-    shown = content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview")
-    shown["panels"] = [panel for panel in shown["panels"] if panel["type"] == "stat"]
-    asked = filled_queries("overview", json.dumps(shown), window="2m", shown="1h")
-    return {query.title: query.expr for query in asked}
+    """Give the query of each number of the Overview, by its title."""
+    return numbers_of(content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview"))
+
+
+def numbers_of(shown: dict[str, Any]) -> dict[str, str]:
+    """Fill the variables in as for an hour that is shown."""
+    asked = shown | {"panels": [panel for panel in shown["panels"] if panel["type"] == "stat"]}
+    queries = filled_queries("any", json.dumps(asked), window="2m", shown="1h")
+    return {query.title: query.expr for query in queries}
 
 
 def say(series: dict[str, str], numbers: dict[str, str], said: dict[str, float | None]) -> dict[str, Any]:
@@ -44,6 +50,40 @@ def say(series: dict[str, str], numbers: dict[str, str], said: dict[str, float |
 
 def _sample(value: float) -> dict[str, Any]:
     return {"labels": "{}", "value": value}
+
+
+@pytest.mark.parametrize(
+    ("pods", "answering", "uptime"),
+    [
+        pytest.param({"a": "1x240"}, 1, 1.0, id="one, always"),
+        pytest.param({"a": "1x240", "b": "0x240"}, 1, 1.0, id="one of two"),
+        pytest.param({"a": "0x240"}, 0, 0.0, id="one that does not answer"),
+        pytest.param({"a": "_x200 1x40"}, 1, 1.0, id="young"),
+        pytest.param({"a": "_x162 0x19 1x59"}, 1, 0.75, id="young, and slow to start"),
+        pytest.param({"a": "_x162 1x59 stale"}, 0, 0.75, id="gone for ten minutes of forty"),
+        pytest.param({"a": "_x162 1x19 stale _x39 1x18"}, 1, 0.5, id="gone for twenty minutes, and back"),
+        pytest.param({"a": "1x60 stale"}, 0, None, id="gone for longer than is shown"),
+        pytest.param({}, 0, None, id="never there"),
+    ],
+)
+def test_a_service_that_is_gone_is_not_up(
+    promtool: Callable[..., None],
+    numbers: dict[str, str],
+    pods: dict[str, str],
+    answering: float,
+    uptime: float | None,
+) -> None:
+    series = {f'{UP},pod="{pod}"}}': values for pod, values in pods.items()}
+    another = {'up{namespace="text-to-image",service="other-service",pod="a"}': "1x240"}
+    promtool(say(series | another, numbers, {"Pods answering": answering, "Uptime": uptime}))
+
+
+def test_an_operator_that_is_gone_does_not_lead(promtool: Callable[..., None]) -> None:
+    """Nothing at all would be in no colour."""
+    leading = 't2i_operator_leader{job="text-to-image-operator",pod="a"}'
+    shown = numbers_of(json.loads(rendered()["operator"]))
+    promtool(say({leading: "1x240"}, shown, {"Leading": 1}))
+    promtool(say({leading: "1x60 stale"}, shown, {"Leading": 0}))
 
 
 def counters(good: int, bad: int) -> dict[str, str]:
