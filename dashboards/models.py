@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboards.frame import dashboard
-from dashboards.panels import STACKED, Limit, Look, Query, columns, graph
+from dashboards.panels import FAST, STACKED, SUCCESSFUL, Limit, Look, Query, columns, graph
 from dashboards.phrases import increase, known, quantile, rate, select
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ def _generations() -> list[Builder[Panel]]:
             "s",
             Query(quantile(0.5, SECONDS, by="model"), "{{model}} median"),
             Query(quantile(0.95, SECONDS, by="model"), "{{model}} 95th percentile", exemplars=True),
-            look=Look(limit=Limit(10)),
+            look=Look(limit=FAST),
         ),
         graph(
             "Success",
             "Share of the generations that succeeded, of those that ended by themselves.",
             "percentunit",
             Query(known(succeeded), "{{model}}"),
-            look=Look(limit=Limit(0.95, below=True)),
+            look=Look(limit=SUCCESSFUL),
         ),
         graph(
             "Outcomes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboards.frame import dashboard
-from dashboards.panels import STACKED, Limit, Look, Query, graph, number
+from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
 from dashboards.phrases import GENERATION, SYNCHRONOUS, increase, known, or_zero, quantile, rate, select
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _glance() -> list[Builder[Panel]]:
             "Share of the requests for images that were not answered 5xx, over the time shown.",
             "percentunit",
             f"1 - {known(f'{failed} / {answered}')}",
-            look=Look(limit=Limit(0.99, below=True), decimals=2, no_value="no requests"),
+            look=Look(limit=AVAILABLE, decimals=2, no_value="no requests"),
         ),
         number(
             "Uptime",
@@ -59,7 +59,7 @@ def _glance() -> list[Builder[Panel]]:
             " shown in which there was a pod: from then on, no pod at all counts as down.",
             "percentunit",
             _uptime(),
-            look=Look(limit=Limit(0.99, below=True), decimals=2, span=3, no_value="no pod seen"),
+            look=Look(limit=AVAILABLE, decimals=2, span=3, no_value="no pod seen"),
         ),
         number("Request rate", "Requests for images a second.", "reqps", rate(REQUESTS, GENERATION), Look(span=3)),
         number(
@@ -67,14 +67,14 @@ def _glance() -> list[Builder[Panel]]:
             "95th percentile of the requests for images.",
             "s",
             quantile(0.95, SECONDS, SYNCHRONOUS),
-            look=Look(limit=Limit(10), no_value="no requests"),
+            look=Look(limit=FAST, no_value="no requests"),
         ),
         number(
             "Generation success",
             "Share of the generations that succeeded, of those that ended by themselves, over the time shown.",
             "percentunit",
             known(f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}"),
-            look=Look(limit=Limit(0.95, below=True), decimals=2, no_value="no generations"),
+            look=Look(limit=SUCCESSFUL, decimals=2, no_value="no generations"),
         ),
         number(
             "Active requests", "Requests being served now.", "none", f"sum({select('active_requests')})", Look(span=3)
@@ -105,7 +105,7 @@ def _requests() -> list[Builder[Panel]]:
             Query(quantile(0.5, SECONDS, SYNCHRONOUS), "median"),
             Query(quantile(0.95, SECONDS, SYNCHRONOUS), "95th percentile", exemplars=True),
             Query(quantile(0.99, SECONDS, SYNCHRONOUS), "99th percentile"),
-            look=Look(limit=Limit(10)),
+            look=Look(limit=FAST),
         ),
         graph(
             "Success rate",

@@ -33,10 +33,17 @@ class Query(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """Where a value turns bad: above it, or below it."""
+    """Where a value turns bad: above it, or below it; `of` names what the operator replaces it by, for each service."""
 
     value: float
     below: bool = False
+    of: str | None = None
+
+
+# The defaults of a service's spec: its objective, and where its alerts fire.
+AVAILABLE = Limit(0.99, below=True, of="availability")
+FAST = Limit(10, of="latency")
+SUCCESSFUL = Limit(0.95, below=True, of="generation success")
 
 
 class Look(NamedTuple):
@@ -179,6 +186,18 @@ def _legend() -> common.VizLegendOptions:
     )
 
 
+class _Replaced(model.Threshold):
+    """A step that the operator finds by a name, which it takes out again: Grafana knows no such field."""
+
+    def __init__(self, of: str, value: float, color: str) -> None:
+        super().__init__(value, color)
+        self._of = of
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Grafana reads, and the name."""
+        return {**super().to_json(), "of": self._of}
+
+
 def _neutral_nothing() -> model.SpecialValueMap:
     """Give nothing no colour: Grafana gives it that of the lowest values, red where low is bad and green elsewhere."""
     match, result = model.SpecialValueMatch.NULL_AND_NAN, model.ValueMappingResult(color=NEUTRAL)
@@ -190,5 +209,6 @@ def _thresholds(limit: Limit | None) -> build.ThresholdsConfig:
     steps = [model.Threshold(value=None, color=NEUTRAL)]
     if limit:
         first, second = ("red", "green") if limit.below else ("green", "red")
-        steps = [model.Threshold(value=None, color=first), model.Threshold(value=limit.value, color=second)]
+        own = _Replaced(limit.of, limit.value, second) if limit.of else model.Threshold(limit.value, second)
+        steps = [model.Threshold(value=None, color=first), own]
     return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)

@@ -14,12 +14,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from t2i_operator import spec
-from t2i_operator.builders.monitoring.dashboard import content, dashboards, topics
+from t2i_operator.builders.monitoring.dashboard import _limits, content, dashboards, topics
 
 from dashboards.catalog import MANIFESTS, PACKAGE, place, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
@@ -201,10 +201,23 @@ def test_panels_turn_red_where_alerts_fire(topic: str, own: dict[str, float], fi
     assert limits(topic, **asked) == set((own | fixed).items())
 
 
+def test_every_limit_that_a_resource_sets_is_some_panel_s() -> None:
+    """One that nobody names would be of no effect; a name that is not known ends in a KeyError."""
+    shown = [panel for text in rendered().values() for panel in json.loads(text)["panels"]]
+    assert {step["of"] for step in steps(shown) if "of" in step} == {*_limits(resource())}
+
+
+def steps(panels: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for panel in panels:
+        yield from panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", ())
+
+
 @pytest.mark.parametrize("topic", topics(resource()))
 def test_by_default_panels_turn_red_where_the_generated_ones_do(topic: str) -> None:
     """Or nobody would see what is committed."""
     generated = {panel["id"]: panel for panel in json.loads(rendered()[topic])["panels"]}
+    for step in steps(generated.values()):
+        step.pop("of", None)
     for panel in content(resource(), topic)["panels"]:
         assert panel.get("fieldConfig") == generated[panel["id"]].get("fieldConfig"), panel["title"]
 
