@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2i_operator.builders.monitoring.metrics import COST, MODEL_GENERATIONS, REQUESTS
+from t2i_operator.builders.monitoring.promql import GENERATION
+
 from dashboards.frame import dashboard
 from dashboards.panels import STACKED, Look, Query, columns, graph, number
-from dashboards.phrases import GENERATION, increase, or_zero, rate, select
+from dashboards.phrases import SUCCESS, increase, or_zero, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
 
-GENERATIONS, COST, REQUESTS = "t2i_model_generations_total", "t2i_model_cost_total", "http_requests_total"
-SUCCESS = 'status="success"'
 WHOLE = Look(decimals=0)
 
 
@@ -53,14 +54,14 @@ def _volume() -> list[Builder[Panel]]:
             "Pictures a day",
             "Generations that succeeded in the 24 hours before, by model.",
             "none",
-            Query(increase(GENERATIONS, SUCCESS, by="model", window="1d"), "{{model}}"),
+            Query(increase(MODEL_GENERATIONS, SUCCESS, by="model", window="1d"), "{{model}}"),
             look=STACKED,
         ),
     ]
 
 
 def _last(window: str) -> str:
-    return increase(GENERATIONS, SUCCESS, window=window)
+    return increase(MODEL_GENERATIONS, SUCCESS, window=window)
 
 
 def _callers() -> list[Builder[Panel]]:
@@ -82,7 +83,7 @@ def _callers() -> list[Builder[Panel]]:
             "Models in demand",
             "Generations over the time shown. Prompts are in no metric: LangTrace shows them.",
             "model",
-            (Query(increase(GENERATIONS, by="model"), "Generations"), "none"),
+            (Query(increase(MODEL_GENERATIONS, by="model"), "Generations"), "none"),
             span=8,
         ),
     ]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2i_operator.builders.monitoring.metrics import GENERATIONS, REQUEST_SECONDS, REQUESTS
+from t2i_operator.builders.monitoring.promql import ENDED, GENERATION, SERVER_ERROR, SYNCHRONOUS
+
 from dashboards.frame import dashboard
 from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
-from dashboards.phrases import GENERATION, SYNCHRONOUS, increase, known, or_zero, quantile, rate, select
+from dashboards.phrases import ERROR, SUCCESS, increase, known, or_zero, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
-
-REQUESTS, SECONDS = "http_requests_total", "http_request_duration_seconds"
-GENERATIONS = "image_generation_total"
-FAILED = f'{GENERATION},status=~"5.."'
-ENDED, SUCCESS, ERROR = 'status=~"success|error"', 'status="success"', 'status="error"'
 
 
 def overview() -> Dashboard:
@@ -37,7 +35,7 @@ def overview() -> Dashboard:
 
 
 def _glance() -> list[Builder[Panel]]:
-    failed, answered = or_zero(increase(REQUESTS, FAILED)), increase(REQUESTS, SYNCHRONOUS)
+    failed, answered = or_zero(increase(REQUESTS, SERVER_ERROR)), increase(REQUESTS, SYNCHRONOUS)
     return [
         number(
             "Pods answering",
@@ -66,7 +64,7 @@ def _glance() -> list[Builder[Panel]]:
             "Response time",
             "95th percentile of the requests for images.",
             "s",
-            quantile(0.95, SECONDS, SYNCHRONOUS),
+            quantile(0.95, REQUEST_SECONDS, SYNCHRONOUS),
             look=Look(limit=FAST, no_value="no requests"),
         ),
         number(
@@ -102,9 +100,9 @@ def _requests() -> list[Builder[Panel]]:
             "Response time",
             "Percentiles of the requests for images. A dot is one request: it leads to its trace.",
             "s",
-            Query(quantile(0.5, SECONDS, SYNCHRONOUS), "median"),
-            Query(quantile(0.95, SECONDS, SYNCHRONOUS), "95th percentile", exemplars=True),
-            Query(quantile(0.99, SECONDS, SYNCHRONOUS), "99th percentile"),
+            Query(quantile(0.5, REQUEST_SECONDS, SYNCHRONOUS), "median"),
+            Query(quantile(0.95, REQUEST_SECONDS, SYNCHRONOUS), "95th percentile", exemplars=True),
+            Query(quantile(0.99, REQUEST_SECONDS, SYNCHRONOUS), "99th percentile"),
             look=Look(limit=FAST),
         ),
         graph(

@@ -1,9 +1,10 @@
-"""The PromQL that several panels share. Every selector names the dashboard's own service."""
+"""The PromQL that several panels share. Every selector names the dashboard's own service.
+
+What tells a metric's series apart is what the alerts tell them apart by: `t2i_operator.builders.monitoring.promql`.
+"""
 
 SERVICE = 'namespace="$namespace",service="$service"'
-GENERATION = 'endpoint=~"/generate|/v1/images/generations"'
-# What was answered 202 goes on in the background: it says nothing about how the generation went.
-SYNCHRONOUS = f'{GENERATION},status!="202"'
+SUCCESS, ERROR = 'status="success"', 'status="error"'
 RATE = "$__rate_interval"
 
 

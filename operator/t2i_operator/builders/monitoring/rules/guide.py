@@ -4,11 +4,9 @@ from collections.abc import Iterator
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, SYNCHRONOUS, Scope, percent, scope
+from t2i_operator.builders.monitoring.promql import ENDED, GENERATION, SERVER_ERROR, SYNCHRONOUS, Scope, percent, scope
 from t2i_operator.builders.monitoring.rules.rule import ALERTS, Alert, Part
 from t2i_operator.spec.alerts import Alerts
-
-ENDED = 'status=~"success|error"'  # what was canceled or refused says nothing about the model
 
 
 def parts(resource: spec.TextToImageService) -> Iterator[Part]:
