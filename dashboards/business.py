@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2i_operator.builders.monitoring.metrics import COST, MODEL_GENERATIONS, REQUESTS
+from t2i_operator.builders.monitoring.promql import GENERATION
+
 from dashboards.frame import dashboard
 from dashboards.panels import STACKED, Look, Query, columns, graph, number
-from dashboards.phrases import GENERATION, increase, rate, select
+from dashboards.phrases import SUCCESS, increase, or_zero, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
 
-GENERATIONS, COST, REQUESTS = "t2i_model_generations_total", "t2i_model_cost_total", "http_requests_total"
-SUCCESS = 'status="success"'
 WHOLE = Look(decimals=0)
 
 
@@ -30,26 +31,16 @@ def business() -> Dashboard:
 
 def _volume() -> list[Builder[Panel]]:
     last_week = f"sum(rate({select(REQUESTS, GENERATION)}[1h] offset 1w))"
-    change = (
-        f"{increase(REQUESTS, GENERATION, window='1d')} / sum(increase({select(REQUESTS, GENERATION)}[1d] offset 1w))"
-    )
+    before = f"sum(increase({select(REQUESTS, GENERATION)}[1d] offset 1w))"
     return [
-        number(
-            "Pictures today", "Generations that succeeded in the last 24 hours.", "none", _last("1d"), Look(decimals=0)
-        ),
-        number(
-            "Pictures this week",
-            "Generations that succeeded in the last 7 days.",
-            "none",
-            _last("1w"),
-            Look(decimals=0),
-        ),
+        number("Pictures today", "Generations that succeeded in the last 24 hours.", "none", _last("1d"), WHOLE),
+        number("Pictures this week", "Generations that succeeded in the last 7 days.", "none", _last("1w"), WHOLE),
         number(
             "Against last week",
             "Requests for images of the last 24 hours, against the same 24 hours a week ago.",
             "percentunit",
-            f"{change} - 1",
-            look=Look(no_value="no week of history yet"),
+            f"{increase(REQUESTS, GENERATION, window='1d')} / ({before} > 0) - 1",
+            look=Look(no_value="nothing a week ago"),
         ),
         graph(
             "Requests, this week and last",
@@ -63,14 +54,14 @@ def _volume() -> list[Builder[Panel]]:
             "Pictures a day",
             "Generations that succeeded in the 24 hours before, by model.",
             "none",
-            Query(increase(GENERATIONS, SUCCESS, by="model", window="1d"), "{{model}}"),
+            Query(increase(MODEL_GENERATIONS, SUCCESS, by="model", window="1d"), "{{model}}"),
             look=STACKED,
         ),
     ]
 
 
 def _last(window: str) -> str:
-    return increase(GENERATIONS, SUCCESS, window=window)
+    return increase(MODEL_GENERATIONS, SUCCESS, window=window)
 
 
 def _callers() -> list[Builder[Panel]]:
@@ -80,20 +71,19 @@ def _callers() -> list[Builder[Panel]]:
             "Requests a second by the caller's API key: for images, for what became of them, and feedback.",
             "reqps",
             Query(rate("t2i_key_requests_total", by="key"), "{{key}}"),
-            look=Look(stacked=True, no_value="the service asks for no key"),
+            look=Look(stacked=True, no_value="nobody has asked yet"),
         ),
         number(
             "Active callers",
-            "API keys that were used in the last 24 hours.",
+            "API keys that were used in the last 24 hours; where none is asked for, all callers are one, anonymous.",
             "none",
-            f"count({increase('t2i_key_requests_total', by='key', window='1d')} > 0)",
-            Look(no_value="the service asks for no key"),
+            or_zero(f"count({increase('t2i_key_requests_total', by='key', window='1d')} > 0)"),
         ),
         columns(
             "Models in demand",
             "Generations over the time shown. Prompts are in no metric: LangTrace shows them.",
             "model",
-            (Query(increase(GENERATIONS, by="model"), "Generations"), "none"),
+            (Query(increase(MODEL_GENERATIONS, by="model"), "Generations"), "none"),
             span=8,
         ),
     ]

@@ -70,8 +70,9 @@ def query_variable(name: str, label: str, query: str) -> build.QueryVariable:
 
 
 def _other_dashboards() -> build.DashboardLink:
+    """Lead to all others without the variables: one service's would show its data under another's title."""
     link = build.DashboardLink("Text to image").type(model.DashboardLinkType.DASHBOARDS).tags([TAG]).as_dropdown(True)
-    return link.include_vars(True).keep_time(True)
+    return link.keep_time(True)
 
 
 def _runbooks() -> build.DashboardLink:

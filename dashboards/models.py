@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2i_operator.builders.monitoring.metrics import BREAKER, COST, MODEL_GENERATIONS
+from t2i_operator.builders.monitoring.promql import ENDED
+
 from dashboards.frame import dashboard
-from dashboards.panels import STACKED, Limit, Look, Query, columns, graph
-from dashboards.phrases import increase, quantile, rate, select
+from dashboards.panels import FAST, STACKED, SUCCESSFUL, Limit, Look, Query, columns, graph
+from dashboards.phrases import SUCCESS, increase, known, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
 
-GENERATIONS, SECONDS, COST = "t2i_model_generations_total", "t2i_model_duration_seconds", "t2i_model_cost_total"
-ENDED = 'status=~"success|error"'
-SUCCESS = 'status="success"'
+SECONDS = "t2i_model_duration_seconds"
 
 
 def models() -> Dashboard:
@@ -29,26 +30,30 @@ def models() -> Dashboard:
 
 
 def _comparison() -> Builder[Panel]:
-    succeeded = f"{increase(GENERATIONS, SUCCESS, by='model')} / {increase(GENERATIONS, ENDED, by='model')}"
+    succeeded = f"{increase(MODEL_GENERATIONS, SUCCESS, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
     # A model that costs nothing has no series of cost; a price in several currencies is shown by the graph below.
-    cost = f"{increase(COST, by='model')} / {increase(GENERATIONS, ENDED, by='model')}"
+    cost = f"{increase(COST, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
     return columns(
         "Model against model",
         "Each model over the time shown: how often it was asked, how it ended, how long it took, what it cost.",
         "model",
-        (Query(increase(GENERATIONS, by="model"), "Invocations"), "none"),
-        (Query(succeeded, "Success"), "percentunit"),
+        (Query(increase(MODEL_GENERATIONS, by="model"), "Invocations"), "none"),
+        (Query(known(succeeded), "Success"), "percentunit"),
         (Query(quantile(0.5, SECONDS, by="model", window="$__range"), "Median"), "s"),
         (Query(quantile(0.95, SECONDS, by="model", window="$__range"), "95th percentile"), "s"),
-        (Query(cost, "Cost a request"), "none"),
+        (Query(known(cost), "Cost a request"), "none"),
     )
 
 
 def _generations() -> list[Builder[Panel]]:
-    cost = f"{rate(COST, by='model, currency')} / on (model) group_left () {rate(GENERATIONS, ENDED, by='model')}"
+    cost = f"{rate(COST, by='model, currency')} / on (model) group_left () {rate(MODEL_GENERATIONS, ENDED, by='model')}"
+    succeeded = f"{rate(MODEL_GENERATIONS, SUCCESS, by='model')} / {rate(MODEL_GENERATIONS, ENDED, by='model')}"
     return [
         graph(
-            "Invocations", "Generations a second by model.", "reqps", Query(rate(GENERATIONS, by="model"), "{{model}}")
+            "Invocations",
+            "Generations a second by model.",
+            "reqps",
+            Query(rate(MODEL_GENERATIONS, by="model"), "{{model}}"),
         ),
         graph(
             "Latency",
@@ -56,28 +61,28 @@ def _generations() -> list[Builder[Panel]]:
             "s",
             Query(quantile(0.5, SECONDS, by="model"), "{{model}} median"),
             Query(quantile(0.95, SECONDS, by="model"), "{{model}} 95th percentile", exemplars=True),
-            look=Look(limit=Limit(10)),
+            look=Look(limit=FAST),
         ),
         graph(
             "Success",
             "Share of the generations that succeeded, of those that ended by themselves.",
             "percentunit",
-            Query(f"{rate(GENERATIONS, SUCCESS, by='model')} / {rate(GENERATIONS, ENDED, by='model')}", "{{model}}"),
-            look=Look(limit=Limit(0.95, below=True)),
+            Query(known(succeeded), "{{model}}"),
+            look=Look(limit=SUCCESSFUL),
         ),
         graph(
             "Outcomes",
             "Generations a second by how they ended.",
             "reqps",
-            Query(rate(GENERATIONS, by="model, status"), "{{model}} {{status}}"),
+            Query(rate(MODEL_GENERATIONS, by="model, status"), "{{model}} {{status}}"),
             look=STACKED,
         ),
         graph(
             "Cost a request",
             "What a generation costs, failed ones included.",
             "none",
-            Query(cost, "{{model}} in {{currency}}"),
-            look=Look(no_value="no model has a price"),
+            Query(known(cost), "{{model}} in {{currency}}"),
+            look=Look(no_value="no model with a price was asked"),
         ),
         graph(
             "Tokens",
@@ -116,7 +121,7 @@ def _providers() -> list[Builder[Panel]]:
             "Circuit breakers",
             "0: closed, requests pass; 1: half open, one request tries; 2: open, the service has given up for now.",
             "none",
-            Query(f"max by (model) ({select('t2i_model_breaker_state')})", "{{model}}"),
+            Query(f"max by (model) ({select(BREAKER)})", "{{model}}"),
             look=Look(limit=Limit(2)),
         ),
         graph(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.frame import dashboard
 from dashboards.panels import STACKED, Limit, Look, Query, graph, number
+from dashboards.phrases import or_zero
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -31,14 +32,14 @@ def _rate(metric: str, by: str) -> str:
 
 
 def _resources() -> list[Builder[Panel]]:
-    ready = f'sum(t2i_operator_resources{{{JOB},condition="Ready",status="True"}})'
+    ready = or_zero(f'sum(t2i_operator_resources{{{JOB},condition="Ready",status="True"}})')
     return [
-        number("Ready", "Resources whose condition Ready is True.", "none", f"{ready} or vector(0)", Look(span=6)),
+        number("Ready", "Resources whose condition Ready is True.", "none", ready, Look(span=6)),
         number(
             "Leading",
             "Replicas that lead: one, or nothing is reconciled.",
             "none",
-            f"sum(t2i_operator_leader{{{JOB}}})",
+            or_zero(f"sum(t2i_operator_leader{{{JOB}}})"),
             Look(limit=Limit(1, below=True), span=6),
         ),
         graph(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from t2i_operator.builders.monitoring.metrics import GENERATIONS, REQUEST_SECONDS, REQUESTS
+from t2i_operator.builders.monitoring.promql import ENDED, GENERATION, SERVER_ERROR, SYNCHRONOUS
+
 from dashboards.frame import dashboard
-from dashboards.panels import STACKED, Limit, Look, Query, graph, number
-from dashboards.phrases import GENERATION, SYNCHRONOUS, increase, or_zero, quantile, rate, select
+from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
+from dashboards.phrases import ERROR, SUCCESS, increase, known, or_zero, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
-
-REQUESTS, SECONDS = "http_requests_total", "http_request_duration_seconds"
-GENERATIONS = "image_generation_total"
-FAILED = f'{GENERATION},status=~"5.."'
-ENDED, SUCCESS, ERROR = 'status=~"success|error"', 'status="success"', 'status="error"'
 
 
 def overview() -> Dashboard:
@@ -31,48 +29,66 @@ def overview() -> Dashboard:
             "Capacity": _capacity(),
             "Error budget": _budget(),
             "Resources": _resources(),
+            "Telemetry": [_spans_lost()],
         },
     )
 
 
 def _glance() -> list[Builder[Panel]]:
-    failed, answered = or_zero(increase(REQUESTS, FAILED)), increase(REQUESTS, SYNCHRONOUS)
+    failed, answered = or_zero(increase(REQUESTS, SERVER_ERROR)), increase(REQUESTS, SYNCHRONOUS)
     return [
+        number(
+            "Pods answering",
+            "Pods that answer Prometheus now. Red at none, also where none is wanted or metrics are switched off.",
+            "none",
+            or_zero(f"sum({select('up')})"),
+            look=Look(limit=Limit(1, below=True), span=3),
+        ),
         number(
             "Availability",
             "Share of the requests for images that were not answered 5xx, over the time shown.",
             "percentunit",
-            f"1 - {failed} / {answered}",
-            look=Look(limit=Limit(0.99, below=True), decimals=2),
+            f"1 - {known(f'{failed} / {answered}')}",
+            look=Look(limit=AVAILABLE, decimals=2, no_value="no requests"),
         ),
         number(
             "Uptime",
-            "Share of the time shown in which at least one pod answered Prometheus.",
+            "Share of the minutes in which at least one pod answered Prometheus, counted from the first of the time"
+            " shown in which there was a pod: from then on, no pod at all counts as down.",
             "percentunit",
-            f"avg_over_time((max({select('up')}))[$__range:1m])",
-            look=Look(limit=Limit(0.99, below=True), decimals=2),
+            _uptime(),
+            look=Look(limit=AVAILABLE, decimals=2, span=3, no_value="no pod seen"),
         ),
-        number("Request rate", "Requests for images a second.", "reqps", rate(REQUESTS, GENERATION)),
+        number("Request rate", "Requests for images a second.", "reqps", rate(REQUESTS, GENERATION), Look(span=3)),
         number(
             "Response time",
             "95th percentile of the requests for images.",
             "s",
-            quantile(0.95, SECONDS, SYNCHRONOUS),
-            look=Look(limit=Limit(10)),
+            quantile(0.95, REQUEST_SECONDS, SYNCHRONOUS),
+            look=Look(limit=FAST, no_value="no requests"),
         ),
         number(
             "Generation success",
             "Share of the generations that succeeded, of those that ended by themselves, over the time shown.",
             "percentunit",
-            f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}",
-            look=Look(limit=Limit(0.95, below=True), decimals=2),
+            known(f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}"),
+            look=Look(limit=SUCCESSFUL, decimals=2, no_value="no generations"),
         ),
-        number("Active requests", "Requests being served now.", "none", f"sum({select('active_requests')})"),
+        number(
+            "Active requests", "Requests being served now.", "none", f"sum({select('active_requests')})", Look(span=3)
+        ),
     ]
 
 
+def _uptime() -> str:
+    """Divide by the minutes since the first: an average would skip those without any pod, which leave no sample."""
+    up = f"max({select('up')})"
+    first = f"min_over_time(timestamp({up})[$__range:1m])"
+    return f"sum_over_time(({up})[$__range:1m]) / floor((time() - {first}) / 60 + 1)"
+
+
 def _requests() -> list[Builder[Panel]]:
-    ratio = f"{or_zero(rate(GENERATIONS, ERROR))} / {rate(GENERATIONS, ENDED)}"
+    ratio = known(f"{or_zero(rate(GENERATIONS, ERROR))} / {rate(GENERATIONS, ENDED)}")
     return [
         graph(
             "Request rate",
@@ -84,10 +100,10 @@ def _requests() -> list[Builder[Panel]]:
             "Response time",
             "Percentiles of the requests for images. A dot is one request: it leads to its trace.",
             "s",
-            Query(quantile(0.5, SECONDS, SYNCHRONOUS), "median"),
-            Query(quantile(0.95, SECONDS, SYNCHRONOUS), "95th percentile", exemplars=True),
-            Query(quantile(0.99, SECONDS, SYNCHRONOUS), "99th percentile"),
-            look=Look(limit=Limit(10)),
+            Query(quantile(0.5, REQUEST_SECONDS, SYNCHRONOUS), "median"),
+            Query(quantile(0.95, REQUEST_SECONDS, SYNCHRONOUS), "95th percentile", exemplars=True),
+            Query(quantile(0.99, REQUEST_SECONDS, SYNCHRONOUS), "99th percentile"),
+            look=Look(limit=FAST),
         ),
         graph(
             "Success rate",
@@ -151,7 +167,7 @@ def _budget() -> list[Builder[Panel]]:
             "What is left of the budgets of availability and latency, up to an hour behind; below 0 one is missed.",
             "percentunit",
             Query(f"max by (slo) ({left})", "{{slo}}"),
-            look=Look(limit=Limit(0, below=True)),
+            look=Look(limit=Limit(0, below=True), minimum=None),
         ),
         graph(
             "Burn rate",
@@ -187,3 +203,14 @@ def _resources() -> list[Builder[Panel]]:
             Query(f"sum by (pod) ({select('process_resident_memory_bytes')})", "{{pod}}"),
         ),
     ]
+
+
+def _spans_lost() -> Builder[Panel]:
+    """Stand here and not with the traces: those may go to a Jaeger that is not the operator's, and to LangTrace."""
+    return graph(
+        "Spans lost",
+        "Spans a second that the service could not deliver.",
+        "reqps",
+        Query(rate("t2i_spans_dropped_total", by="exporter, reason"), "{{exporter}}: {{reason}}"),
+        look=Look(no_value="none"),
+    )

@@ -19,6 +19,8 @@ DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # How often the operator is scraped, and a service by default; a service's own interval is written over it.
 SCRAPED = "30s"
 TRACES = model.DataSourceRef(type_val="jaeger", uid="${traces}")
+# Grafana's name for the colour of text.
+NEUTRAL = "text"
 
 
 class Query(NamedTuple):
@@ -31,20 +33,31 @@ class Query(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """Where a value turns bad: above it, or below it."""
+    """Where a value turns bad: above it, or below it; `of` names what the operator replaces it by, for each service."""
 
     value: float
     below: bool = False
+    of: str | None = None
+
+
+# The defaults of a service's spec: its objective, and where its alerts fire.
+AVAILABLE = Limit(0.99, below=True, of="availability")
+FAST = Limit(10, of="latency")
+SUCCESSFUL = Limit(0.95, below=True, of="generation success")
 
 
 class Look(NamedTuple):
-    """How a panel differs from the others; `no_value` says in words why it may be empty."""
+    """How a panel differs from the others; `no_value` says in words why it may be empty.
+
+    Nothing that is drawn is below `minimum`, unless that is None.
+    """
 
     limit: Limit | None = None
     stacked: bool = False
     span: int | None = None
     decimals: int | None = None
     no_value: str | None = None
+    minimum: float | None = 0
 
 
 PLAIN, STACKED = Look(), Look(stacked=True)
@@ -58,7 +71,6 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
         .description(description)
         .datasource(DATASOURCE)
         .unit(unit)
-        .min(0)
         .span(look.span or 12)
         .height(8)
         .fill_opacity(25 if look.stacked else 8)
@@ -66,6 +78,8 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
         .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.MULTI))
     )
+    if look.minimum is not None:
+        panel = panel.min(look.minimum)
     if look.stacked:
         panel = panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL))
     if look.limit:
@@ -85,9 +99,7 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
 
 
 def number(title: str, description: str, unit: str, expr: str, look: Look = PLAIN) -> stat.Panel:
-    """Show one value of now, with its course behind it; what spans the time shown has none, and is asked only once."""
-    whole, target = "$__range" in expr, _target(Query(expr, title))
-    mode = common_model.BigValueGraphMode.NONE if whole else common_model.BigValueGraphMode.AREA
+    """Show one value of now, asked of now: the last one of a range may be hours old, and the service gone since."""
     panel = (
         stat.Panel()
         .title(title)
@@ -96,12 +108,12 @@ def number(title: str, description: str, unit: str, expr: str, look: Look = PLAI
         .unit(unit)
         .span(look.span or 4)
         .height(4)
-        .graph_mode(mode)
+        .graph_mode(common_model.BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(target.instant() if whole else target)
+        .thresholds(_thresholds(look.limit))
+        .mappings([_neutral_nothing()])
+        .with_target(_target(Query(expr, title)).instant())
     )
-    if look.limit:
-        panel = panel.thresholds(_thresholds(look.limit))
     if look.decimals is not None:
         panel = panel.decimals(look.decimals)
     return panel.no_value(look.no_value) if look.no_value else panel
@@ -174,7 +186,29 @@ def _legend() -> common.VizLegendOptions:
     )
 
 
-def _thresholds(limit: Limit) -> build.ThresholdsConfig:
-    first, second = ("red", "green") if limit.below else ("green", "red")
-    steps = [model.Threshold(value=None, color=first), model.Threshold(value=limit.value, color=second)]
+class _Replaced(model.Threshold):
+    """A step that the operator finds by a name, which it takes out again: Grafana knows no such field."""
+
+    def __init__(self, of: str, value: float, color: str) -> None:
+        super().__init__(value, color)
+        self._of = of
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Grafana reads, and the name."""
+        return {**super().to_json(), "of": self._of}
+
+
+def _neutral_nothing() -> model.SpecialValueMap:
+    """Give nothing no colour: Grafana gives it that of the lowest values, red where low is bad and green elsewhere."""
+    match, result = model.SpecialValueMatch.NULL_AND_NAN, model.ValueMappingResult(color=NEUTRAL)
+    return model.SpecialValueMap(model.DashboardSpecialValueMapOptions(match=match, result=result))
+
+
+def _thresholds(limit: Limit | None) -> build.ThresholdsConfig:
+    """Colour by the limit. Without one say that there is none: Grafana's default is red from 80 on."""
+    steps = [model.Threshold(value=None, color=NEUTRAL)]
+    if limit:
+        first, second = ("red", "green") if limit.below else ("green", "red")
+        own = _Replaced(limit.of, limit.value, second) if limit.of else model.Threshold(limit.value, second)
+        steps = [model.Threshold(value=None, color=first), own]
     return build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)

@@ -1,9 +1,10 @@
-"""The PromQL that several panels share. Every selector names the dashboard's own service."""
+"""The PromQL that several panels share. Every selector names the dashboard's own service.
+
+What tells a metric's series apart is what the alerts tell them apart by: `t2i_operator.builders.monitoring.promql`.
+"""
 
 SERVICE = 'namespace="$namespace",service="$service"'
-GENERATION = 'endpoint=~"/generate|/v1/images/generations"'
-# What was answered 202 goes on in the background: it says nothing about how the generation went.
-SYNCHRONOUS = f'{GENERATION},status!="202"'
+SUCCESS, ERROR = 'status="success"', 'status="error"'
 RATE = "$__rate_interval"
 
 
@@ -25,7 +26,13 @@ def increase(metric: str, matchers: str = "", by: str = "", window: str = "$__ra
 def quantile(share: float, histogram: str, matchers: str = "", by: str = "", window: str = RATE) -> str:
     """Give a percentile of a histogram, over all pods."""
     labels = f"{by}, le" if by else "le"
-    return f"histogram_quantile({share}, sum by ({labels}) (rate({select(f'{histogram}_bucket', matchers)}[{window}])))"
+    buckets = f"sum by ({labels}) (rate({select(f'{histogram}_bucket', matchers)}[{window}]))"
+    return known(f"histogram_quantile({share}, {buckets})")
+
+
+def known(expr: str) -> str:
+    """Say nothing of nothing: a share or a percentile of no requests is NaN, which Grafana shows as a value."""
+    return f"({expr} >= 0)"
 
 
 def or_zero(expr: str) -> str:

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models.dashboard import VariableHide
 
 from dashboards.frame import dashboard, datasource_variable, query_variable
 from dashboards.panels import Look, Query, columns, dependencies, graph
-from dashboards.phrases import rate
+from dashboards.phrases import known
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
@@ -45,8 +45,8 @@ def _rate(
     return f"sum by ({by}) (rate({metric}{{{JAEGER}{',' if matchers else ''}{matchers}}}[{window}]))"
 
 
-def _quantile(share: float, window: str = "$__rate_interval") -> str:
-    return f"histogram_quantile({share}, {_rate(SECONDS, by='service_name, span_name, le', window=window)})"
+def _quantile(share: float, by: str = "service_name, span_name", window: str = "$__rate_interval") -> str:
+    return known(f"histogram_quantile({share}, {_rate(SECONDS, by=f'{by}, le', window=window)})")
 
 
 def _steps() -> list[Builder[Panel]]:
@@ -57,13 +57,7 @@ def _steps() -> list[Builder[Panel]]:
             "Each step of a request over the time shown.",
             "span_name",
             (Query(_rate(CALLS, by="span_name", window="$__range"), "Spans a second"), "reqps"),
-            (
-                Query(
-                    f"histogram_quantile(0.95, {_rate(SECONDS, by='span_name, le', window='$__range')})",
-                    "95th percentile",
-                ),
-                "s",
-            ),
+            (Query(_quantile(0.95, by="span_name", window="$__range"), "95th percentile"), "s"),
         ),
         graph("Spans", "Spans a second by service and step.", "reqps", Query(_rate(CALLS), legend)),
         graph(
@@ -100,14 +94,6 @@ def _dependencies() -> list[Builder[Panel]]:
 
 def _collection() -> list[Builder[Panel]]:
     collected = _rate("otelcol_receiver_accepted_spans_total", by="transport")
-    dropped = rate("t2i_spans_dropped_total", by="exporter, reason")
     return [
         graph("Spans taken in", "Spans a second that Jaeger received.", "reqps", Query(collected, "{{transport}}")),
-        graph(
-            "Spans lost",
-            "Spans a second that the service could not deliver.",
-            "reqps",
-            Query(dropped, "{{exporter}}: {{reason}}"),
-            look=Look(no_value="none"),
-        ),
     ]

@@ -22,6 +22,7 @@ from tests.e2e.expected import (
 
 # By topic, title and legend: a dashboard may ask under one title for several things.
 COUNTED: dict[tuple[str, str, str], Expected] = {
+    ("overview", "Pods answering", "Pods answering"): one(lambda _: 1.0),
     ("overview", "Availability", "Availability"): one(lambda books: books.success),
     ("overview", "Uptime", "Uptime"): one(lambda _: 1.0),
     ("overview", "Request rate", "Request rate"): one(a_second),
@@ -37,6 +38,7 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("overview", "Errors by status", "{{status}} {{endpoint}}"): Expected(("status",), expected.errors),
     ("overview", "Errors by their cause", "{{model}}: {{reason}}"): Expected(("model", "reason"), expected.refusals),
     ("overview", "Waiting and turned away", "turned away: {{reason}}"): nothing("reason"),
+    ("overview", "Spans lost", "{{exporter}}: {{reason}}"): nothing("exporter"),
     ("overview", "Error budget left", "{{slo}}"): Expected(("slo",), expected.budgets),
     ("overview", "Burn rate", "{{slo}} {{window}}"): Expected(("slo", "window"), expected.burn_rates, whole=False),
     ("models", "Model against model", "Invocations"): each("model", model, len),
@@ -72,7 +74,6 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("traces", "Slow steps", "{{service_name}} {{span_name}}"): spans(percentile(0.95), percentile(0.95)),
     ("traces", "Failed steps", "{{service_name}} {{span_name}}"): spans(failed_a_second, failed_a_second),
     ("traces", "Calls to others", "{{service_name}} to {{span_name}}"): spans(a_second, None),
-    ("traces", "Spans lost", "{{exporter}}: {{reason}}"): nothing("exporter"),
 }
 # What only says something while requests are being served, by what it says of a crowd: how many callers, how many of
 # them are served, and how many seconds each waits before that.
@@ -97,11 +98,12 @@ UNCOUNTED = {
 }
 # What is zero all the time, as it should be.
 ZERO = {
-    ("traces", "Spans lost", "{{exporter}}: {{reason}}"),
+    ("overview", "Spans lost", "{{exporter}}: {{reason}}"),
     ("overview", "Waiting and turned away", "turned away: {{reason}}"),
 }
 # What stays as it is while the traffic changes.
 CONSTANT = ZERO | {
+    ("overview", "Pods answering", "Pods answering"),
     ("overview", "Uptime", "Uptime"),
     ("overview", "Response time", "99th percentile"),
     ("business", "Active callers", "Active callers"),

@@ -14,12 +14,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from t2i_operator import spec
-from t2i_operator.builders.monitoring.dashboard import content, dashboards, topics
+from t2i_operator.builders.monitoring.dashboard import _limits, content, dashboards, topics
 
 from dashboards.catalog import MANIFESTS, PACKAGE, place, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
@@ -76,6 +76,34 @@ def test_config_maps_are_as_grafana_s_sidecar_expects() -> None:
     assert json.loads(overview["data"]["x-a-overview.json"])["uid"] == content(resource("a", "x"), "overview")["uid"]
 
 
+def test_only_links_to_the_service_s_own_dashboards_carry_its_variables() -> None:
+    """On another service's they would stand over its own, and show this one's data under that one's title."""
+    tags = {}
+    for name, namespace in (("a", "x"), ("b", "x"), ("a", "y")):
+        shown = [content(resource(name, namespace), topic) for topic in topics(resource())]
+        for body in shown:
+            lists = [link for link in body["links"] if link["type"] == "dashboards"]
+            (own,) = (link["tags"] for link in lists if link["includeVars"])
+            (others,) = (link["tags"] for link in lists if not link["includeVars"])
+            assert others == ["text-to-image"]
+            assert {*own, *others} == {*body["tags"]}
+        (tags[name, namespace],) = {tag for body in shown for tag in body["tags"]} - {"text-to-image"}
+    assert tags["a", "x"] == "x/a"
+    assert len({*tags.values()}) == len(tags)
+
+
+def test_the_operator_s_dashboard_carries_no_variables() -> None:
+    assert not any(link["includeVars"] for link in json.loads(rendered()["operator"])["links"])
+
+
+def test_a_long_name_is_a_tag_that_grafana_takes() -> None:
+    """Its database has room for 50 bytes; a longer one is an error, and there is no dashboard at all."""
+    long, longer = "n" * 46, "s" * 63
+    tags = [content(resource(long, longer[cut:]), "overview")["tags"][-1] for cut in range(2)]
+    assert [len(tag.encode()) for tag in tags] == [50, 50]
+    assert tags[0] != tags[1]
+
+
 def test_labels_and_folder_are_the_user_s() -> None:
     asked = {"labels": {"dashboards": "yes"}, "folder": "Pictures", "annotations": {"team": "images"}}
     metadata = dashboards(resource(dashboards=asked))[0]["metadata"]
@@ -109,6 +137,37 @@ def test_grafana_knows_how_often_is_scraped(topic: str, interval: str, step: str
     assert {target.get("interval") for target in asked} == {step}
 
 
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_a_number_of_now_is_asked_of_now(topic: str) -> None:
+    """The last value of a range may be hours old, and says so nowhere."""
+    targets = [target for panel in numbers(topic) for target in panel["targets"]]
+    assert all(target["instant"] and not target["range"] for target in targets)
+
+
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_nothing_is_neither_good_nor_bad(topic: str) -> None:
+    """Grafana gives it the colour of the lowest values; and where no limit is set, its own, which is red from 80 on."""
+    for panel in numbers(topic):
+        shown = panel["fieldConfig"]["defaults"]
+        (nothing,) = (each["options"] for each in shown["mappings"] if each["type"] == "special")
+        assert nothing == {"match": "null+nan", "result": {"color": "text"}}, panel["title"]
+        colours = [step["color"] for step in shown["thresholds"]["steps"]]
+        assert sorted(colours) in (["text"], ["green", "red"]), panel["title"]
+
+
+def test_what_can_be_below_zero_is_drawn_there() -> None:
+    """An objective that is missed has less than nothing left of its budget."""
+    panels = {panel["title"]: panel for panel in json.loads(rendered()["overview"])["panels"]}
+    shown = panels["Error budget left"]["fieldConfig"]["defaults"]
+    assert [step["value"] for step in shown["thresholds"]["steps"]] == [None, 0], "red is below zero"
+    assert "min" not in shown
+    assert panels["Burn rate"]["fieldConfig"]["defaults"]["min"] == 0
+
+
+def numbers(topic: str) -> list[dict[str, Any]]:
+    return [panel for panel in json.loads(rendered()[topic])["panels"] if panel["type"] == "stat"]
+
+
 def test_grafana_knows_how_often_the_operator_is_scraped() -> None:
     (endpoint,) = yaml.safe_load((MANIFESTS / "service_monitor.yaml").read_text())["spec"]["endpoints"]
     asked = rates(json.loads(rendered()["operator"]))
@@ -118,7 +177,7 @@ def test_grafana_knows_how_often_the_operator_is_scraped() -> None:
 def limits(topic: str, **alerts: Any) -> set[tuple[str, float]]:
     panels = content(resource(alerts=alerts), topic)["panels"]
     steps = [(each["title"], each.get("fieldConfig", {}).get("defaults", {}).get("thresholds")) for each in panels]
-    return {(title, each["steps"][-1]["value"]) for title, each in steps if each}
+    return {(title, each["steps"][-1]["value"]) for title, each in steps if each and len(each["steps"]) > 1}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +186,7 @@ def limits(topic: str, **alerts: Any) -> set[tuple[str, float]]:
         (
             "overview",
             {"Availability": 0.9, "Uptime": 0.9, "Response time": 60, "Generation success": 0.8},
-            {"Error budget left": 0, "Burn rate": 1},
+            {"Pods answering": 1, "Error budget left": 0, "Burn rate": 1},
         ),
         ("models", {"Latency": 60, "Success": 0.8}, {"Circuit breakers": 2}),
         ("business", {}, {}),
@@ -142,10 +201,23 @@ def test_panels_turn_red_where_alerts_fire(topic: str, own: dict[str, float], fi
     assert limits(topic, **asked) == set((own | fixed).items())
 
 
+def test_every_limit_that_a_resource_sets_is_some_panel_s() -> None:
+    """One that nobody names would be of no effect; a name that is not known ends in a KeyError."""
+    shown = [panel for text in rendered().values() for panel in json.loads(text)["panels"]]
+    assert {step["of"] for step in steps(shown) if "of" in step} == {*_limits(resource())}
+
+
+def steps(panels: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for panel in panels:
+        yield from panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", ())
+
+
 @pytest.mark.parametrize("topic", topics(resource()))
 def test_by_default_panels_turn_red_where_the_generated_ones_do(topic: str) -> None:
     """Or nobody would see what is committed."""
     generated = {panel["id"]: panel for panel in json.loads(rendered()[topic])["panels"]}
+    for step in steps(generated.values()):
+        step.pop("of", None)
     for panel in content(resource(), topic)["panels"]:
         assert panel.get("fieldConfig") == generated[panel["id"]].get("fieldConfig"), panel["title"]
 
@@ -174,6 +246,13 @@ def test_links_lead_to_prometheus_by_grafana_s_own_page_and_to_its_own_where_tha
 
 def test_no_dashboard_of_traces_without_a_jaeger_of_ours() -> None:
     assert "traces" not in topics(resource(tracing={"mode": "Disabled"}))
+
+
+def test_spans_that_are_lost_on_the_way_to_any_jaeger_are_shown() -> None:
+    elsewhere = resource(tracing={"mode": "External", "endpoint": "http://jaeger.example.com:4317"})
+    panels = [panel for topic in topics(elsewhere) for panel in content(elsewhere, topic)["panels"]]
+    asked = [target.get("expr", "") for panel in panels for target in panel.get("targets", ())]
+    assert len([expr for expr in asked if "t2i_spans_dropped_total" in expr]) == 1
 
 
 @pytest.mark.parametrize("topic", topics(resource()))

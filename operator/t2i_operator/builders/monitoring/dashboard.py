@@ -43,7 +43,7 @@ def dashboards(resource: spec.TextToImageService) -> list[Object]:
 
 
 def content(resource: spec.TextToImageService, topic: str) -> Object:
-    """Return the dashboard with its own uid and title, set to this service and to its scrapes, its links added."""
+    """Return the dashboard with its own uid, title and tag, set to this service and to its scrapes, its links added."""
     body: Object = msgspec.json.decode(_generated(topic))
     owner = resource.metadata
     body["uid"] = links.dashboard_uid(resource, topic)
@@ -56,9 +56,10 @@ def content(resource: spec.TextToImageService, topic: str) -> Object:
     for panel in body["panels"]:
         for target in (target for target in panel.get("targets", ()) if "interval" in target):
             target["interval"] = step
-        if panel["title"] in limits:
-            panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] = limits[panel["title"]]
-    body["links"] += _links(resource)
+        for threshold in (threshold for threshold in _thresholds(panel) if "of" in threshold):
+            threshold["value"] = limits[threshold.pop("of")]
+    body["tags"].append(links.dashboard_tag(resource))
+    body["links"] = [_own_dashboards(resource), *body["links"], *_links(resource)]
     return body
 
 
@@ -68,25 +69,41 @@ def _step(resource: spec.TextToImageService) -> str:
     return f"{int(seconds)}s" if seconds == int(seconds) else f"{int(seconds * 1000)}ms"
 
 
+def _thresholds(panel: Object) -> list[Object]:
+    steps: list[Object] = panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", [])
+    return steps
+
+
 def _limits(resource: spec.TextToImageService) -> dict[str, float]:
-    """Say from where on a panel is red: where the alert on what it shows fires, or an objective is missed."""
-    thresholds, slo = resource.spec.monitoring.alerts.thresholds, resource.spec.monitoring.alerts.slo
-    seconds = float(spec.seconds(thresholds.latency_p95))
-    success = float(1 - Decimal(thresholds.generation_failure_rate))
-    available = float(slo.availability)
+    """Say from where on a panel is red: where the alert on what it shows fires, or an objective is missed.
+
+    By the names that the panels' limits have in dashboards/.
+    """
+    alerts = resource.spec.monitoring.alerts
     return {
-        "Availability": available,
-        "Uptime": available,
-        "Response time": seconds,
-        "Generation success": success,
-        "Latency": seconds,
-        "Success": success,
+        "availability": float(alerts.slo.availability),
+        "latency": float(spec.seconds(alerts.thresholds.latency_p95)),
+        "generation success": float(1 - Decimal(alerts.thresholds.generation_failure_rate)),
     }
 
 
 @functools.cache
 def _generated(topic: str) -> bytes:
     return resources.files("t2i_operator.builders.monitoring").joinpath("dashboards", f"{topic}.json").read_bytes()
+
+
+def _own_dashboards(resource: spec.TextToImageService) -> Object:
+    """Lead to this service's others with what is chosen here; no dashboard of another service must take it over."""
+    return {
+        **_LINK,
+        "type": "dashboards",
+        "title": "This service",
+        "tags": [links.dashboard_tag(resource)],
+        "asDropdown": True,
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+    }
 
 
 def _links(resource: spec.TextToImageService) -> list[Object]:

@@ -5,6 +5,7 @@ import hashlib
 from t2i_operator import spec
 
 RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/blob/main/docs/runbooks"
+_TAG_LENGTH = 50
 
 
 def dashboard_uid(resource: spec.TextToImageService, topic: str) -> str:
@@ -12,6 +13,15 @@ def dashboard_uid(resource: spec.TextToImageService, topic: str) -> str:
     owner = resource.metadata
     digest = hashlib.sha256(f"{owner.namespace}/{owner.name}/{topic}".encode()).hexdigest()
     return f"t2i-{topic}-{digest[:16]}"
+
+
+def dashboard_tag(resource: spec.TextToImageService) -> str:
+    """Mark a service's own dashboards, readably where it fits: Grafana takes no tag of more than 50 bytes."""
+    key = f"{resource.metadata.namespace}/{resource.metadata.name}"
+    if len(key) <= _TAG_LENGTH:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"{key[: _TAG_LENGTH - len(digest) - 1]}-{digest}"
 
 
 def runbook(resource: spec.TextToImageService, alert: str) -> str:
