@@ -98,9 +98,9 @@ class LangTrace:
         )
         from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415
 
-        from t2i_service.langtrace_span import Process, sdk_span  # noqa: PLC0415
+        from t2i_service.langtrace_span import ModelSpan, process  # noqa: PLC0415
 
-        process = Process()
+        described = process()
         sdk = LangTraceExporter(api_host=f"{self._base}{TRACE_PATH}", api_key=self._key, disable_logging=True)
 
         class Quiet(Exporter):
@@ -108,7 +108,7 @@ class LangTrace:
 
             def export(self, spans: Sequence[Any]) -> bool:
                 """Send a batch in the SDK's own shape."""
-                readable = [sdk_span(span, service, prompt, process) for span, service, prompt in spans]
+                readable = [ModelSpan(span, service, prompt, described) for span, service, prompt in spans]
                 return sdk.export(readable) is SpanExportResult.SUCCESS
 
             def shutdown(self) -> None:

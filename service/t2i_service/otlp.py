@@ -22,21 +22,21 @@ _FLAGS = struct.Struct("<BBI").pack
 _STATUS_ERROR = b"\x18\x02"
 
 
-def request_of(resource: Mapping[str, Value], spans: Iterable[Span]) -> bytes:
-    """Return an ExportTraceServiceRequest."""
-    scope = _field(1, _field(1, SCOPE.encode()))
-    scope_spans = scope + b"".join([_field(2, _span(span)) for span in spans])
+def request_of(resource: Mapping[str, Value], spans: Iterable[bytes]) -> bytes:
+    """Return an ExportTraceServiceRequest of encoded spans."""
+    scope_spans = _field(1, _field(1, SCOPE.encode())) + b"".join(spans)
     resource_spans = _field(1, _attributes(1, resource)) + _field(2, scope_spans)
     return _field(1, resource_spans)
 
 
-def _span(span: Span) -> bytes:
+def encoded(span: Span) -> bytes:
+    """Return a span as a field of the scope that it belongs to."""
     parts = [
         b"\x0a\x10",
         span.trace_id.to_bytes(16),
         b"\x12\x08",
         span.span_id.to_bytes(8),
-        _field(5, span.name.encode()),
+        _field(5, span.name.encode("utf-8", "replace")),
         b"\x30",
         bytes((span.kind,)),
         _TIMES(0x39, span.start_ns, 0x41, span.end_ns),
@@ -45,10 +45,10 @@ def _span(span: Span) -> bytes:
     if span.parent_id:
         parts += (b"\x22\x08", span.parent_id.to_bytes(8))
     if span.failed:
-        message = _field(2, span.message.encode()) if span.message else b""
+        message = _field(2, span.message.encode("utf-8", "replace")) if span.message else b""
         parts.append(_field(15, message + _STATUS_ERROR))
     parts.append(_FLAGS(0x85, 0x01, 1 if span.sampled else 0))
-    return b"".join(parts)
+    return _field(2, b"".join(parts))
 
 
 def _attributes(number: int, attributes: Mapping[str, Value]) -> bytes:

@@ -1,4 +1,4 @@
-"""What LangTrace is sent says what the SDK's own span would say, in fewer bytes."""
+"""What LangTrace is sent says what OpenTelemetry's own span would say, in fewer bytes."""
 
 from __future__ import annotations
 
@@ -6,31 +6,45 @@ import json
 
 import pytest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
-from t2i_service.langtrace_span import Process, sdk_span
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from t2i_service.langtrace_span import ModelSpan, process
 from t2i_service.spans import Kind, Span, Tracer
 
+ADDED = {
+    "langtrace.service.type": "llm",
+    "langtrace.sdk.name": "langtrace-python-sdk",
+    "langtrace.service.name": "Replicate",
+}
 
-@pytest.mark.parametrize("failed", [True, False])
-def test_the_sdk_reads_what_it_would_have_written(failed: bool) -> None:
+
+@pytest.mark.parametrize("message", [None, "", 'no picture of a "lighthouse"\n'])
+def test_it_says_what_the_sdks_own_span_would(message: str | None) -> None:
     ended: list[Span] = []
     span = Tracer(1.0, record_all=False, on_end=ended.append).start("generate_image", None, {})
     model = span.child("replicate_sdxl", Kind.CLIENT, {"gen_ai.request.model": "sdxl", "gen_ai.request.seed": 7})
-    if failed:
-        model.fail("generation_failed", 'no picture of a "lighthouse"\n')
+    if message is not None:
+        model.fail("generation_failed", message)
     model.end()
-    ours = sdk_span(*ended, "Replicate", "a lighthouse é at dusk", Process())
+    ours = ModelSpan(model, "Replicate", "a lighthouse é at dusk", process())
+
+    def context(span_id: int) -> SpanContext:
+        return SpanContext(model.trace_id, span_id, is_remote=False, trace_flags=TraceFlags(1))
+
     theirs = ReadableSpan(
-        name=ours.name,
-        context=ours.context,
-        parent=ours.parent,
+        name="replicate_sdxl",
+        context=context(model.span_id),
+        parent=context(span.span_id),
         resource=Resource.create(),
-        attributes=ours.attributes,
-        events=ours.events,
-        kind=ours.kind,
-        status=ours.status,
-        start_time=ours.start_time,
-        end_time=ours.end_time,
+        attributes=model.attributes | ADDED,
+        events=[Event("gen_ai.content.prompt", {"gen_ai.prompt": "a lighthouse é at dusk"}, model.start_ns)],
+        kind=SpanKind.CLIENT,
+        status=Status(StatusCode.OK) if message is None else Status(StatusCode.ERROR, message),
+        start_time=model.start_ns,
+        end_time=model.end_ns,
     )
     assert json.loads(ours.to_json()) == json.loads(theirs.to_json())
     assert len(ours.to_json().splitlines()) == 1 < len(theirs.to_json().splitlines())
+    assert ours.get_span_context().trace_id == model.trace_id
+    assert ours.status.is_ok == theirs.status.is_ok
+    assert (ours.dropped_events, ours.dropped_attributes, ours.dropped_links) == (0, 0, 0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from t2i_service.otlp import request_of
+from t2i_service.otlp import encoded, request_of
 from t2i_service.spans import Kind, Span, Tracer
 
 values = st.one_of(st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False))
@@ -31,7 +31,7 @@ def test_every_attribute_comes_back(attributes: dict[str, str | bool | int | flo
     child.fail("generation_failed", message)
     child.end()
     span.end()
-    request = read(request_of({"service.name": "text-to-image", **attributes}, ended))
+    request = read(request_of({"service.name": "text-to-image", **attributes}, map(encoded, ended)))
     (resource_spans,) = request.resource_spans
     (scope_spans,) = resource_spans.scope_spans
     first, root = scope_spans.spans
