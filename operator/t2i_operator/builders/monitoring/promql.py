@@ -8,7 +8,6 @@ from t2i_operator.builders.monitoring import metrics
 GENERATION = f'endpoint=~"{"|".join(metrics.GENERATION_ENDPOINTS)}"'
 # An asynchronous request is answered 202 at once: it says nothing about how the generation went.
 SYNCHRONOUS = f'{GENERATION},status!="202"'
-# What was canceled or refused says nothing about the model.
 SERVER_ERROR = f'{GENERATION},status=~"5.."'
 # Of generations: what was canceled or refused says nothing about the model.
 ENDED, FAILED = 'status=~"success|error"', 'status="error"'
