@@ -63,6 +63,12 @@ class UpstreamAnswerError(UpstreamError):
     transient = True
 
 
+class UpstreamWordError(UpstreamAnswerError):
+    """The provider's answer has the shape of its API and a word that is none of it: the next one will have it, too."""
+
+    transient = False
+
+
 class UpstreamThrottledError(UpstreamError):
     """The account's rate limit is used up; `after` says for how many seconds."""
 

@@ -31,13 +31,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A prediction as its provider last told it; the gap is how long its end went unnoticed between two polls."""
+    """A prediction as its provider last told it: how long it ran, and how long it took from its create to its end.
+
+    The gap is how long its end went unnoticed between two polls.
+    """
 
     id: str
     status: Status
     outputs: tuple[str, ...] = ()
     error: str = ""
     predict_seconds: float | None = None
+    total_seconds: float | None = None
     poll_gap_seconds: float = 0.0
     seed: int | None = None
     tokens: dict[str, int] | None = None

@@ -7,7 +7,6 @@ import math
 import time
 from collections import defaultdict
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
@@ -61,13 +60,13 @@ class ReplicateProvider(Provider):
     async def create(self, task: Task, deadline: float) -> Prediction:
         body = {"version": task.model.version.rpartition(":")[2], "input": inputs_of(task)}
 
-        async def once() -> Answer:
+        async def once() -> Prediction:
             left = deadline - asyncio.get_running_loop().time()
-            return await _to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left))))
+            return await _read(_to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left)))))
 
         # Only what cannot have created anything is sent again.
         harmless = (UpstreamUnreachableError, UpstreamThrottledError)
-        return prediction_from(await self._insist(task.model, once, deadline, harmless))
+        return await self._insist(task.model, once, deadline, harmless)
 
     @override
     async def wait(self, model: Model, prediction: Prediction, deadline: float) -> Prediction:
@@ -78,8 +77,8 @@ class ReplicateProvider(Provider):
             await asyncio.sleep(pace.next_delay(time.monotonic() - started))
             await self._turnstile.through()
             asked = time.monotonic() - started
-            answer = await self._insist(model, lambda: self._wire.get(prediction_id), deadline)
-            prediction, gap = prediction_from(answer), gap_of(answer, before, asked)
+            prediction = await self._insist(model, lambda: _read(self._wire.get(prediction_id)), deadline)
+            gap = gap_of(prediction, before, asked)
         if prediction.status is Status.SUCCEEDED:
             pace.learn(asked - gap)
         return replace(prediction, poll_gap_seconds=gap)
@@ -87,17 +86,16 @@ class ReplicateProvider(Provider):
     @override
     async def get(self, model: Model, prediction_id: str) -> Prediction:
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        ask = partial(self._wire.get, prediction_id, for_caller=True)
-        return prediction_from(await self._insist(model, ask, deadline))
+        return await self._insist(model, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
 
     @override
     async def cancel(self, model: Model, prediction_id: str) -> Prediction:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CANCEL_SECONDS
-        answer = await self._insist(model, lambda: self._wire.cancel(prediction_id), deadline)
-        while not (prediction := prediction_from(answer)).status.ended and loop.time() < deadline:
+        prediction = await self._insist(model, lambda: _read(self._wire.cancel(prediction_id)), deadline)
+        while not prediction.status.ended and loop.time() < deadline:
             await asyncio.sleep(CANCEL_POLL_SECONDS)
-            answer = await self._insist(model, lambda: self._wire.get(prediction_id), deadline)
+            prediction = await self._insist(model, lambda: _read(self._wire.get(prediction_id)), deadline)
         return prediction
 
     @override
@@ -105,11 +103,7 @@ class ReplicateProvider(Provider):
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        data = await self._insist(model, lambda: self._wire.download(url), deadline)
-        try:
-            return image_from(data)
-        except ValueError as error:
-            raise OutputRefusedError(f"What the provider sent is {error}.") from error
+        return await self._insist(model, lambda: _seen(self._wire.download(url)), deadline)
 
     @override
     async def aclose(self) -> None:
@@ -122,7 +116,10 @@ class ReplicateProvider(Provider):
         deadline: float,
         worth: tuple[type[UpstreamError], ...] = (UpstreamError,),
     ) -> T:
-        """Ask until there is an answer, an error that asking again cannot mend, or no time left for another try."""
+        """Ask until there is an answer, an error that asking again cannot mend, or no time left for another try.
+
+        `ask` also reads what comes: what cannot be read is an error to be counted like any other.
+        """
         backoff = FIRST_BACKOFF
         while True:
             try:
@@ -137,6 +134,17 @@ class ReplicateProvider(Provider):
                 self._metrics.retries.labels(model.name, error.reason).inc()
             await asyncio.sleep(pause)
             backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+
+async def _read(answer: Awaitable[Answer]) -> Prediction:
+    return prediction_from(await answer)
+
+
+async def _seen(data: Awaitable[bytes]) -> Image:
+    try:
+        return image_from(await data)
+    except ValueError as error:
+        raise OutputRefusedError(f"What the provider sent is {error}.") from error
 
 
 async def _to_its_end(sent: Coroutine[Any, Any, T]) -> T:
