@@ -155,6 +155,7 @@ def test_only_what_ran_has_a_duration(start: Callable[..., RunningService], repl
     assert {ask(service).status_code for _ in range(10)} == {502}
     assert ask(service).json()["code"] == "provider_unavailable"
     assert timed(service) == (11, 11)
+    assert service.metric("t2i_model_duration_seconds_count", model="sdxl") == 1
     assert answered(service, 200, 413, 422, 502, 503) == [1, 1, 2, 10, 2]
 
 
