@@ -137,3 +137,8 @@ class OutputRefusedError(UpstreamError):
     code = "provider_bad_image"
     quotes = False
     reason = "bad_image"
+
+
+def reasons(kind: type[UpstreamError] = UpstreamError) -> frozenset[str]:
+    """Return every reason that can be counted."""
+    return frozenset({kind.reason}).union(*(reasons(child) for child in kind.__subclasses__()))
