@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from t2i_service.models_config import Model
     from t2i_service.tasks import Task
 
 ProviderName = Literal["replicate", "sandbox"]
@@ -59,7 +58,10 @@ class Image:
 
 
 class Provider(Protocol):
-    """Deadlines are absolute, in the event loop's time; errors are `ServiceError`s a user understands."""
+    """Deadlines are absolute, in the event loop's time; errors are `ServiceError`s a user understands.
+
+    `label` is what the model is called where something is counted of it.
+    """
 
     name: ProviderName
     address: str
@@ -71,19 +73,19 @@ class Provider(Protocol):
         """
         ...
 
-    async def wait(self, model: Model, prediction: Prediction, deadline: float) -> Prediction:
+    async def wait(self, label: str, prediction: Prediction, deadline: float) -> Prediction:
         """Follow it to its end."""
         ...
 
-    async def get(self, model: Model, prediction_id: str) -> Prediction:
+    async def get(self, label: str, prediction_id: str) -> Prediction:
         """Ask how it stands, for a caller."""
         ...
 
-    async def cancel(self, model: Model, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str) -> Prediction:
         """Stop it and return how it ended, with what it cost until then; or as it stands when it takes too long."""
         ...
 
-    async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
         """Get one of its pictures."""
         ...
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from t2i_service.metrics import Metrics
-    from t2i_service.models_config import Model
     from t2i_service.providers.replicate_wire import Answer, Wire
     from t2i_service.tasks import Task
 
@@ -66,44 +65,44 @@ class ReplicateProvider(Provider):
 
         # Only what cannot have created anything is sent again.
         harmless = (UpstreamUnreachableError, UpstreamThrottledError)
-        return await self._insist(task.model, once, deadline, harmless)
+        return await self._insist(task.model.name, once, deadline, harmless)
 
     @override
-    async def wait(self, model: Model, prediction: Prediction, deadline: float) -> Prediction:
-        pace, started, prediction_id = self._paces[model.name], time.monotonic(), prediction.id
+    async def wait(self, label: str, prediction: Prediction, deadline: float) -> Prediction:
+        pace, started, prediction_id = self._paces[label], time.monotonic(), prediction.id
         asked = gap = 0.0
         while not prediction.status.ended:
             before = asked
             await asyncio.sleep(pace.next_delay(time.monotonic() - started))
             await self._turnstile.through()
             asked = time.monotonic() - started
-            prediction = await self._insist(model, lambda: _read(self._wire.get(prediction_id)), deadline)
+            prediction = await self._insist(label, lambda: _read(self._wire.get(prediction_id)), deadline)
             gap = gap_of(prediction, before, asked)
         if prediction.status is Status.SUCCEEDED:
             pace.learn(asked - gap)
         return replace(prediction, poll_gap_seconds=gap)
 
     @override
-    async def get(self, model: Model, prediction_id: str) -> Prediction:
+    async def get(self, label: str, prediction_id: str) -> Prediction:
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(model, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
+        return await self._insist(label, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
 
     @override
-    async def cancel(self, model: Model, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str) -> Prediction:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CANCEL_SECONDS
-        prediction = await self._insist(model, lambda: _read(self._wire.cancel(prediction_id)), deadline)
+        prediction = await self._insist(label, lambda: _read(self._wire.cancel(prediction_id)), deadline)
         while not prediction.status.ended and loop.time() < deadline:
             await asyncio.sleep(CANCEL_POLL_SECONDS)
-            prediction = await self._insist(model, lambda: _read(self._wire.get(prediction_id)), deadline)
+            prediction = await self._insist(label, lambda: _read(self._wire.get(prediction_id)), deadline)
         return prediction
 
     @override
-    async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(model, lambda: _seen(self._wire.download(url)), deadline)
+        return await self._insist(label, lambda: _seen(self._wire.download(url)), deadline)
 
     @override
     async def aclose(self) -> None:
@@ -111,7 +110,7 @@ class ReplicateProvider(Provider):
 
     async def _insist(
         self,
-        model: Model,
+        label: str,
         ask: Callable[[], Awaitable[T]],
         deadline: float,
         worth: tuple[type[UpstreamError], ...] = (UpstreamError,),
@@ -125,13 +124,13 @@ class ReplicateProvider(Provider):
             try:
                 return await ask()
             except UpstreamError as error:
-                self._metrics.upstream_errors.labels(model.name, error.reason).inc()
+                self._metrics.upstream_errors.labels(label, error.reason).inc()
                 pause = max(error.after, backoff) if isinstance(error, UpstreamThrottledError) else backoff
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if late or _given_up() or not error.transient or not isinstance(error, worth):
                     raise
-                log.warning("Upstream asked again", model=model.name, reason=error.reason, error=error)
-                self._metrics.retries.labels(model.name, error.reason).inc()
+                log.warning("Upstream asked again", model=label, reason=error.reason, error=error)
+                self._metrics.retries.labels(label, error.reason).inc()
             await asyncio.sleep(pause)
             backoff = min(backoff * 2, LONGEST_BACKOFF)
 
