@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_service import telemetry, upstream_errors
@@ -32,9 +32,6 @@ PLAIN_STATUSES = frozenset({200, 202, 307, 400, 404, 405, 413, 422, 499, 500})
 SCRAPE_SERIES = 5
 # Routes that the service's own schema leaves out: the page, and FastAPI's.
 UNDESCRIBED = frozenset({"/", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
-
-
-_Error = TypeVar("_Error", bound=ServiceError)
 
 
 class Extent(NamedTuple):
@@ -64,8 +61,8 @@ def values_of(label: str, metric: Metric, extent: Extent, endpoints: Iterable[st
         "commit": 1,
     }
     reasons = {
-        telemetry.MODEL_RETRIES: len(upstream_reasons()),
-        telemetry.UPSTREAM_ERRORS: len(upstream_reasons()),
+        telemetry.MODEL_RETRIES: len(upstream_errors.reasons()),
+        telemetry.UPSTREAM_ERRORS: len(upstream_errors.reasons()),
         telemetry.REJECTED: 5,
         telemetry.SPANS_DROPPED: 2,
     }
@@ -87,11 +84,6 @@ def bound(extent: Extent, endpoints: Iterable[str]) -> dict[str, int]:
 def http_statuses() -> set[int]:
     """Return every status that the service can answer."""
     return {kind.status for kind in _kinds(ServiceError)} | PLAIN_STATUSES
-
-
-def upstream_reasons() -> set[str]:
-    """Return every reason for which a request to a provider can fail."""
-    return {kind.reason for kind in _kinds(upstream_errors.UpstreamError)}
 
 
 def recorded(groups: Iterable[dict[str, Any]], extent: Extent) -> dict[str, int]:
@@ -129,7 +121,7 @@ def endpoints_of(schema: Mapping[str, Any]) -> set[str]:
     return {*schema["paths"], *UNDESCRIBED}
 
 
-def _kinds(kind: type[_Error]) -> set[type[_Error]]:
+def _kinds(kind: type[ServiceError]) -> set[type[ServiceError]]:
     return {kind, *(each for child in kind.__subclasses__() for each in _kinds(child))}
 
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
     from t2i_service.access import Access
     from t2i_service.metrics import Metrics
-    from t2i_service.models_config import Model
     from t2i_service.providers.base import Image, Prediction
     from t2i_service.state import State
 
@@ -44,7 +43,7 @@ class Drawn(SandboxProvider):
         self._image = image
 
     @override
-    async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
         return self._image
 
 

@@ -48,6 +48,7 @@ class Access:
             self._files = read_api_keys(folder)
             self._take(self._files)
         else:
+            self._requests.labels(ANONYMOUS)
             log.warning("Everybody who reaches this service may generate", reason="T2I_API_KEYS_DIR is not set")
 
     @property
@@ -89,6 +90,8 @@ class Access:
     def _take(self, files: dict[str, str]) -> None:
         self._privacy.keep_secret(files.values())
         self._digests = {key_id: digest_of(key) for key_id, key in files.items() if key}
+        for key_id in self._digests:
+            self._requests.labels(key_id)
         if short := sorted(key_id for key_id, key in files.items() if 0 < len(key) < SHORTEST_SECRET):
             log.warning("API keys are too short to be kept out of logs", keys=short, shortest=SHORTEST_SECRET)
         log.info("API keys taken over", keys=sorted(self._digests))

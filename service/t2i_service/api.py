@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# Pydantic refuses half a surrogate pair, which no provider can be sent, in a constrained string alone.
+Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
 class GenerateRequest(BaseModel):
@@ -15,7 +17,7 @@ class GenerateRequest(BaseModel):
     )
 
     prompt: Prompt = Field(description="what the picture shows")
-    negative_prompt: str | None = Field(default=None, description="what it must not show")
+    negative_prompt: Text | None = Field(default=None, description="what it must not show")
     width: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
     height: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
     num_outputs: int = Field(default=1, ge=1, description="how many pictures")

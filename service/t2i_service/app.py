@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from t2i_service import logs, problems
+from t2i_service import logs, problems, upstream_errors
 from t2i_service.access import Access
 from t2i_service.admission import Admission
 from t2i_service.background import Background
@@ -75,7 +75,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     for model in models:
         generator.breakers[model.name] = breaker = Breaker(model.name)
         currency = model.price.currency if model.price else None
-        metrics.offer(model.name, providers[model.provider].name, currency)
+        reasons = upstream_errors.reasons() if model.provider == "Replicate" else ()
+        metrics.offer(model.name, providers[model.provider].name, currency, reasons)
         metrics.breaker_state.labels(model.name).set_function(partial(getattr, breaker, "state"))
     return State(
         settings=settings,

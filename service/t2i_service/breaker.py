@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from t2i_service.errors import BreakerOpenError, GenerationTimedOutError
 from t2i_service.upstream_errors import UpstreamError, UpstreamInputError, UpstreamThrottledError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FAILURES_TO_OPEN = 10
 OPEN_SECONDS = 15.0
+# What is told to those who come during a trial; clients do not obey a `Retry-After` of more than a minute.
+SHORTEST_TRIAL, LONGEST_TRIAL = 5.0, 60.0
 
 
 class BreakerState(IntEnum):
@@ -31,6 +33,13 @@ def _is_providers(error: BaseException) -> bool:
     return isinstance(error, UpstreamError | GenerationTimedOutError)
 
 
+class Call(NamedTuple):
+    """When a call began, by the breaker's epoch and by the clock."""
+
+    epoch: int
+    began: float
+
+
 class Breaker:
     """One model's breaker.
 
@@ -44,7 +53,8 @@ class Breaker:
         self._failures = 0
         self._epoch = 0
         self._opened: float | None = None
-        self._probing = False
+        self._trial: Call | None = None
+        self._took = 0.0
 
     @property
     def state(self) -> BreakerState:
@@ -53,25 +63,31 @@ class Breaker:
             return BreakerState.CLOSED
         return BreakerState.OPEN if self._clock() < self._opened + OPEN_SECONDS else BreakerState.HALF_OPEN
 
-    def admit(self) -> int:
+    def admit(self) -> Call:
         """Return what `learn` needs to know of when the call began; raise `BreakerOpenError` while it is left alone."""
+        now = self._clock()
         if self._opened is None:
-            return self._epoch
-        left = self._opened + OPEN_SECONDS - self._clock()
-        if left > 0 or self._probing:
+            return Call(self._epoch, now)
+        if (left := self._left(now, self._opened)) > 0:
             detail = f"{self._model} failed {self._failures} times in a row; it is tried again shortly."
             raise BreakerOpenError(detail, headers={"Retry-After": str(max(1, round(left)))})
-        self._probing = True
         self._epoch += 1
-        return self._epoch
+        self._trial = Call(self._epoch, now)
+        return self._trial
 
-    def learn(self, epoch: int, error: BaseException | None) -> None:
+    def _left(self, now: float, opened: float) -> float:
+        """Return for how long it is left alone: while it is tried, until that may have ended, by the last success."""
+        if self._trial:
+            return min(max(self._trial.began + self._took - now, SHORTEST_TRIAL), LONGEST_TRIAL)
+        return opened + OPEN_SECONDS - now
+
+    def learn(self, call: Call, error: BaseException | None) -> None:
         """Take one call's end into account; what says nothing about the provider, or began too long ago, does not."""
-        if epoch != self._epoch:
+        if call.epoch != self._epoch:
             return
-        self._probing = False
+        self._trial = None
         if error is None:
-            self._failures, self._opened = 0, None
+            self._failures, self._opened, self._took = 0, None, self._clock() - call.began
         elif _is_providers(error):
             self._failures += 1
             if self._failures >= FAILURES_TO_OPEN:

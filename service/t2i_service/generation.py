@@ -183,7 +183,7 @@ class Generator:
     async def _within_deadline(self, run: Generation, context: RequestContext) -> None:
         model = run.task.model
         breaker = self.breakers[model.name]
-        epoch = breaker.admit()
+        call = breaker.admit()
         run.has_run = True
         if breaker.state is BreakerState.CLOSED:
             run.is_clear.set()
@@ -200,4 +200,4 @@ class Generator:
             error = raised
             raise
         finally:
-            breaker.learn(epoch, error)
+            breaker.learn(call, error)

@@ -18,6 +18,8 @@ from prometheus_client.process_collector import ProcessCollector
 from t2i_service import telemetry as names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from t2i_service.telemetry import Metric
 
 STATUSES = ("success", "error", "canceled", "refused")
@@ -64,13 +66,18 @@ class Metrics:
             for answer in (200, 500, 502, 503, 504):
                 self.http_children("POST", endpoint, answer)
 
-    def offer(self, model: str, provider: str, currency: str | None) -> None:
-        """Start at zero what is counted of a model, for the same reason; `currency` is None where it has no price."""
+    def offer(self, model: str, provider: str, currency: str | None, reasons: Iterable[str] = ()) -> None:
+        """Start at zero what is counted of a model, for the same reason.
+
+        `currency` is None where it has no price; `reasons` are those for which its provider can fail.
+        """
         for status in STATUSES:
             self.model_generations.labels(model, provider, status)
         for rating in ("up", "down"):
             self.feedback.labels(model, rating)
         self.model_duration.labels(model)
+        for reason in reasons:
+            self.upstream_errors.labels(model, reason)
         if currency:
             self.model_cost.labels(model, currency)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from t2i_service.errors import ServiceError
     from t2i_service.generation import Generation
     from t2i_service.models_config import Model
-    from t2i_service.providers.base import Prediction, Provider
+    from t2i_service.providers.base import Prediction
     from t2i_service.recording import Recorder
 
 log = logs.get()
@@ -46,7 +46,7 @@ class Predictions:
             if run.created:
                 self._recorder.begun(context, created)
                 run.created.set_result(created)
-            run.prediction = await provider.wait(model, created, deadline)
+            run.prediction = await provider.wait(model.name, created, deadline)
             error = error_of(run.prediction)
         except BaseException as raised:
             error = _meaning(raised, limit, model)
@@ -71,10 +71,11 @@ class Predictions:
                 return
             log.warning("Prediction not created, and nobody waits for it", model=run.task.model.name, error=error)
             return
-        model = run.task.model
+        model, prediction_id = run.task.model, create.result().id
         try:
-            ended = await stop(run.provider, model, create.result().id)
-        except UpstreamError:
+            ended = await run.provider.cancel(model.name, prediction_id)
+        except UpstreamError as trouble:
+            not_canceled(model.name, prediction_id, trouble)
             return
         self._recorder.charged(model, ended)
         say, event = (log.info, "canceled") if ended.status.ended else (log.warning, "still running after its cancel")
@@ -87,7 +88,7 @@ class Predictions:
         started, model, prediction = time.perf_counter(), run.task.model, run.prediction
         span = context.span.child(names.SPAN_FETCH)
         try:
-            fetches = (run.provider.fetch(model, prediction, index) for index in range(len(prediction.outputs)))
+            fetches = (run.provider.fetch(model.name, prediction, index) for index in range(len(prediction.outputs)))
             run.images = await all_of(fetches)
         except BaseException as raised:
             self._recorder.failed(run, span, _meaning(raised, limit, model))
@@ -97,17 +98,8 @@ class Predictions:
             span.end()
 
 
-async def stop(provider: Provider, model: Model, prediction_id: str, name: str = "") -> Prediction:
-    """Stop what costs money; when that fails, name it to those who pay, and its model by `name` if that is gone."""
-    try:
-        return await provider.cancel(model, prediction_id)
-    except UpstreamError as error:
-        not_canceled(name or model.name, prediction_id, error)
-        raise
-
-
 def not_canceled(model: str, prediction_id: str, error: ServiceError) -> None:
-    """Say what runs on, and why; the error says it all, without a traceback."""
+    """Name to those who pay what runs on, and why; the error says it all, without a traceback."""
     trouble = {"model": model, "prediction_id": prediction_id, "code": error.code, "error": error}
     log.error("Prediction not canceled: it may go on costing money until its time-out", **trouble)
 

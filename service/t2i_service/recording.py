@@ -94,7 +94,9 @@ class Recorder:
         span.end()
         if self._langtrace:
             self._langtrace.record(span, run.task, run.shown)
-        self._metrics.model_duration.labels(model.name).observe(run.provider_seconds, run.exemplar)
+        # A create that is refused takes milliseconds, and what runs on has not ended.
+        if run.prediction_id and not run.is_left_by(error):
+            self._metrics.model_duration.labels(model.name).observe(run.provider_seconds, run.exemplar)
 
     def failed(self, run: Generation, span: Span, error: BaseException | None) -> None:
         """Put an error's kind and text on a span; a caller that has left is none."""

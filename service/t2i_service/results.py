@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from t2i_service.generation import Generation
-    from t2i_service.models_config import Model
+    from t2i_service.models_config import Price
     from t2i_service.providers.base import Provider
     from t2i_service.state import State
 
@@ -92,12 +92,13 @@ def result_of(run: Generation, request: Request, state: State, *, links: bool) -
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A generation that some replica has begun, found again by its id."""
+    """A generation that some replica has begun, found again by its id; `label` is what its model is counted as."""
 
     id: str
     reference: Reference
-    model: Model
     provider: Provider
+    label: str
+    price: Price | None = None
 
 
 def state_of_generation(found: Found, prediction: Prediction, request: Request, state: State) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def state_of_generation(found: Found, prediction: Prediction, request: Request, 
         "seed": prediction.seed,
         "images": [{"url": image_url(request, state, found.id, index)} for index in range(len(prediction.outputs))],
         "timings": {"predict": prediction.predict_seconds},
-        "cost": _money(cost_of(found.model.price, prediction)),
+        "cost": _money(cost_of(found.price, prediction)),
         "error": {"code": error.code, "detail": detail} if error else None,
     }
 

@@ -63,6 +63,12 @@ class UpstreamAnswerError(UpstreamError):
     transient = True
 
 
+class UpstreamWordError(UpstreamAnswerError):
+    """The provider's answer has the shape of its API and a word that is none of it: the next one will have it, too."""
+
+    transient = False
+
+
 class UpstreamThrottledError(UpstreamError):
     """The account's rate limit is used up; `after` says for how many seconds."""
 
@@ -131,3 +137,8 @@ class OutputRefusedError(UpstreamError):
     code = "provider_bad_image"
     quotes = False
     reason = "bad_image"
+
+
+def reasons(kind: type[UpstreamError] = UpstreamError) -> frozenset[str]:
+    """Return every reason that can be counted."""
+    return frozenset({kind.reason}).union(*(reasons(child) for child in kind.__subclasses__()))

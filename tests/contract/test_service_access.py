@@ -119,6 +119,21 @@ def test_requests_are_counted_by_configured_key_id(closed: RunningService) -> No
     assert "mallory" not in closed.metrics_text()
 
 
+def test_a_key_is_counted_from_zero_as_soon_as_it_is_known(
+    start: Callable[..., RunningService], tmp_path: Path
+) -> None:
+    """What first appears at one shows no increase: a caller who came once would be none."""
+
+    def counted() -> list[str]:
+        return [line for line in service.metrics_text().splitlines() if line.startswith("t2i_key_requests_total")]
+
+    (tmp_path / "alice").write_text("key-of-alice")
+    service = start(SANDBOX, T2I_API_KEYS_DIR=str(tmp_path))
+    assert counted() == ['t2i_key_requests_total{key="alice"} 0.0']
+    (tmp_path / "bob").write_text("key-of-bob")
+    wait_for(lambda: 't2i_key_requests_total{key="bob"} 0.0' in counted())
+
+
 def test_keys_change_without_a_restart_and_are_never_logged(closed: RunningService, folder: Path) -> None:
     with closed.client() as client:
         (folder / "carol").write_text("key-of-carol")

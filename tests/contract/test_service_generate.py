@@ -133,6 +133,39 @@ def test_what_is_allowed_is_what_the_named_model_allows(start: Callable[..., Run
         }
 
 
+WHOLE: dict[str, dict[str, object]] = {
+    "/generate": SMALL,
+    "/v1/images/generations": {"prompt": "a lighthouse at dusk", "size": "64x64"},
+    "/feedback": {"generation_id": "unknown", "rating": "up"},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "status"),
+    [
+        ("/generate", "prompt", 422),
+        ("/generate", "negative_prompt", 422),
+        ("/generate", "model", 404),
+        ("/generate", "\ud83d", 422),
+        ("/v1/images/generations", "negative_prompt", 400),
+        ("/v1/images/generations", "model", 404),
+        ("/v1/images/generations", "size", 400),
+        ("/v1/images/generations", "user", 200),
+        ("/feedback", "comment", 422),
+        ("/feedback", "generation_id", 404),
+    ],
+)
+def test_half_a_surrogate_pair_is_no_failure_of_ours(
+    sandbox: RunningService, path: str, field: str, status: int
+) -> None:
+    """JSON can spell what no text can hold: a provider, a log or an answer would be where it fails."""
+    errors = sandbox.metric("image_generation_total", status="error")
+    with sandbox.client() as client:
+        body, headers = json.dumps(WHOLE[path] | {field: "no \ud83d"}), {"content-type": "application/json"}
+        assert client.post(path, content=body, headers=headers).status_code == status
+    assert sandbox.metric("image_generation_total", status="error") == errors
+
+
 def test_every_wrong_field_is_named_at_once(sandbox: RunningService) -> None:
     answer = post(sandbox, {"prompt": "", "width": 1, "colour": "red"})
     assert {error["field"] for error in answer.json()["errors"]} == {"prompt", "width", "colour"}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.fakes.processes import RunningService
     from tests.fakes.replicate import FakeReplicate
 
+PICTURE = f"data:image/png;base64,{base64.b64encode(blank_png(8, 8)).decode()}"
 UNCANCELED = "Prediction not canceled: it may go on costing money until its time-out"
 
 
@@ -317,6 +318,59 @@ def test_a_success_without_a_picture_is_a_failure(paid: RunningService, replicat
     with paid.client() as client:
         answer = client.post("/generate", json={"prompt": "a lighthouse"}, headers={"accept": accept})
     assert (answer.status_code, answer.json()["code"]) == (502, "generation_failed")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [PICTURE, [[PICTURE]], {"image": PICTURE}, [PICTURE, None], {"images": [{"url": PICTURE, "seed": 7}]}],
+    ids=["bare", "nested", "named", "and nothing", "in objects"],
+)
+def test_a_picture_is_found_in_whatever_a_model_calls_its_output(
+    paid: RunningService, replicate: FakeReplicate, output: object
+) -> None:
+    replicate.knobs.outputs = output
+    answer = generate(paid)
+    assert [image["content_type"] for image in answer.json()["images"]] == ["image/png"]
+
+
+@pytest.mark.parametrize("output", [{"score": 0.5}, [None], 7], ids=["an object", "nothing", "a number"])
+def test_an_output_without_a_picture_ends_at_once_and_is_paid_for(
+    paid: RunningService, replicate: FakeReplicate, output: object
+) -> None:
+    charged = paid.metric("t2i_model_cost_total", model="sdxl", currency="USD")
+    replicate.knobs.outputs = output
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (502, "generation_failed")
+    assert paid.metric("t2i_model_cost_total", model="sdxl", currency="USD") > charged
+    assert [kind for kind, _ in replicate.requests if kind == "cancel"] == []
+
+
+def upstream_errors(service: RunningService, reason: str) -> float:
+    return service.metric("t2i_model_upstream_errors_total", model="sdxl", reason=reason)
+
+
+def test_a_status_that_is_none_is_counted_and_not_asked_for_again(
+    paid: RunningService, replicate: FakeReplicate
+) -> None:
+    before = upstream_errors(paid, "bad_answer")
+    repeated = paid.metric("t2i_model_retries_total", model="sdxl", reason="bad_answer")
+    replicate.knobs.outcome, replicate.knobs.predict_seconds = "exploded", 0.3
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_bad_answer")
+    assert "'exploded' is unknown" in answer.json()["detail"]
+    assert upstream_errors(paid, "bad_answer") > before
+    assert paid.metric("t2i_model_retries_total", model="sdxl", reason="bad_answer") == repeated
+
+
+def test_a_page_in_place_of_a_picture_is_counted_and_fetched_once(
+    paid: RunningService, replicate: FakeReplicate
+) -> None:
+    before = upstream_errors(paid, "bad_image")
+    replicate.knobs.faults = {"file": ["html200"]}
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_bad_image")
+    assert [kind for kind, _ in replicate.requests].count("file") == 1
+    assert upstream_errors(paid, "bad_image") == before + 1
 
 
 def test_a_huge_picture_is_refused(paid: RunningService, replicate: FakeReplicate) -> None:

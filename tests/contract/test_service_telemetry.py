@@ -155,6 +155,7 @@ def test_only_what_ran_has_a_duration(start: Callable[..., RunningService], repl
     assert {ask(service).status_code for _ in range(10)} == {502}
     assert ask(service).json()["code"] == "provider_unavailable"
     assert timed(service) == (11, 11)
+    assert service.metric("t2i_model_duration_seconds_count", model="sdxl") == 1
     assert answered(service, 200, 413, 422, 502, 503) == [1, 1, 2, 10, 2]
 
 
@@ -174,6 +175,8 @@ def test_what_alerts_and_panels_count_starts_at_zero(start: Callable[..., Runnin
         't2i_model_cost_total{currency="USD",model="sdxl"} 0.0',
         't2i_model_feedback_total{model="sdxl",rating="down"} 0.0',
         't2i_model_duration_seconds_count{model="sdxl"} 0.0',
+        't2i_model_upstream_errors_total{model="sdxl",reason="unauthorized"} 0.0',
+        't2i_key_requests_total{key="anonymous"} 0.0',
         'image_generation_total{status="error"} 0.0',
     ):
         assert sample in text.splitlines()

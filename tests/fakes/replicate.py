@@ -42,7 +42,7 @@ class Knobs:
     failing_share: float = 0.0
     error: str = "CUDA out of memory"
     image_bytes: int = 0
-    outputs: list[str] | None = None
+    outputs: Any = None
     file_lifetime_seconds: float = 3600.0
     throttle_seconds: int = 1
     tokens: dict[str, int] = field(default_factory=dict)

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from t2i_service.models_config import Model
     from t2i_service.tasks import Task
 
 ProviderName = Literal["replicate", "sandbox"]
@@ -31,13 +30,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A prediction as its provider last told it; the gap is how long its end went unnoticed between two polls."""
+    """A prediction as its provider last told it: how long it ran, and how long it took from its create to its end.
+
+    The gap is how long its end went unnoticed between two polls.
+    """
 
     id: str
     status: Status
     outputs: tuple[str, ...] = ()
     error: str = ""
     predict_seconds: float | None = None
+    total_seconds: float | None = None
     poll_gap_seconds: float = 0.0
     seed: int | None = None
     tokens: dict[str, int] | None = None
@@ -55,7 +58,10 @@ class Image:
 
 
 class Provider(Protocol):
-    """Deadlines are absolute, in the event loop's time; errors are `ServiceError`s a user understands."""
+    """Deadlines are absolute, in the event loop's time; errors are `ServiceError`s a user understands.
+
+    `label` is what the model is called where something is counted of it.
+    """
 
     name: ProviderName
     address: str
@@ -67,19 +73,19 @@ class Provider(Protocol):
         """
         ...
 
-    async def wait(self, model: Model, prediction: Prediction, deadline: float) -> Prediction:
+    async def wait(self, label: str, prediction: Prediction, deadline: float) -> Prediction:
         """Follow it to its end."""
         ...
 
-    async def get(self, model: Model, prediction_id: str) -> Prediction:
+    async def get(self, label: str, prediction_id: str) -> Prediction:
         """Ask how it stands, for a caller."""
         ...
 
-    async def cancel(self, model: Model, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str) -> Prediction:
         """Stop it and return how it ended, with what it cost until then; or as it stands when it takes too long."""
         ...
 
-    async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
         """Get one of its pictures."""
         ...
 

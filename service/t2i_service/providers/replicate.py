@@ -7,7 +7,6 @@ import math
 import time
 from collections import defaultdict
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from t2i_service.metrics import Metrics
-    from t2i_service.models_config import Model
     from t2i_service.providers.replicate_wire import Answer, Wire
     from t2i_service.tasks import Task
 
@@ -61,55 +59,50 @@ class ReplicateProvider(Provider):
     async def create(self, task: Task, deadline: float) -> Prediction:
         body = {"version": task.model.version.rpartition(":")[2], "input": inputs_of(task)}
 
-        async def once() -> Answer:
+        async def once() -> Prediction:
             left = deadline - asyncio.get_running_loop().time()
-            return await _to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left))))
+            return await _read(_to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left)))))
 
         # Only what cannot have created anything is sent again.
         harmless = (UpstreamUnreachableError, UpstreamThrottledError)
-        return prediction_from(await self._insist(task.model, once, deadline, harmless))
+        return await self._insist(task.model.name, once, deadline, harmless)
 
     @override
-    async def wait(self, model: Model, prediction: Prediction, deadline: float) -> Prediction:
-        pace, started, prediction_id = self._paces[model.name], time.monotonic(), prediction.id
+    async def wait(self, label: str, prediction: Prediction, deadline: float) -> Prediction:
+        pace, started, prediction_id = self._paces[label], time.monotonic(), prediction.id
         asked = gap = 0.0
         while not prediction.status.ended:
             before = asked
             await asyncio.sleep(pace.next_delay(time.monotonic() - started))
             await self._turnstile.through()
             asked = time.monotonic() - started
-            answer = await self._insist(model, lambda: self._wire.get(prediction_id), deadline)
-            prediction, gap = prediction_from(answer), gap_of(answer, before, asked)
+            prediction = await self._insist(label, lambda: _read(self._wire.get(prediction_id)), deadline)
+            gap = gap_of(prediction, before, asked)
         if prediction.status is Status.SUCCEEDED:
             pace.learn(asked - gap)
         return replace(prediction, poll_gap_seconds=gap)
 
     @override
-    async def get(self, model: Model, prediction_id: str) -> Prediction:
+    async def get(self, label: str, prediction_id: str) -> Prediction:
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        ask = partial(self._wire.get, prediction_id, for_caller=True)
-        return prediction_from(await self._insist(model, ask, deadline))
+        return await self._insist(label, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
 
     @override
-    async def cancel(self, model: Model, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str) -> Prediction:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CANCEL_SECONDS
-        answer = await self._insist(model, lambda: self._wire.cancel(prediction_id), deadline)
-        while not (prediction := prediction_from(answer)).status.ended and loop.time() < deadline:
+        prediction = await self._insist(label, lambda: _read(self._wire.cancel(prediction_id)), deadline)
+        while not prediction.status.ended and loop.time() < deadline:
             await asyncio.sleep(CANCEL_POLL_SECONDS)
-            answer = await self._insist(model, lambda: self._wire.get(prediction_id), deadline)
+            prediction = await self._insist(label, lambda: _read(self._wire.get(prediction_id)), deadline)
         return prediction
 
     @override
-    async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        data = await self._insist(model, lambda: self._wire.download(url), deadline)
-        try:
-            return image_from(data)
-        except ValueError as error:
-            raise OutputRefusedError(f"What the provider sent is {error}.") from error
+        return await self._insist(label, lambda: _seen(self._wire.download(url)), deadline)
 
     @override
     async def aclose(self) -> None:
@@ -117,26 +110,40 @@ class ReplicateProvider(Provider):
 
     async def _insist(
         self,
-        model: Model,
+        label: str,
         ask: Callable[[], Awaitable[T]],
         deadline: float,
         worth: tuple[type[UpstreamError], ...] = (UpstreamError,),
     ) -> T:
-        """Ask until there is an answer, an error that asking again cannot mend, or no time left for another try."""
+        """Ask until there is an answer, an error that asking again cannot mend, or no time left for another try.
+
+        `ask` also reads what comes: what cannot be read is an error to be counted like any other.
+        """
         backoff = FIRST_BACKOFF
         while True:
             try:
                 return await ask()
             except UpstreamError as error:
-                self._metrics.upstream_errors.labels(model.name, error.reason).inc()
+                self._metrics.upstream_errors.labels(label, error.reason).inc()
                 pause = max(error.after, backoff) if isinstance(error, UpstreamThrottledError) else backoff
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if late or _given_up() or not error.transient or not isinstance(error, worth):
                     raise
-                log.warning("Upstream asked again", model=model.name, reason=error.reason, error=error)
-                self._metrics.retries.labels(model.name, error.reason).inc()
+                log.warning("Upstream asked again", model=label, reason=error.reason, error=error)
+                self._metrics.retries.labels(label, error.reason).inc()
             await asyncio.sleep(pause)
             backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+
+async def _read(answer: Awaitable[Answer]) -> Prediction:
+    return prediction_from(await answer)
+
+
+async def _seen(data: Awaitable[bytes]) -> Image:
+    try:
+        return image_from(await data)
+    except ValueError as error:
+        raise OutputRefusedError(f"What the provider sent is {error}.") from error
 
 
 async def _to_its_end(sent: Coroutine[Any, Any, T]) -> T:

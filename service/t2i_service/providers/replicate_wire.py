@@ -41,7 +41,7 @@ class Answer(msgspec.Struct):
 
     id: str
     status: str
-    output: list[str] | str | None = None
+    output: Any = None
     error: str | None = None
     metrics: dict[str, Any] | None = None
     input: dict[str, Any] | None = None
@@ -129,7 +129,7 @@ class Wire:
 
 def _path_of(prediction_id: str) -> str:
     if not _ID.fullmatch(prediction_id):
-        raise errors.UpstreamAnswerError("The provider's id for the prediction is none.")
+        raise errors.UpstreamWordError("The provider's id for the prediction is none.")
     return f"{PATH}/{prediction_id}"
 
 

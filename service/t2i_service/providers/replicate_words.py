@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from t2i_service.providers.base import Prediction, Status
-from t2i_service.upstream_errors import UpstreamAnswerError, capped
+from t2i_service.upstream_errors import UpstreamWordError, capped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from t2i_service.providers.replicate_wire import Answer
     from t2i_service.tasks import Task
 
@@ -31,32 +33,43 @@ def inputs_of(task: Task) -> dict[str, Any]:
 
 
 def prediction_from(answer: Answer) -> Prediction:
-    """Raise `UpstreamAnswerError` for a status that the API does not have."""
+    """Raise `UpstreamWordError` for a status that the API does not have."""
     try:
         status = Status(answer.status)
     except ValueError as error:
         word = f" {answer.status!r}" if _STATUS_WORD.fullmatch(answer.status) else ""
-        raise UpstreamAnswerError(f"The provider's status{word} is unknown.") from error
-    output, metrics, inputs = answer.output or [], answer.metrics or {}, answer.input or {}
-    seconds = metrics.get("predict_time")
+        raise UpstreamWordError(f"The provider's status{word} is unknown.") from error
+    metrics, inputs = answer.metrics or {}, answer.input or {}
     return Prediction(
         id=answer.id,
         status=status,
-        outputs=(output,) if isinstance(output, str) else tuple(output),
+        outputs=tuple(_strings(answer.output)),
         error=capped(answer.error or ""),
-        predict_seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        predict_seconds=_seconds(metrics.get("predict_time")),
+        total_seconds=_seconds(metrics.get("total_time", metrics.get("predict_time"))),
         seed=inputs.get("seed"),
         prompts=tuple(str(inputs[name]) for name in ("prompt", "negative_prompt") if inputs.get(name)),
         tokens=_tokens(metrics),
     )
 
 
-def gap_of(answer: Answer, before: float, asked: float) -> float:
+def gap_of(prediction: Prediction, before: float, asked: float) -> float:
     """Return how long the end went unnoticed: by the provider's own duration, at most the time between two polls."""
-    metrics = answer.metrics or {}
-    took = metrics.get("total_time", metrics.get("predict_time"))
-    gap = asked - took if isinstance(took, int | float) else asked - before
-    return min(max(gap, 0.0), asked - before)
+    took = prediction.total_seconds
+    return min(max(asked - (before if took is None else took), 0.0), asked - before)
+
+
+def _strings(output: Any) -> Iterator[str]:
+    """Find the links in what a model calls its output, which is whatever JSON it likes: `[["…"]]`, `{"image": "…"}`."""
+    if isinstance(output, str):
+        yield output
+    elif isinstance(output, list | dict):
+        for each in output.values() if isinstance(output, dict) else output:
+            yield from _strings(each)
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _tokens(metrics: dict[str, Any]) -> dict[str, int] | None:

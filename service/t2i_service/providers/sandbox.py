@@ -19,7 +19,6 @@ from t2i_service.providers.base import Image, Prediction, Provider, ProviderName
 from t2i_service.providers.scenery import draw
 
 if TYPE_CHECKING:
-    from t2i_service.models_config import Model
     from t2i_service.tasks import Task
 
 DRAWING_THREADS = 2
@@ -105,22 +104,22 @@ class SandboxProvider(Provider):
         return Drawing.of(task).prediction
 
     @override
-    async def wait(self, model: Model, prediction: Prediction, deadline: float) -> Prediction:
+    async def wait(self, label: str, prediction: Prediction, deadline: float) -> Prediction:
         drawing = Drawing.from_id(prediction.id)
         await asyncio.sleep(drawing.ready_at - time.time())
         return drawing.ended
 
     @override
-    async def get(self, model: Model, prediction_id: str) -> Prediction:
+    async def get(self, label: str, prediction_id: str) -> Prediction:
         return Drawing.from_id(prediction_id).prediction
 
     @override
-    async def cancel(self, model: Model, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str) -> Prediction:
         """Nothing runs anywhere, so there is nothing to stop."""
         return Drawing.from_id(prediction_id).prediction
 
     @override
-    async def fetch(self, model: Model, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
         drawing = Drawing.from_id(prediction.id)
         digest = drawing.digest + index.to_bytes(2)
         loop = asyncio.get_running_loop()

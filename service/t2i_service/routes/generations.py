@@ -16,8 +16,7 @@ from t2i_service.errors import (
     ServiceError,
     UnknownImageError,
 )
-from t2i_service.models_config import Model
-from t2i_service.prediction import not_canceled, stop
+from t2i_service.prediction import not_canceled
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.results import Found, state_of_generation
 from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, json_response, unless_client_leaves
@@ -96,11 +95,9 @@ async def _canceled(state: State, found: Found) -> Prediction | ServiceError:
     name, prediction_id = found.reference.model, found.reference.prediction_id
     try:
         async with state.cancels.place():
-            return await stop(found.provider, found.model, prediction_id, name)
-    except OverloadedError as error:
+            return await found.provider.cancel(found.label, prediction_id)
+    except (OverloadedError, UpstreamError) as error:
         not_canceled(name, prediction_id, error)
-        return error
-    except UpstreamError as error:
         return error
 
 
@@ -116,11 +113,11 @@ async def _image(state: State, found: Found, index: int) -> Image:
         count = len(prediction.outputs)
         if not 0 <= index < count:
             raise UnknownImageError(f"The generation is {prediction.status.value}, with {count} images.")
-        return await found.provider.fetch(found.model, prediction, index)
+        return await found.provider.fetch(found.label, prediction, index)
 
 
 async def _asked(found: Found) -> Prediction:
-    prediction = await found.provider.get(found.model, found.reference.prediction_id)
+    prediction = await found.provider.get(found.label, found.reference.prediction_id)
     request_context().prompts = prediction.prompts
     return prediction
 
@@ -131,11 +128,11 @@ def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
     kind = next((kind for kind, each in state.providers.items() if each.name == reference.provider), None)
     if kind is None:
         raise ProviderNotConfiguredError(reference.provider)
-    model = state.models.get(reference.model)
+    model, provider = state.models.get(reference.model), state.providers[kind]
     if model is None or model.provider != kind:
         # Begun by a pod with other models, as a rollout has them side by side: all but the price is known all the same.
-        model = Model.model_validate({"name": OTHER, "provider": kind})
-    return Found(generation_id, reference, model, state.providers[kind])
+        return Found(generation_id, reference, provider, OTHER)
+    return Found(generation_id, reference, provider, model.name, model.price)
 
 
 def owner_of_request(state: State) -> str | None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from t2i_service.api import GenerateRequest, Prompt
+from t2i_service.api import GenerateRequest, Prompt, Text
 from t2i_service.context import request_context
 from t2i_service.errors import InvalidInputError, UnknownModelError
 from t2i_service.generation import Generation
@@ -50,7 +50,7 @@ class ImagesRequest(BaseModel):
     user: str | None = None
     safety_identifier: str | None = None
     # Ours, for `extra_body`.
-    negative_prompt: str | None = None
+    negative_prompt: Text | None = None
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     steps: int | None = Field(default=None, ge=1)
     guidance_scale: float | None = Field(default=None, ge=1, le=50)

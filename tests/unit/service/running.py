@@ -49,18 +49,18 @@ class HeldProvider:
             await asyncio.sleep(0)
         return Prediction(prediction_id, Status.STARTING)
 
-    async def wait(self, _model: Model, prediction: Prediction, _deadline: float) -> Prediction:
+    async def wait(self, _label: str, prediction: Prediction, _deadline: float) -> Prediction:
         await asyncio.Event().wait()
         return prediction
 
-    async def get(self, _model: Model, prediction_id: str) -> Prediction:
+    async def get(self, _label: str, prediction_id: str) -> Prediction:
         return Prediction(prediction_id, Status.PROCESSING)
 
-    async def cancel(self, _model: Model, prediction_id: str) -> Prediction:
+    async def cancel(self, _label: str, prediction_id: str) -> Prediction:
         self.canceled.append(prediction_id)
         return Prediction(prediction_id, Status.CANCELED)
 
-    async def fetch(self, _model: Model, _prediction: Prediction, _index: int) -> Image:
+    async def fetch(self, _label: str, _prediction: Prediction, _index: int) -> Image:
         raise NotImplementedError
 
     async def aclose(self) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from t2i_service.models_config import Model
     from t2i_service.providers.base import Prediction
 
 ASKED = {"reads": ("GET", ""), "cancels": ("POST", "/cancel")}
@@ -37,15 +36,15 @@ class Slow(HeldProvider):
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     refusal: UpstreamError | None = None
 
-    async def get(self, model: Model, prediction_id: str) -> Prediction:
+    async def get(self, label: str, prediction_id: str) -> Prediction:
         await self.answers.wait()
-        return await super().get(model, prediction_id)
+        return await super().get(label, prediction_id)
 
-    async def cancel(self, model: Model, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str) -> Prediction:
         await self.answers.wait()
         if self.refusal:
             raise self.refusal
-        return await super().cancel(model, prediction_id)
+        return await super().cancel(label, prediction_id)
 
 
 class Service:

@@ -42,6 +42,26 @@ def test_it_opens_rests_tries_one_and_closes() -> None:
     breaker.admit()
 
 
+@pytest.mark.parametrize(
+    ("took", "ago", "told"), [(None, 0, "5"), (40, 10, "30"), (40, 38, "5"), (40, 90, "5"), (110, 0, "60")]
+)
+def test_who_comes_during_a_trial_is_told_when_it_may_have_ended(took: int | None, ago: int, told: str) -> None:
+    """By what the last success took; OpenAI's clients ask again at once for what is longer than a minute."""
+    clock = Clock()
+    breaker = Breaker("sdxl", clock)
+    if took is not None:
+        call = breaker.admit()
+        clock.now += took
+        breaker.learn(call, None)
+    fail(breaker, FAILURES_TO_OPEN)
+    clock.now += OPEN_SECONDS
+    breaker.admit()
+    clock.now += ago
+    with pytest.raises(BreakerOpenError) as refused:
+        breaker.admit()
+    assert refused.value.headers == {"Retry-After": told}
+
+
 def test_a_trial_that_fails_opens_it_again() -> None:
     clock = Clock()
     breaker = Breaker("sdxl", clock)

@@ -6,14 +6,10 @@ import asyncio
 import gc
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from t2i_service.providers.base import Image, Prediction, Status
 
 from tests.unit.service.running import TASK, HeldProvider, Running
-
-if TYPE_CHECKING:
-    from t2i_service.models_config import Model
 
 
 class Picture(Image):
@@ -23,10 +19,10 @@ class Picture(Image):
 class QuickProvider(HeldProvider):
     """Has the picture as soon as it is asked."""
 
-    async def wait(self, _model: Model, prediction: Prediction, _deadline: float) -> Prediction:
+    async def wait(self, _label: str, prediction: Prediction, _deadline: float) -> Prediction:
         return replace(prediction, status=Status.SUCCEEDED, outputs=("picture",))
 
-    async def fetch(self, _model: Model, _prediction: Prediction, _index: int) -> Image:
+    async def fetch(self, _label: str, _prediction: Prediction, _index: int) -> Image:
         return Picture(b"", "image/png", 64, 64)
 
 

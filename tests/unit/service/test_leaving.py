@@ -53,6 +53,7 @@ async def test_a_caller_who_leaves_before_the_id_is_told(turns: int) -> None:
     await running.background.drain(0)
     assert running.provider.canceled == []
     assert running.metrics.registry.get_sample_value("t2i_generations_abandoned_total") == 1
+    assert not running.metrics.registry.get_sample_value("t2i_model_duration_seconds_count", {"model": "sdxl"})
 
 
 async def test_both_ends_are_among_the_turns_tried() -> None:

@@ -12,7 +12,6 @@ from t2i_service.providers.replicate_wire import Answer
 
 if TYPE_CHECKING:
     import pytest
-    from t2i_service.models_config import Model
     from t2i_service.providers.replicate_wire import Wire
 
 FOREVER = 5.0
@@ -33,5 +32,5 @@ async def test_a_cancel_that_does_not_end_is_given_up(monkeypatch: pytest.Monkey
     monkeypatch.setattr(replicate, "CANCEL_SECONDS", 0.1)
     monkeypatch.setattr(replicate, "CANCEL_POLL_SECONDS", 0.01)
     provider = replicate.ReplicateProvider(cast("Wire", Stuck()), Metrics("1", "c"))
-    prediction = await asyncio.wait_for(provider.cancel(cast("Model", None), "p"), FOREVER)
+    prediction = await asyncio.wait_for(provider.cancel("sdxl", "p"), FOREVER)
     assert prediction.status is Status.PROCESSING

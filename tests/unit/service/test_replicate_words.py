@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from t2i_service.providers.replicate_wire import Answer
-from t2i_service.providers.replicate_words import gap_of
+from t2i_service.metrics import Metrics
+from t2i_service.providers.replicate import ReplicateProvider
+from t2i_service.providers.replicate_wire import Answer, Wire
+from t2i_service.providers.replicate_words import gap_of, prediction_from
+from t2i_service.upstream_errors import UpstreamAnswerError
 
 
 @pytest.mark.parametrize(
@@ -21,4 +24,14 @@ from t2i_service.providers.replicate_words import gap_of
 )
 def test_the_gap_is_from_the_end_to_the_poll_that_saw_it(metrics: dict[str, Any], gap: float) -> None:
     answer = Answer(id="p", status="succeeded", metrics=metrics)
-    assert gap_of(answer, before=1.0, asked=1.1) == pytest.approx(gap)
+    assert gap_of(prediction_from(answer), before=1.0, asked=1.1) == pytest.approx(gap)
+
+
+async def test_an_id_that_no_path_can_hold_is_asked_for_once() -> None:
+    metrics = Metrics("1", "c")
+    provider = ReplicateProvider(Wire("http://127.0.0.1:9", "token", 1, 1), metrics)
+    with pytest.raises(UpstreamAnswerError, match="is none"):
+        await provider.get("sdxl", "../models")
+    await provider.aclose()
+    labels = {"model": "sdxl", "reason": "bad_answer"}
+    assert metrics.registry.get_sample_value("t2i_model_upstream_errors_total", labels) == 1

@@ -72,7 +72,7 @@ def test_two_digests_differ_in_more_than_a_fifth_of_the_pixels(one: str, other: 
 async def test_two_prompts_or_two_seeds_are_two_pictures(one: dict[str, Any], other: dict[str, Any]) -> None:
     sandbox = SandboxProvider()
     tasks = (replace(TASK, **one), replace(TASK, **other))
-    pictures = [await sandbox.fetch(task.model, Drawing.of(task).prediction, 0) for task in tasks]
+    pictures = [await sandbox.fetch(task.model.name, Drawing.of(task).prediction, 0) for task in tasks]
     await sandbox.aclose()
     assert differing(pictures[0].data, pictures[1].data) > 0.2
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import pytest
 from t2i_service.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, BreakerState
@@ -13,9 +12,6 @@ from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.upstream_errors import UpstreamCutError
 
 from tests.unit.service.running import TASK, HeldProvider, Running
-
-if TYPE_CHECKING:
-    from t2i_service.models_config import Model
 
 SEVERAL = [TASK] * 3
 
@@ -29,7 +25,7 @@ class Stepwise(HeldProvider):
     running: int = 0
     most: int = 0
 
-    async def wait(self, _model: Model, prediction: Prediction, _deadline: float) -> Prediction:
+    async def wait(self, _label: str, prediction: Prediction, _deadline: float) -> Prediction:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
@@ -38,7 +34,7 @@ class Stepwise(HeldProvider):
             self.running -= 1
         return replace(prediction, status=self.outcome, outputs=("picture",))
 
-    async def fetch(self, _model: Model, _prediction: Prediction, _index: int) -> Image:
+    async def fetch(self, _label: str, _prediction: Prediction, _index: int) -> Image:
         return Image(b"", "image/png", 64, 64)
 
 

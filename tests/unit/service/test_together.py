@@ -13,7 +13,6 @@ from t2i_service.upstream_errors import OutputGoneError
 from tests.unit.service.running import TASK, HeldProvider, Running
 
 if TYPE_CHECKING:
-    from t2i_service.models_config import Model
     from t2i_service.providers.base import Image
 
 
@@ -23,10 +22,10 @@ class HalfGone(HeldProvider):
 
     ended: list[int] = field(default_factory=list)
 
-    async def wait(self, _model: Model, prediction: Prediction, _deadline: float) -> Prediction:
+    async def wait(self, _label: str, prediction: Prediction, _deadline: float) -> Prediction:
         return Prediction(prediction.id, Status.SUCCEEDED, ("0", "1", "2"))
 
-    async def fetch(self, _model: Model, _prediction: Prediction, index: int) -> Image:
+    async def fetch(self, _label: str, _prediction: Prediction, index: int) -> Image:
         if index == 1:
             raise OutputGoneError("gone")
         try:
