@@ -9,7 +9,7 @@ from t2i_operator.builders.monitoring.promql import ENDED
 
 from dashboards.frame import dashboard
 from dashboards.panels import FAST, STACKED, SUCCESSFUL, Limit, Look, Query, columns, graph
-from dashboards.phrases import SUCCESS, increase, known, quantile, rate, select
+from dashboards.phrases import SUCCESS, increase, known, provider_errors, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -107,7 +107,7 @@ def _providers() -> list[Builder[Panel]]:
             "Requests to providers that failed",
             "By model and reason.",
             "reqps",
-            Query(rate("t2i_model_upstream_errors_total", by="model, reason"), "{{model}}: {{reason}}"),
+            Query(provider_errors(), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="none failed"),
         ),
         graph(

@@ -9,7 +9,7 @@ from t2i_operator.builders.monitoring.promql import ENDED, GENERATION, SERVER_ER
 
 from dashboards.frame import dashboard
 from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
-from dashboards.phrases import ERROR, SUCCESS, increase, known, or_zero, quantile, rate, select
+from dashboards.phrases import ERROR, SUCCESS, increase, known, or_zero, provider_errors, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -131,7 +131,7 @@ def _requests() -> list[Builder[Panel]]:
             "Errors by their cause",
             "Requests to the providers that failed, by model and reason.",
             "reqps",
-            Query(rate("t2i_model_upstream_errors_total", by="model, reason"), "{{model}}: {{reason}}"),
+            Query(provider_errors(), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="no errors"),
         ),
     ]

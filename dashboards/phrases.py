@@ -38,3 +38,8 @@ def known(expr: str) -> str:
 def or_zero(expr: str) -> str:
     """Say 0 for what has never happened."""
     return f"({expr} or vector(0))"
+
+
+def provider_errors() -> str:
+    """Give the rate of failed requests to providers by their cause, of causes there are: each is counted from 0 on."""
+    return f"{rate('t2i_model_upstream_errors_total', by='model, reason')} > 0"
