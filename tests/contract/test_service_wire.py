@@ -115,3 +115,16 @@ def test_a_large_chunk_is_no_head(start: Callable[..., RunningService]) -> None:
         wait_for(lambda: service.metric("active_requests") == 1)
         caller.sendall(body + b"\r\n0\r\n\r\n")
         assert answer(caller)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/generate", "/feedback", "/v1/images/generations"])
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain", None])
+def test_a_body_that_is_not_called_json_is_told_how(
+    sandbox: RunningService, path: str, content_type: str | None
+) -> None:
+    with sandbox.client() as client:
+        refused = client.post(path, content=PROMPT, headers={"content-type": content_type} if content_type else {})
+    problem = refused.json()
+    told = problem["error"] if path.startswith("/v1/") else problem | {"message": problem["detail"]}
+    assert (refused.status_code, told["code"]) == (415, "unsupported_media_type")
+    assert told["message"] == "Send JSON with `Content-Type: application/json`."
