@@ -128,3 +128,10 @@ def test_a_body_that_is_not_called_json_is_told_how(
     told = problem["error"] if path.startswith("/v1/") else problem | {"message": problem["detail"]}
     assert (refused.status_code, told["code"]) == (415, "unsupported_media_type")
     assert told["message"] == "Send JSON with `Content-Type: application/json`."
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/generate/"), ("GET", "/health/"), ("GET", "/docs/")])
+def test_a_slash_too_many_leads_nowhere(sandbox: RunningService, method: str, path: str) -> None:
+    with sandbox.client() as client:
+        refused = client.request(method, path)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
