@@ -135,3 +135,12 @@ def test_a_slash_too_many_leads_nowhere(sandbox: RunningService, method: str, pa
     with sandbox.client() as client:
         refused = client.request(method, path)
     assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/ready", "/info"])
+def test_who_asks_for_the_head_alone_gets_it(sandbox: RunningService, path: str) -> None:
+    with sandbox.client() as client:
+        whole, asked = client.get(path), client.head(path)
+        assert "head" not in client.get("/openapi.json").json()["paths"].get(path, {})
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert asked.headers["content-type"] == whole.headers["content-type"]
