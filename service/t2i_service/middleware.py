@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from t2i_service import logs
 from t2i_service.context import RequestContext, current, exemplar_for, request_id_from
-from t2i_service.errors import ServiceError
+from t2i_service.errors import CLIENT_CLOSED_REQUEST, ServiceError
 from t2i_service.models_config import widest
 from t2i_service.problems import answer_to
 from t2i_service.telemetry import (
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 
 ACCEPTED = 202
-CLIENT_CLOSED_REQUEST = 499
 LEAST_BODY_BYTES = 64 * 1024
 # A character outside the basic plane is two escapes in JSON, as in "\ud83d\ude00".
 BYTES_A_CHARACTER = 12
