@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fakes.processes import RunningService
+    from tests.fakes.replicate import FakeReplicate
 
 PROMPT = json.dumps({"prompt": "a lighthouse at dusk", "width": 64, "height": 64}).encode()
 # What the JDK's HttpClient and `curl --http2` send to a service without TLS.
@@ -128,6 +129,15 @@ def test_a_body_that_is_not_called_json_is_told_how(
     told = problem["error"] if path.startswith("/v1/") else problem | {"message": problem["detail"]}
     assert (refused.status_code, told["code"]) == (415, "unsupported_media_type")
     assert told["message"] == "Send JSON with `Content-Type: application/json`."
+
+
+def test_a_body_too_large_for_a_route_without_one_is_told_so(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds = 60
+    with paid.client() as client:
+        begun = client.post("/generate", json=json.loads(PROMPT), headers={"prefer": "respond-async"})
+        refused = client.post(f"{begun.headers['location']}/cancel", content=b"x" * 100_000)
+    assert (refused.status_code, refused.json()["code"]) == (413, "content_too_large")
+    wait_for(lambda: not replicate.running())
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/generate/"), ("GET", "/health/"), ("GET", "/docs/")])

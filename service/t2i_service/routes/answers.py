@@ -31,7 +31,8 @@ async def unless_client_leaves(
     try:
         await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
         heard = not gone.done()
-        return task.result() if heard else None
+        # Listening ends as well at a body that is too large, or late: then this raises what the caller is told.
+        return task.result() if heard else gone.result()
     finally:
         gone.cancel()
         if not heard:
