@@ -11,6 +11,7 @@ from t2i_service.errors import RateLimitedError, UnauthorizedError
 from t2i_service.keyring import KeysError, digest_of
 from t2i_service.privacy import SHORTEST_SECRET
 from t2i_service.secret_files import follow_files, read_files
+from t2i_service.telemetry import GENERATION_ENDPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 ANONYMOUS = "anonymous"
 PROTECTED_PATHS = frozenset({"/generate", "/feedback"})
 PROTECTED_PREFIXES = ("/v1/", "/generations/")
-PAID_PATHS = frozenset({"/generate", "/v1/images/generations"})
 
 log = logs.get("app.access")
 
@@ -67,7 +67,7 @@ class Access:
             return None
         key_id = ANONYMOUS if self.is_open else self._authenticate(authorization)
         self._requests.labels(key_id).inc()
-        if self._per_minute and path in PAID_PATHS:
+        if self._per_minute and path in GENERATION_ENDPOINTS:
             bucket = self._buckets.get(key_id)
             if bucket is None:
                 bucket = self._buckets[key_id] = Bucket(self._per_minute)

@@ -131,6 +131,8 @@ def create_app(state: State) -> ASGIApp:
         version=installed(),
         lifespan=lifespan,
         telemetry=NO_NATIVE_TELEMETRY,
+        # What is behind a proxy would send its callers to another scheme and port.
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
     )

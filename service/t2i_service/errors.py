@@ -5,6 +5,9 @@ The routes raise, `problems.py` writes the answer. A code is part of the API: pr
 
 from __future__ import annotations
 
+# nginx's number for an answer that nobody was there to take; HTTP has none.
+CLIENT_CLOSED_REQUEST = 499
+
 
 class ServiceError(Exception):
     """An answer other than success, with all that its problem document needs.

@@ -18,6 +18,7 @@ from t2i_service.app import CLEANUP_SECONDS, create_app, create_state
 from t2i_service.keyring import KeysError
 from t2i_service.models_config import ModelsError
 from t2i_service.privacy import Privacy
+from t2i_service.protocol import Protocol
 from t2i_service.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def config(settings: Settings, state: State) -> uvicorn.Config:
         # The hard cut, for what does not even take its answer.
         timeout_graceful_shutdown=max(0, int(settings.grace_seconds - CLEANUP_SECONDS / 2)),
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         lifespan="on",
     )
 

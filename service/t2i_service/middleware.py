@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from t2i_service import logs
 from t2i_service.context import RequestContext, current, exemplar_for, request_id_from
-from t2i_service.errors import ServiceError
+from t2i_service.errors import CLIENT_CLOSED_REQUEST, ServiceError
 from t2i_service.models_config import widest
 from t2i_service.problems import answer_to
 from t2i_service.telemetry import (
@@ -40,12 +40,15 @@ if TYPE_CHECKING:
 
 
 ACCEPTED = 202
-CLIENT_CLOSED_REQUEST = 499
 LEAST_BODY_BYTES = 64 * 1024
 # A character outside the basic plane is two escapes in JSON, as in "\ud83d\ude00".
 BYTES_A_CHARACTER = 12
 BYTES_BESIDE_PROMPTS = 16 * 1024
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# The whole request: what comes piece by piece would else hold its place, and a pod that stops, for as long as it likes.
+ARRIVAL_SECONDS = 30
+# Set in a request's scope, by the one who reads the connection, when that time has passed.
+LATE_BODY = "t2i.late_body"
 
 log = logs.get()
 
@@ -135,7 +138,7 @@ def most_bytes(models: Models) -> int:
 
 
 def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
-    """Stop reading a body that is larger than any request of this API; Starlette's own limit answers in plain text."""
+    """Stop reading a body that is late, or larger than any of this API; Starlette's own limit answers in plain text."""
     if scope["method"] not in WITH_BODY:
         return receive
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
@@ -146,6 +149,9 @@ def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
         if size > most:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         message = await receive()
+        if message.get("more_body") and LATE_BODY in scope:
+            detail = f"A request has {ARRIVAL_SECONDS} s to arrive; the end of its body has not come."
+            raise HTTPException(408, detail, {"Connection": "close"})
         if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         return message

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from t2i_service.models import Models
 
-ANYWHERE = ("400", "401", "404", "405", "410", "413", "422", "429", "500")
+ANYWHERE = ("400", "401", "404", "405", "408", "410", "413", "415", "422", "429", "500")
 WHERE_A_PROVIDER_IS_ASKED = ("403", "406", "409", "499", "502", "503", "504")
 OPENAI_ERROR = {
     "type": "object",

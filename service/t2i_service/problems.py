@@ -45,6 +45,8 @@ async def _service_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    if isinstance(error.body, bytes):  # It was not even looked into.
+        return await _http_error(request, HTTPException(415, "Send JSON with `Content-Type: application/json`."))
     named = error.body.get("model") if isinstance(error.body, dict) else None
     allowed = ranges(state_of(request).models.limits_for(named))
     return await _service_error(request, InvalidInputError([_field_error(item, allowed) for item in error.errors()]))

@@ -1,30 +1,23 @@
 """`POST /generate`: a prompt in, pictures out, now or later."""
 
-import asyncio
 import re
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from t2i_service.api import GenerateRequest, GenerationResult
 from t2i_service.context import request_context
-from t2i_service.errors import NotAcceptableError
+from t2i_service.errors import CLIENT_CLOSED_REQUEST, NotAcceptableError
 from t2i_service.generation import Generation
 from t2i_service.results import generation_url, id_of, result_of
+from t2i_service.routes.answers import GENERATION_ID, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.tasks import Task, resolve
 
-T = TypeVar("T")
-
-CLIENT_CLOSED_REQUEST = 499
-GENERATION_ID = "X-Generation-ID"
 RESPOND_ASYNC = "respond-async"
 # One that does not end goes to the header's end, or each of its quotes would be tried as a beginning.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"?')
-encode = msgspec.json.Encoder().encode
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": GenerationResult, "content": {"image/png": {}}},
     202: {"model": GenerationResult, "description": "Begun; `Location` says where it can be asked for"},
@@ -79,11 +72,6 @@ async def _later(request: Request, state: State, task: Task) -> Response:
     return json_response(result, 202, headers)
 
 
-def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Encode with the fast encoder; nothing is left to guess."""
-    return Response(encode(content), status, headers, "application/json")
-
-
 def prefers(request: Request, preference: str) -> bool:
     """Tell whether any `Prefer` header names it, in whatever case, beside others or with parameters (RFC 7240)."""
     items = ",".join(_QUOTED.sub("", value) for value in request.headers.getlist("prefer")).split(",")
@@ -94,37 +82,6 @@ def wants_image(request: Request) -> bool:
     """Only a client that asks for an image, and not for JSON, gets one."""
     accept = request.headers.get("accept", "")
     return "image/" in accept and "application/json" not in accept
-
-
-async def unless_client_leaves(
-    request: Request, work: Coroutine[Any, Any, T], undo: Callable[[T], None] = lambda _: None
-) -> T | None:
-    """Run `work`, cancelled as soon as nobody waits for its result: Starlette itself would let it run on.
-
-    A result that comes too late to be sent is handed to `undo`.
-    """
-    task, heard = asyncio.ensure_future(work), False
-    gone = asyncio.ensure_future(_left(request))
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        heard = not gone.done()
-        return task.result() if heard else None
-    finally:
-        gone.cancel()
-        if not heard:
-            await _end(task, undo)
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _end(task: asyncio.Task[T], undo: Callable[[T], None]) -> None:
-    task.cancel()
-    await asyncio.wait((task,))
-    if not task.cancelled() and not task.exception():
-        undo(task.result())
 
 
 def _image(run: Generation, state: State) -> Response:

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from t2i_service.api import GenerationResult
 from t2i_service.context import request_context
 from t2i_service.errors import (
+    CLIENT_CLOSED_REQUEST,
     BadSignatureError,
     NotCancellableError,
     OverloadedError,
@@ -19,7 +20,7 @@ from t2i_service.errors import (
 from t2i_service.prediction import not_canceled
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.results import Found, state_of_generation
-from t2i_service.routes.generate import CLIENT_CLOSED_REQUEST, json_response, unless_client_leaves
+from t2i_service.routes.answers import json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.telemetry import OTHER
 from t2i_service.upstream_errors import OutputGoneError, UpstreamError

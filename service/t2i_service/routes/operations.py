@@ -27,6 +27,9 @@ def add_to(app: FastAPI) -> None:
         response_model=None,
         responses={200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}},
     )
+    # For `curl -I` and for monitors from outside, which ask for no more than the status.
+    for path, route in (("/health", health), ("/ready", ready), ("/info", info)):
+        app.add_api_route(path, route, methods=["HEAD"], include_in_schema=False)
 
 
 async def health() -> Response:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 def add_to(app: FastAPI) -> None:
     """Add this route."""
-    app.add_api_route("/", page(), methods=["GET"], include_in_schema=False, response_class=HTMLResponse)
+    app.add_api_route("/", page(), methods=["GET", "HEAD"], include_in_schema=False, response_class=HTMLResponse)
 
 
 def page() -> Callable[[Request], Awaitable[HTMLResponse]]:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from t2i_service.routes.generate import unless_client_leaves
+from t2i_service.routes.answers import unless_client_leaves
 
 from tests.unit.service.running import TASK, Running
 

@@ -1,0 +1,156 @@
+"""What comes in below the routes: offers of another protocol, heads without end, bodies that nobody would call JSON."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.contract.conftest import SANDBOX
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.fakes.processes import RunningService
+    from tests.fakes.replicate import FakeReplicate
+
+PROMPT = json.dumps({"prompt": "a lighthouse at dusk", "width": 64, "height": 64}).encode()
+# What the JDK's HttpClient and `curl --http2` send to a service without TLS.
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA\r\n"
+CLOSING = OFFER.replace(b"Connection: ", b"Connection: close, ")
+WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a2V5\r\n"
+FRAMINGS = {
+    "length": (b"Content-Length: %d\r\n" % len(PROMPT), PROMPT),
+    "chunked": (
+        b"Transfer-Encoding: chunked\r\n",
+        b"a\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (PROMPT[:10], len(PROMPT) - 10, PROMPT[10:]),
+    ),
+}
+MUCH = 1024 * 1024
+
+
+@contextmanager
+def connected(service: RunningService) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), timeout=20) as caller:
+        yield caller
+
+
+def head(more: bytes, path: bytes = b"/generate", method: bytes = b"POST") -> bytes:
+    return b"%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n" % (method, path, more)
+
+
+def answer(caller: socket.socket) -> tuple[int, Any]:
+    response = HTTPResponse(caller)
+    response.begin()
+    body = response.read()
+    return response.status, json.loads(body) if "json" in (response.headers["content-type"] or "") else body.decode()
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("offer", [OFFER, CLOSING, WEBSOCKET], ids=["h2c", "closing", "websocket"])
+def test_an_offer_of_another_protocol_is_ignored(sandbox: RunningService, framing: str, offer: bytes) -> None:
+    length, body = FRAMINGS[framing]
+    with connected(sandbox) as caller:
+        caller.sendall(head(length + offer) + body)
+        assert answer(caller)[0] == 200
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_the_body_behind_an_offer_may_come_later(sandbox: RunningService, framing: str) -> None:
+    length, body = FRAMINGS[framing]
+    with connected(sandbox) as caller:
+        for offer in (OFFER, OFFER, b""):
+            caller.sendall(head(length + offer))
+            wait_for(lambda: sandbox.metric("active_requests") == 1)
+            caller.sendall(body[:20])
+            caller.sendall(body[20:])
+            assert answer(caller)[0] == 200
+            wait_for(lambda: sandbox.metric("active_requests") == 0)
+
+
+def test_the_connection_stays_for_many_offers_that_come_at_once(sandbox: RunningService) -> None:
+    length, body = FRAMINGS["length"]
+    last = head(b"Connection: close\r\n", b"/health", b"GET")
+    with connected(sandbox) as caller:
+        caller.sendall((head(length + OFFER) + body) * 3 + head(OFFER, b"/ready", b"GET") + last)
+        received = b"".join(iter(lambda: caller.recv(65536), b""))
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 5
+    assert not sandbox.logged("Unsupported upgrade request.")
+
+
+def test_a_tunnel_is_refused(sandbox: RunningService) -> None:
+    with connected(sandbox) as caller:
+        caller.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        assert answer(caller) == (400, "Invalid HTTP request received.")
+
+
+@pytest.mark.parametrize("name", [b"x-long: ", b""], ids=["value", "name"])
+def test_a_head_without_end_is_refused(sandbox: RunningService, name: bytes) -> None:
+    with connected(sandbox) as caller:
+        # The refusal may come while there is more to send.
+        with pytest.raises(ConnectionError):
+            caller.sendall(b"GET /health HTTP/1.1\r\n" + name + b"x" * 16 * MUCH)
+        status, told = answer(caller)
+    assert (status, told) == (431, "A request's head may have 32768 bytes.")
+
+
+def test_trailers_without_end_are_not_kept(sandbox: RunningService) -> None:
+    with connected(sandbox) as caller:
+        caller.sendall(head(b"Transfer-Encoding: chunked\r\n") + b"2\r\n{}\r\n0\r\n")
+        wait_for(lambda: sandbox.metric("active_requests") == 1)
+        with pytest.raises(ConnectionError):
+            caller.sendall(b"x: y\r\n" * 4 * MUCH)
+    wait_for(lambda: sandbox.metric("active_requests") == 0)
+
+
+def test_a_large_chunk_is_no_head(start: Callable[..., RunningService]) -> None:
+    body = json.dumps({"prompt": "x" * 400_000, "width": 64, "height": 64}).encode()
+    service = start(SANDBOX | {"limits": {"maxPromptCharacters": 400_000}})
+    with connected(service) as caller:
+        caller.sendall(head(b"Transfer-Encoding: chunked\r\n") + b"%x\r\n" % len(body))
+        wait_for(lambda: service.metric("active_requests") == 1)
+        caller.sendall(body + b"\r\n0\r\n\r\n")
+        assert answer(caller)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/generate", "/feedback", "/v1/images/generations"])
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain", None])
+def test_a_body_that_is_not_called_json_is_told_how(
+    sandbox: RunningService, path: str, content_type: str | None
+) -> None:
+    with sandbox.client() as client:
+        refused = client.post(path, content=PROMPT, headers={"content-type": content_type} if content_type else {})
+    problem = refused.json()
+    told = problem["error"] if path.startswith("/v1/") else problem | {"message": problem["detail"]}
+    assert (refused.status_code, told["code"]) == (415, "unsupported_media_type")
+    assert told["message"] == "Send JSON with `Content-Type: application/json`."
+
+
+def test_a_body_too_large_for_a_route_without_one_is_told_so(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds = 60
+    with paid.client() as client:
+        begun = client.post("/generate", json=json.loads(PROMPT), headers={"prefer": "respond-async"})
+        refused = client.post(f"{begun.headers['location']}/cancel", content=b"x" * 100_000)
+    assert (refused.status_code, refused.json()["code"]) == (413, "content_too_large")
+    wait_for(lambda: not replicate.running())
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/generate/"), ("GET", "/health/"), ("GET", "/docs/")])
+def test_a_slash_too_many_leads_nowhere(sandbox: RunningService, method: str, path: str) -> None:
+    with sandbox.client() as client:
+        refused = client.request(method, path)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/ready", "/info"])
+def test_who_asks_for_the_head_alone_gets_it(sandbox: RunningService, path: str) -> None:
+    with sandbox.client() as client:
+        whole, asked = client.get(path), client.head(path)
+        assert "head" not in client.get("/openapi.json").json()["paths"].get(path, {})
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert asked.headers["content-type"] == whole.headers["content-type"]

@@ -1,0 +1,120 @@
+"""What never comes to its end is not waited for: nothing sent, half a head, half a body, half a body long answered."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+import uvicorn
+from t2i_service import main, protocol
+from t2i_service.app import create_state
+from t2i_service.privacy import Privacy
+from t2i_service.settings import Settings
+
+from tests.fakes.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from t2i_service.state import State
+
+    Connection: TypeAlias = tuple[socket.socket, State]
+
+SOON = 0.2
+BODY = b'{"prompt": "a lighthouse", "width": 64, "height": 64}'.ljust(100)
+HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+
+
+@contextmanager
+def served(folder: Path, keep_alive: float) -> Iterator[Connection]:
+    """Serve from this process, where the times can be short; yield a connection to it."""
+    (models := folder / "models.json").write_text('{"models": [{"name": "sdxl", "provider": "Sandbox"}]}')
+    settings = Settings(host="127.0.0.1", port=0, models_file=models, grace_seconds=3)
+    state = create_state(settings, Privacy(100))
+    config = main.config(settings, state)
+    config.timeout_keep_alive = keep_alive  # type: ignore[assignment]
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        with socket.create_connection(server.servers[0].sockets[0].getsockname(), timeout=8) as caller:
+            yield caller, state
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Connection]:
+    monkeypatch.setattr(protocol, "ARRIVAL_SECONDS", SOON)
+    with served(tmp_path, keep_alive=60) as connected:
+        yield connected
+
+
+def active(state: State) -> float | None:
+    return state.metrics.registry.get_sample_value("active_requests")
+
+
+def status(caller: socket.socket) -> int:
+    response = HTTPResponse(caller)
+    response.begin()
+    response.read()
+    return response.status
+
+
+def test_a_connection_on_which_nothing_comes_is_closed(tmp_path: Path) -> None:
+    with served(tmp_path, keep_alive=SOON) as (caller, _):
+        assert caller.recv(1) == b""
+
+
+@pytest.mark.parametrize("sent", [b"POST /gen", b"\r\n", HEAD[:-2] % b"/generate"], ids=["line", "nothing", "head"])
+@pytest.mark.parametrize("requests_before", [0, 1])
+def test_half_a_head_is_not_waited_for(connection: Connection, sent: bytes, requests_before: int) -> None:
+    caller, _ = connection
+    for _ in range(requests_before):
+        caller.sendall(HEAD % b"/generate" + BODY)
+        assert status(caller) == 200
+    caller.sendall(sent)
+    assert caller.recv(1) == b""
+
+
+@pytest.mark.parametrize("path", [b"/generate", b"/v1/images/generations"], ids=["ours", "openai"])
+@pytest.mark.parametrize("sent", [b"", b'{"prompt": '], ids=["none", "some"])
+def test_half_a_body_is_answered(connection: Connection, path: bytes, sent: bytes) -> None:
+    caller, state = connection
+    caller.sendall(HEAD % path + sent)
+    response = HTTPResponse(caller)
+    response.begin()
+    told = json.loads(response.read())
+    assert (response.status, (told.get("error") or told)["code"]) == (408, "request_timeout")
+    assert caller.recv(1) == b""
+    wait_for(lambda: active(state) == 0)
+
+
+@pytest.mark.parametrize("more", [b" ", b" " * 99], ids=["some", "all"])
+def test_a_body_that_was_answered_before_its_end_is_not_waited_for(connection: Connection, more: bytes) -> None:
+    caller, _ = connection
+    caller.sendall(HEAD % b"/nowhere" + b"{")
+    assert status(caller) == 404
+    caller.sendall(more)
+    assert caller.recv(1) == b""
+
+
+def test_a_request_that_is_whole_is_waited_for_no_more(connection: Connection) -> None:
+    caller, state = connection
+    caller.sendall(HEAD % b"/generate")
+    wait_for(lambda: active(state) == 1)
+    caller.sendall(BODY)
+    assert status(caller) == 200
+    with socket.create_connection(caller.getpeername(), timeout=8) as clock:
+        clock.sendall(b"P")
+        assert clock.recv(1) == b""
+    caller.sendall(HEAD % b"/generate" + BODY)
+    assert status(caller) == 200
