@@ -42,7 +42,7 @@ def test_a_volume_that_somebody_lets_grow_holds_nothing_up(service: Service, gro
     storage = {"type": "Badger", "badger": {"size": "1Gi", "storageClassName": growing}}
     service.create(monitoring={**UNOBSERVED, "tracing": {"mode": "Managed", "jaeger": {"storage": storage}}})
     eventually(lambda: _claim(service)["status"]["phase"] == "Bound", "the claim to have its volume")
-    before = _checksum(service)
+    before = eventually(lambda: _checksum(service), "Jaeger to have its Deployment")
 
     larger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
     service.api.patch("persistentvolumeclaims", service.namespace, f"{service.name}-jaeger", larger)
@@ -58,5 +58,6 @@ def _claim(service: Service) -> Object:
 
 
 def _checksum(service: Service) -> str:
-    template = service.child("deployments", "-jaeger")["spec"]["template"]
-    return str(template["metadata"]["annotations"][CHECKSUM])
+    deployments = service.api.list("deployments", service.namespace)
+    jaeger = next(each for each in deployments if each["metadata"]["name"] == f"{service.name}-jaeger")
+    return str(jaeger["spec"]["template"]["metadata"]["annotations"][CHECKSUM])
