@@ -149,10 +149,8 @@ def _reconciling(
         return Condition("Reconciling", FALSE, *broken)
     if under_way := _under_way(outcome):
         return Condition("Reconciling", TRUE, *under_way)
-    if in_vain := _in_vain(outcome, credentials):
-        return Condition("Reconciling", FALSE, *in_vain)
-    if ready.reason == "Ready":
-        return Condition("Reconciling", FALSE, *_at_rest(outcome, stored))
+    if over := _in_vain(outcome, credentials) or (_at_rest(outcome, stored) if ready.reason == "Ready" else None):
+        return Condition("Reconciling", FALSE, *over)
     return Condition("Reconciling", TRUE, ready.reason, ready.message)
 
 
