@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from t2i_operator import reasons
 from t2i_operator.builders.pod_disruption_budget import fewest
-from t2i_operator.faults import CONFLICT, CONTESTED, ROUTE_READY
+from t2i_operator.faults import CONFLICT, CONTESTED, READY, ROUTE_READY
 from t2i_operator.kinds import Object
 from t2i_operator.monitored import monitored
 from t2i_operator.outcome import Outcome
@@ -145,23 +145,31 @@ def _reconciling(
         return Condition("Reconciling", FALSE, "Paused", f"spec.paused is true: objects are left as they are{told}")
     if stalled.holds:
         return Condition("Reconciling", FALSE, stalled.reason, "it waits for a person: see Stalled")
+    if broken := _broken(outcome):
+        return Condition("Reconciling", FALSE, *broken)
     if under_way := _under_way(outcome):
         return Condition("Reconciling", TRUE, *under_way)
-    if in_vain := _in_vain(outcome, credentials):
-        return Condition("Reconciling", FALSE, *in_vain)
-    if ready.reason == "Ready":
-        return Condition("Reconciling", FALSE, *_at_rest(outcome, stored))
+    if over := _in_vain(outcome, credentials) or (_at_rest(outcome, stored) if ready.reason == "Ready" else None):
+        return Condition("Reconciling", FALSE, *over)
     return Condition("Reconciling", TRUE, ready.reason, ready.message)
 
 
 def _in_vain(outcome: Outcome, credentials: Condition) -> tuple[str, str] | None:
-    """Say why it is not Ready though nothing is under way: who waits for the end, as Argo CD does, would never stop."""
+    """Say which keys are missing though all pods serve: nothing is under way that would bring them."""
+    complete = outcome.rollout is not None and outcome.rollout.complete
+    return (credentials.reason, credentials.message) if complete and outcome.credentials and outcome.settled else None
+
+
+def _broken(outcome: Outcome) -> tuple[str, str] | None:
+    """Say why pods do not serve that no deadline waits for: who waits for the end, as Argo CD does, would never stop.
+
+    Whatever becomes of the way in; what is still to be written of that which serves may mend them.
+    """
     rollout = outcome.rollout
-    if rollout is None or not outcome.placed:
+    if rollout is None or rollout.complete or not rollout.over:
         return None
-    if rollout.complete:
-        return (credentials.reason, credentials.message) if outcome.credentials and outcome.settled else None
-    return reasons.stuck(outcome, rollout) if rollout.over else None
+    unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
+    return None if unwritten else reasons.stuck(outcome, rollout)
 
 
 def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:

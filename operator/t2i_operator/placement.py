@@ -5,7 +5,7 @@ from collections.abc import Container
 from t2i_operator import naming, spec, strategic
 from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, condition_of
+from t2i_operator.faults import APPLY_FAILED, CONFLICT, condition_of, jaeger_of
 from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Object
 from t2i_operator.objects import Objects, identify
 from t2i_operator.outcome import Outcome
@@ -32,6 +32,7 @@ class Placement:
         Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
         """
         await self.check_template(resource, wanted)
+        await self._check_jaeger(resource, wanted, outcome)
         left_alone = _left_alone(wanted, resource, outcome)
         expected = {}
         for number, desired in enumerate(wanted, 1):
@@ -69,18 +70,45 @@ class Placement:
         deployment = next(desired for desired in wanted if desired["kind"] == DEPLOYMENT.name)
         if not spec.to_wire(resource.spec.pod_template) or self._objects.in_sync(deployment):
             return True
-        name = naming.trial(resource.metadata.name)
-        trial = {**deployment, "metadata": {**deployment["metadata"], "name": name}}
         try:
-            await self._cluster.apply(DEPLOYMENT, trial, dry_run=True)
+            await self._try(deployment)
         except ApiError as error:
             if error.refuses_content:
-                message = error.message.replace(name, deployment["metadata"]["name"])
-                raise strategic.InvalidPatchError(f"spec.podTemplate: {message}") from error
+                raise strategic.InvalidPatchError(f"spec.podTemplate: {error.message}") from error
             if error.status in SERVERS_OWN:
                 raise
             return not error.transient
         return True
+
+    async def _check_jaeger(self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome) -> None:
+        """Look at Jaeger's template likewise: its configuration is written first, and only its own pod suits that.
+
+        Of a webhook or a policy that refuses the trial the apply itself will tell.
+        """
+        identity = jaeger_of(resource)
+        jaeger = next((desired for desired in wanted if identify(desired) == identity), None)
+        if jaeger is None or identity.kind != DEPLOYMENT or any(fault.identity == identity for fault in outcome.faults):
+            return
+        if not spec.to_wire(resource.spec.monitoring.tracing.jaeger.pod_template) or self._objects.in_sync(jaeger):
+            return
+        try:
+            await self._try(jaeger)
+        except NotLeadingError:
+            raise
+        except ApiError as error:
+            if error.refuses_content or error.transient:
+                outcome.failed(identity, APPLY_FAILED, error)
+
+    async def _try(self, deployment: Object) -> None:
+        """Apply it as a dry run under a name that is nobody's; the error speaks of the Deployment itself."""
+        name = deployment["metadata"]["name"]
+        trial = naming.trial(name)
+        try:
+            body = {**deployment, "metadata": {**deployment["metadata"], "name": trial}}
+            await self._cluster.apply(DEPLOYMENT, body, dry_run=True)
+        except ApiError as error:
+            error.message = error.message.replace(trial, name)
+            raise
 
 
 def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome) -> set[Id]:

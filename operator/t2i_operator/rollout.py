@@ -33,8 +33,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def over(self) -> bool:
-        """The newest template was rolled out, and what fails since then fails without a deadline."""
-        return self.observed and self.rolled_out and self.replicas == self.updated
+        """Only new pods are there, and what fails of them fails without a deadline; a pause takes that away, too."""
+        return self.observed and (self.rolled_out or bool(self.paused)) and self.replicas == self.updated
 
     @property
     def awaits_resume(self) -> bool:

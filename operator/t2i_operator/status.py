@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from t2i_operator import naming
 from t2i_operator.builders.tracing import traces_endpoint
 from t2i_operator.conditions import Condition
-from t2i_operator.kinds import Object
+from t2i_operator.faults import APPLY_FAILED, CONFLICT
+from t2i_operator.kinds import SERVICE, Object
 from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
 from t2i_operator.rollout import Rollout
 
 _MESSAGE_CHARACTERS = 1024  # the rest of a sentence this long helps nobody; etcd keeps every version of it
+_UNPLACED = (APPLY_FAILED, CONFLICT)
 
 
 def status(key: Key, outcome: Outcome, conditions: Iterable[Condition], before: Object, now: str) -> Object:
@@ -35,9 +37,10 @@ def status(key: Key, outcome: Outcome, conditions: Iterable[Condition], before: 
 
 
 def _endpoints(key: Key, outcome: Outcome, before: Object) -> Object:
-    """Say where the service answers and where its spans go; a spec that is refused or paused has moved neither."""
+    """Say where the service answers and where its spans go; a spec that is not carried out has moved neither."""
     resource = outcome.resource
-    if "endpoint" in before and (resource is None or outcome.invalid or resource.spec.paused):
+    unplaced = outcome.failure or any(fault.identity.kind == SERVICE for fault in outcome.of(*_UNPLACED))
+    if "endpoint" in before and (resource is None or outcome.invalid or unplaced or resource.spec.paused):
         return {name: before[name] for name in ("endpoint", "tracesEndpoint") if name in before}
     if resource is None:
         return {}

@@ -7,7 +7,7 @@ from t2i_operator.children import Id
 from t2i_operator.cluster import ApiError
 from t2i_operator.conditions import Condition, conditions
 from t2i_operator.faults import APPLY_FAILED, READY
-from t2i_operator.kinds import CONFIG_MAP, SERVICE, Kind, Object
+from t2i_operator.kinds import CONFIG_MAP, INGRESS, SERVICE, Kind, Object
 from t2i_operator.outcome import Outcome
 from t2i_operator.pods import Trouble
 from t2i_operator.rollout import Rollout
@@ -111,3 +111,12 @@ def test_a_pause_that_holds_nothing_back_is_not_told_of(fields: Any, trouble: Tr
     seen = deployed("DeploymentPaused", paused=True, **fields)
     found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=trouble))
     assert (found["Ready"].reason, found["Stalled"].status) == (reason, "False")
+    assert found["Reconciling"].status == "False"
+
+
+@pytest.mark.parametrize("error", [FINAL[1], PASSING[0], None], ids=["denied", "may pass", "kept"])
+def test_pods_that_break_are_not_waited_for_while_the_way_in_is(error: ApiError | None) -> None:
+    outcome = failed(INGRESS, "pictures", error) if error else Outcome(generation=1, resource=resource())
+    outcome.kept = [] if error else [Id(INGRESS, "studio", "pictures")]
+    outcome.rollout, outcome.trouble = deployed(**BROKEN), CRASH
+    assert said(outcome)["Reconciling"][1:] == ("False", CRASH.reason, CRASH.message)

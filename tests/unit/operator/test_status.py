@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 from t2i_operator.builders.environment import environment
+from t2i_operator.children import Id
+from t2i_operator.cluster import ApiError
+from t2i_operator.faults import APPLY_FAILED
+from t2i_operator.kinds import SERVICE
 from t2i_operator.naming import Key
 from t2i_operator.outcome import Outcome
 from t2i_operator.status import status
@@ -36,9 +40,16 @@ SERVES_AT = {"endpoint": "http://pictures-service.studio.svc:8080", "tracesEndpo
 UNREADABLE = Outcome(generation=2, invalid="spec.models: Is required")
 REFUSED = Outcome(generation=2, invalid="spec.podTemplate: no pod", resource=resource(service={"port": 90}))
 PAUSED = Outcome(generation=2, resource=resource(service={"port": 90}, paused=True))
+CUT_SHORT = Outcome(generation=2, resource=resource(service={"port": 90}), failure="no answer in time")
+UNPLACED = Outcome(generation=2, resource=resource(service={"port": 90}))
+UNPLACED.failed(Id(SERVICE, "studio", "pictures-service"), APPLY_FAILED, ApiError(403, "Forbidden", "exceeded quota"))
 
 
-@pytest.mark.parametrize("outcome", [UNREADABLE, REFUSED, PAUSED], ids=["unreadable", "refused", "paused"])
+@pytest.mark.parametrize(
+    "outcome",
+    [UNREADABLE, REFUSED, PAUSED, CUT_SHORT, UNPLACED],
+    ids=["unreadable", "refused", "paused", "cut short", "unplaced"],
+)
 def test_what_is_not_carried_out_moves_no_endpoint(outcome: Outcome) -> None:
     said = status(Key("studio", "pictures"), outcome, [], SERVES_AT, "now")
     assert {name: said.get(name) for name in SERVES_AT} == SERVES_AT
