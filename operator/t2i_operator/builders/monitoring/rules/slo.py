@@ -8,7 +8,7 @@ import msgspec
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, bound, percent, scope
+from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, Scope, bound, percent, scope
 from t2i_operator.builders.monitoring.rules.rule import ALERTS, HISTORY, HOURS, TRENDS, Alert, Part, Recording
 from t2i_operator.spec.alerts import BurnRate
 
@@ -43,13 +43,16 @@ class Objective(NamedTuple):
 
 
 def objectives(resource: spec.TextToImageService) -> tuple[Objective, Objective]:
-    """Latency is of generations that ran, synchronous or not; what is not in the threshold's bucket was too slow."""
+    """Count what is answered 202 as well: who asks so and is turned away is an error of that.
+
+    Latency is of generations that ran, synchronous or not; what is not in the threshold's bucket was too slow.
+    """
     slo, seconds = resource.spec.monitoring.alerts.slo, metrics.GENERATION_SECONDS
     return (
         Objective(
             "availability",
             slo.availability,
-            (metrics.REQUESTS, SYNCHRONOUS),
+            (metrics.REQUESTS, GENERATION),
             errors=(metrics.REQUESTS, SERVER_ERROR),
             meaning="without 5xx",
         ),
