@@ -54,7 +54,8 @@ def _glance() -> list[Builder[Panel]]:
         number(
             "Uptime",
             "Share of the minutes in which at least one pod answered Prometheus, counted from the first of the time"
-            " shown in which there was a pod: from then on, no pod at all counts as down.",
+            " shown in which there was a pod: from then on, no pod at all counts as down, and so do minutes in which"
+            " Prometheus itself was away.",
             "percentunit",
             _uptime(),
             look=Look(limit=AVAILABLE, decimals=2, span=3, no_value="no pod seen"),
