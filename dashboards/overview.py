@@ -35,7 +35,7 @@ def overview() -> Dashboard:
 
 
 def _glance() -> list[Builder[Panel]]:
-    failed, answered = or_zero(increase(REQUESTS, SERVER_ERROR)), increase(REQUESTS, SYNCHRONOUS)
+    failed, answered = or_zero(increase(REQUESTS, SERVER_ERROR)), increase(REQUESTS, GENERATION)
     return [
         number(
             "Pods answering",
@@ -46,7 +46,7 @@ def _glance() -> list[Builder[Panel]]:
         ),
         number(
             "Availability",
-            "Share of the requests for images that were not answered 5xx, over the time shown.",
+            "Share of the requests for images, asynchronous ones too, that were not answered 5xx, over the time shown.",
             "percentunit",
             f"1 - {known(f'{failed} / {answered}')}",
             look=Look(limit=AVAILABLE, decimals=2, no_value="no requests"),
@@ -54,7 +54,8 @@ def _glance() -> list[Builder[Panel]]:
         number(
             "Uptime",
             "Share of the minutes in which at least one pod answered Prometheus, counted from the first of the time"
-            " shown in which there was a pod: from then on, no pod at all counts as down.",
+            " shown in which there was a pod: from then on, no pod at all counts as down, and so do minutes in which"
+            " Prometheus itself was away.",
             "percentunit",
             _uptime(),
             look=Look(limit=AVAILABLE, decimals=2, span=3, no_value="no pod seen"),

@@ -99,7 +99,10 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
 
 
 def number(title: str, description: str, unit: str, expr: str, look: Look = PLAIN) -> stat.Panel:
-    """Show one value of now, asked of now: the last one of a range may be hours old, and the service gone since."""
+    """Show one value of now, asked of now: the last one of a range may be hours old, and the service gone since.
+
+    By as many points as Prometheus gives at most: by the width's, rates of seven days shown would be of an hour.
+    """
     panel = (
         stat.Panel()
         .title(title)
@@ -109,6 +112,7 @@ def number(title: str, description: str, unit: str, expr: str, look: Look = PLAI
         .span(look.span or 4)
         .height(4)
         .graph_mode(common_model.BigValueGraphMode.NONE)
+        .max_data_points(11_000)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .thresholds(_thresholds(look.limit))
         .mappings([_neutral_nothing()])

@@ -177,6 +177,13 @@ def test_errors_fire_from_the_fifth_on(firing: Callable[..., None]) -> None:
     firing(traffic(few, errors=five), {at(WEDNESDAY, 2.5): {("errors", "above")}})
 
 
+def test_more_requests_that_count_ask_for_no_more_errors(firing: Callable[..., None]) -> None:
+    """Noon's eighty requests are more than fifty, of which forty need not fail."""
+    noon = range(at(WEDNESDAY, 12), at(WEDNESDAY, 14))
+    errors = dict.fromkeys(noon, 20)
+    firing(traffic(usual(10), errors=errors), {at(WEDNESDAY, 13): {("errors", "above")}}, minimumRequests=50)
+
+
 def test_a_service_that_is_only_asked_asynchronously_is_watched(firing: Callable[..., None]) -> None:
     """On Wednesday it fails, on Thursday nobody comes, and on Friday there is a rush."""
     thursday, friday, hours = WEDNESDAY + 1, WEDNESDAY + 2, (12, 14)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 POST = 'namespace="text-to-image",service="text-to-image-service",endpoint="/generate",method="POST",pod="a"'
 
 
-def failed(errors: int, requests: int, *, fires: bool) -> dict[str, Any]:
+def failed(errors: int, requests: int, *, fires: bool, good: str = "200") -> dict[str, Any]:
     """Return promtool's tests: so many of these requests are answered 502, all between two scrapes."""
-    counts = {"200": requests - errors, "502": errors}
+    counts = {good: requests - errors, "502": errors}
     alert = 'ALERTS{alertname="TextToImageErrorBudgetBurn",alertstate="firing",burn_rate="fast"}'
     test = {
         "interval": "30s",
@@ -53,3 +53,9 @@ def test_of_many_requests_five_errors_are_enough(promtool: Callable[..., None]) 
     """An objective of 0.999 burns 20 times too fast by ten errors of five hundred: fifty would be ten times that."""
     promtool(failed(10, 500, fires=True), minimumRequests=50, slo={"availability": "0.999"})
     promtool(failed(4, 200, fires=False), minimumRequests=50, slo={"availability": "0.999"})
+
+
+def test_asynchronous_requests_are_events_as_well(promtool: Callable[..., None]) -> None:
+    """Those turned away are errors: a service that is hardly asked otherwise would burn by six of twelve hundred."""
+    promtool(failed(6, 1206, fires=False, good="202"))
+    promtool(failed(240, 1206, fires=True, good="202"))

@@ -112,3 +112,11 @@ def test_nothing_is_said_of_no_requests(
     """A share of none would be shown, in red."""
     said = {"Availability": share, "Generation success": share, "Response time": seconds}
     promtool(say(series, numbers, said))
+
+
+def test_an_asynchronous_request_that_is_taken_is_available(
+    promtool: Callable[..., None], numbers: dict[str, str]
+) -> None:
+    """Who is turned away instead is one of them, not one of those that waited, of whom there were none."""
+    asked = {f'{POST}202"}}': "0+9x240", f'{POST}503"}}': "0+1x240"}
+    promtool(say(asked, numbers, {"Availability": 0.9}))

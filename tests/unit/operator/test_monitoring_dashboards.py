@@ -92,6 +92,13 @@ def test_only_links_to_the_service_s_own_dashboards_carry_its_variables() -> Non
     assert len({*tags.values()}) == len(tags)
 
 
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_a_number_of_now_looks_back_no_further_the_more_is_shown(topic: str) -> None:
+    """Grafana's step, and with it its window of rates, is what is shown by the points it may have."""
+    numbers = [panel for panel in json.loads(rendered()[topic])["panels"] if panel["type"] == "stat"]
+    assert [panel["title"] for panel in numbers if panel.get("maxDataPoints") != 11_000] == []
+
+
 def test_the_operator_s_dashboard_carries_no_variables() -> None:
     assert not any(link["includeVars"] for link in json.loads(rendered()["operator"])["links"])
 

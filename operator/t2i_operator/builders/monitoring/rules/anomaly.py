@@ -10,7 +10,7 @@ from typing import NamedTuple
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
 from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, Scope, scope
-from t2i_operator.builders.monitoring.rules.rule import HOURS, TRENDS, Alert, Part, Recording, Topic
+from t2i_operator.builders.monitoring.rules.rule import FEWEST_ERRORS, HOURS, TRENDS, Alert, Part, Recording, Topic
 
 SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual", "t2i:signal:high"
 VARIED, DEVIATION, UPPER, LOWER = (f"t2i:signal:{name}" for name in ("varied", "deviation", "upper", "lower"))
@@ -63,7 +63,7 @@ def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
     slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {minimum}"
     busy = f"and on ()\n{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
     # Not from the fifth generation on, but from the fifth that failed.
-    several = f"and on ()\n{failed} >= {minimum}"
+    several = f"and on ()\n{failed} >= {min(minimum, FEWEST_ERRORS)}"
     return (
         Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests", busy),
         Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency", busy),

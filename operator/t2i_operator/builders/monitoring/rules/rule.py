@@ -7,6 +7,9 @@ import msgspec
 
 from t2i_operator.kinds import Object
 
+# Fewer tell nothing: of a handful of requests a single failure is a share that would wake somebody.
+FEWEST_ERRORS = 5
+
 Topic = Literal["overview", "models", "business", "traces"]
 
 

@@ -8,8 +8,17 @@ import msgspec
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import SERVER_ERROR, SYNCHRONOUS, Scope, bound, percent, scope
-from t2i_operator.builders.monitoring.rules.rule import ALERTS, HISTORY, HOURS, TRENDS, Alert, Part, Recording
+from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, Scope, bound, percent, scope
+from t2i_operator.builders.monitoring.rules.rule import (
+    ALERTS,
+    FEWEST_ERRORS,
+    HISTORY,
+    HOURS,
+    TRENDS,
+    Alert,
+    Part,
+    Recording,
+)
 from t2i_operator.spec.alerts import BurnRate
 
 # kubernetes-mixin's pairs: they spend 2 %, 5 %, 10 % and 10 % of a month's budget.
@@ -25,8 +34,6 @@ _ERRORS_THAT_MUST_ALERT = Decimal("0.9")
 _LONGEST_RAW_WINDOW, _HALF_AN_HOUR = 3600, 1800
 _FIVE_MINUTES, _HOURS, SUM = "t2i:slo:increase5m", "t2i:slo:increase1h", "t2i:slo:increase"
 BURN, _BUDGET = "t2i:slo_burn:rate", "t2i:slo_budget:remaining_ratio"
-# Fewer are no burn: of a handful of requests a single failure is a share that would wake somebody.
-_FEWEST_ERRORS = 5
 # Both are in one series' name, so that a long window of both is looked up once.
 _EVENTS, _ERRORS = {"count": "events"}, {"count": "errors"}
 
@@ -43,13 +50,16 @@ class Objective(NamedTuple):
 
 
 def objectives(resource: spec.TextToImageService) -> tuple[Objective, Objective]:
-    """Latency is of generations that ran, synchronous or not; what is not in the threshold's bucket was too slow."""
+    """Count what is answered 202 as well: who asks so and is turned away is an error of that.
+
+    Latency is of generations that ran, synchronous or not; what is not in the threshold's bucket was too slow.
+    """
     slo, seconds = resource.spec.monitoring.alerts.slo, metrics.GENERATION_SECONDS
     return (
         Objective(
             "availability",
             slo.availability,
-            (metrics.REQUESTS, SYNCHRONOUS),
+            (metrics.REQUESTS, GENERATION),
             errors=(metrics.REQUESTS, SERVER_ERROR),
             meaning="without 5xx",
         ),
@@ -183,8 +193,8 @@ def _burns_too_fast(series: Scope, held: Sequence[Objective], pair: BurnRate, mi
 
 def _enough(series: Scope, window: str, minimum: int) -> list[str]:
     """Ask for errors; they are events too, so that these are asked for only where more of them are wanted."""
-    fewest = {"errors": min(minimum, _FEWEST_ERRORS)}
-    if minimum > _FEWEST_ERRORS:
+    fewest = {"errors": min(minimum, FEWEST_ERRORS)}
+    if minimum > FEWEST_ERRORS:
         fewest["events"] = minimum
     held = {count: series.select(SUM, f'window="{window}",count="{count}"') for count in fewest}
     return [f"{held[count]} >= {least}" for count, least in fewest.items()]
