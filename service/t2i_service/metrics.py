@@ -63,7 +63,7 @@ class Metrics:
             self.generations.labels(status)
         # What first appears with its first failure shows no increase: what alerts count is there from the start.
         for endpoint in names.GENERATION_ENDPOINTS:
-            for answer in (200, 500, 502, 503, 504):
+            for answer in (200, 202, 500, 502, 503, 504):
                 self.http_children("POST", endpoint, answer)
 
     def offer(self, model: str, provider: str, currency: str | None, reasons: Iterable[str] = ()) -> None:

@@ -27,6 +27,7 @@ class Protocol(HttpToolsProtocol):
 
     # The bytes so far of the head, or the trailers, that are being read; None while there is nothing of the kind.
     _lines: int | None = None
+    _reading = False  # a request has begun to arrive, and has not ended
     _due: asyncio.TimerHandle | None = None
 
     @override
@@ -37,6 +38,7 @@ class Protocol(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         if self._due is not None:
             self._due.cancel()
 
@@ -55,9 +57,19 @@ class Protocol(HttpToolsProtocol):
             if self._lines > MOST_HEAD_BYTES:
                 self._refuse_head()
                 return
+        self._await_more()
+
+    def _await_more(self) -> None:
+        """Wait for the rest of a request, or for the next one; not while an answer to a whole one is under way."""
         cycle = self.cycle
-        if self._due is None and (cycle is None or cycle.response_complete or cycle.more_body):
-            self._due = self.loop.call_later(ARRIVAL_SECONDS, self._late)
+        idle = cycle is None or cycle.response_complete
+        if self._reading and (idle or cycle.more_body):
+            if self._due is None:
+                self._due = self.loop.call_later(ARRIVAL_SECONDS, self._late)
+        elif idle:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _read(self, data: bytes | memoryview) -> None:
         """Read a request that offers another protocol as if it did not: a server may ignore it (RFC 9110, 7.8)."""
@@ -82,7 +94,7 @@ class Protocol(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._lines = BEGUN
+        self._lines, self._reading = BEGUN, True
 
     @override
     def on_headers_complete(self) -> None:
@@ -104,6 +116,7 @@ class Protocol(HttpToolsProtocol):
         self._lines = None
         if self.parser.should_upgrade():
             return
+        self._reading = False
         super().on_message_complete()
         if self._due is not None:
             self._due.cancel()
@@ -111,7 +124,10 @@ class Protocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._due, cycle = None, self.cycle
-        if cycle is None or cycle.response_complete:
+        if self.pipeline:
+            # Nothing is read of it before the one ahead is answered.
+            self._due = self.loop.call_later(ARRIVAL_SECONDS, self._late)
+        elif cycle is None or cycle.response_complete:
             self.transport.close()
         else:
             cycle.scope[LATE_BODY] = True  # type: ignore[literal-required]

@@ -322,8 +322,14 @@ def test_a_success_without_a_picture_is_a_failure(paid: RunningService, replicat
 
 @pytest.mark.parametrize(
     "output",
-    [PICTURE, [[PICTURE]], {"image": PICTURE}, [PICTURE, None], {"images": [{"url": PICTURE, "seed": 7}]}],
-    ids=["bare", "nested", "named", "and nothing", "in objects"],
+    [
+        PICTURE,
+        [[PICTURE]],
+        {"image": PICTURE, "prompt": "a lighthouse"},
+        [PICTURE, None],
+        {"images": [{"url": PICTURE, "seed": 7}]},
+    ],
+    ids=["bare", "nested", "beside words", "and nothing", "in objects"],
 )
 def test_a_picture_is_found_in_whatever_a_model_calls_its_output(
     paid: RunningService, replicate: FakeReplicate, output: object
@@ -333,7 +339,7 @@ def test_a_picture_is_found_in_whatever_a_model_calls_its_output(
     assert [image["content_type"] for image in answer.json()["images"]] == ["image/png"]
 
 
-@pytest.mark.parametrize("output", [{"score": 0.5}, [None], 7], ids=["an object", "nothing", "a number"])
+@pytest.mark.parametrize("output", [{"caption": "a lighthouse"}, [None], 7], ids=["words", "nothing", "a number"])
 def test_an_output_without_a_picture_ends_at_once_and_is_paid_for(
     paid: RunningService, replicate: FakeReplicate, output: object
 ) -> None:

@@ -142,7 +142,7 @@ def _answer(reply: Reply, *, of_create: bool = False) -> Answer:
         raise refusal(reply, of_create=of_create)
     try:
         return _decode(reply.content)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise errors.UpstreamAnswerError("The provider's answer is not a prediction.") from error
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from t2i_service.providers.replicate_wire import Answer
     from t2i_service.tasks import Task
 
+_LINK = ("https://", "http://", "data:")
 _STATUS_WORD = re.compile(r"[a-z_]{1,12}")
 
 
@@ -43,7 +44,7 @@ def prediction_from(answer: Answer) -> Prediction:
     return Prediction(
         id=answer.id,
         status=status,
-        outputs=tuple(_strings(answer.output)),
+        outputs=tuple(_links(answer.output)),
         error=capped(answer.error or ""),
         predict_seconds=_seconds(metrics.get("predict_time")),
         total_seconds=_seconds(metrics.get("total_time", metrics.get("predict_time"))),
@@ -59,13 +60,20 @@ def gap_of(prediction: Prediction, before: float, asked: float) -> float:
     return min(max(asked - (before if took is None else took), 0.0), asked - before)
 
 
-def _strings(output: Any) -> Iterator[str]:
-    """Find the links in what a model calls its output, which is whatever JSON it likes: `[["…"]]`, `{"image": "…"}`."""
-    if isinstance(output, str):
-        yield output
-    elif isinstance(output, list | dict):
-        for each in output.values() if isinstance(output, dict) else output:
-            yield from _strings(each)
+def _links(output: Any) -> Iterator[str]:
+    """Find the pictures in what a model calls its output: a link, or several, or whatever JSON it likes."""
+    for each in output if isinstance(output, list) else [output]:
+        yield from [each] if isinstance(each, str) else _among(each)
+
+
+def _among(value: Any, levels: int = 8) -> Iterator[str]:
+    """Find what begins as a link among other words: `{"image": "https://…", "prompt": "…"}`."""
+    if isinstance(value, str):
+        if value.startswith(_LINK):
+            yield value
+    elif levels and isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _among(each, levels - 1)
 
 
 def _seconds(value: Any) -> float | None:
