@@ -20,7 +20,7 @@ def unplaced(outcome: Outcome) -> Reason | None:
     if found := failed(outcome, READY):
         return found
     if outcome.failure:
-        return APPLY_FAILED, f"{outcome.failure}; it is tried again"
+        return APPLY_FAILED, f"{outcome.failure}; {_ending(each.error for each in outcome.failures)}"
     if names := missing(outcome, *_SERVING):
         return MISSING, f"spec.paused keeps what is missing from being made: {names}"
     return None
@@ -35,7 +35,15 @@ def refused(outcome: Outcome) -> Reason | None:
 def failed(outcome: Outcome, condition: str) -> Reason | None:
     """Say which objects that count for a condition could not be written or deleted."""
     failures = outcome.of(APPLY_FAILED, DELETE_FAILED, condition=condition)
-    return (failures[0].reason, f"{joined(failures)}; it is tried again") if failures else None
+    if not failures:
+        return None
+    return failures[0].reason, f"{joined(failures)}; {_ending(each.error for each in failures if each.error)}"
+
+
+def _ending(errors: Iterable[Exception]) -> str:
+    if any(map(transient, errors)):
+        return "it is tried again"
+    return "somebody has to mend that, and it is tried again now and then"
 
 
 def missing(outcome: Outcome, *kinds: Kind) -> str:

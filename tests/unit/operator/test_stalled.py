@@ -60,7 +60,8 @@ def test_what_only_observes_stalls_nothing() -> None:
 def test_a_pass_that_is_cut_short_for_good_waits_for_a_person(error: Exception) -> None:
     outcome = Outcome(generation=1, resource=resource(), rollout=deployed(), failure="the sentence")
     outcome.cannot_judge([READY], error)
-    assert said(outcome)["Stalled"][1:] == ("True", APPLY_FAILED, "the sentence; it is tried again")
+    sentence = "the sentence; somebody has to mend that, and it is tried again now and then"
+    assert said(outcome)["Stalled"][1:] == ("True", APPLY_FAILED, sentence)
 
 
 @pytest.mark.parametrize(

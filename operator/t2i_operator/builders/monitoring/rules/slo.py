@@ -136,7 +136,7 @@ def _share_of_errors(series: Scope, objective: Objective) -> str:
     errors, events = (
         series.select(SUM, f'slo="{objective.name}",count="{each["count"]}"') for each in (_ERRORS, _EVENTS)
     )
-    return f"{errors} / ignoring (count) {events}"
+    return f"{errors} / ignoring (count) ({events} > 0)"
 
 
 def _budget(series: Scope, month: str, longest: str) -> Recording:
