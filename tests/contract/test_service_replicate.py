@@ -355,17 +355,19 @@ def upstream_errors(service: RunningService, reason: str) -> float:
     return service.metric("t2i_model_upstream_errors_total", model="sdxl", reason=reason)
 
 
-def test_a_status_that_is_none_is_counted_and_not_asked_for_again(
-    paid: RunningService, replicate: FakeReplicate
+@pytest.mark.parametrize("seconds", [0.0, 0.3], ids=["from the start", "later"])
+def test_a_status_that_is_none_is_counted_and_canceled_and_not_asked_for_again(
+    paid: RunningService, replicate: FakeReplicate, seconds: float
 ) -> None:
     before = upstream_errors(paid, "bad_answer")
     repeated = paid.metric("t2i_model_retries_total", model="sdxl", reason="bad_answer")
-    replicate.knobs.outcome, replicate.knobs.predict_seconds = "exploded", 0.3
+    replicate.knobs.outcome, replicate.knobs.predict_seconds = "exploded", seconds
     answer = generate(paid)
     assert (answer.status_code, answer.json()["code"]) == (502, "provider_bad_answer")
     assert "'exploded' is unknown" in answer.json()["detail"]
     assert upstream_errors(paid, "bad_answer") > before
     assert paid.metric("t2i_model_retries_total", model="sdxl", reason="bad_answer") == repeated
+    wait_for(lambda: [kind for kind, _ in replicate.requests if kind == "cancel"])
 
 
 def test_a_page_in_place_of_a_picture_is_counted_and_fetched_once(

@@ -61,7 +61,8 @@ class ReplicateProvider(Provider):
 
         async def once() -> Prediction:
             left = deadline - asyncio.get_running_loop().time()
-            return await _read(_to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left)))))
+            answer = await _to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left))))
+            return prediction_from(answer, of_create=True)
 
         # Only what cannot have created anything is sent again.
         harmless = (UpstreamUnreachableError, UpstreamThrottledError)

@@ -33,13 +33,18 @@ def inputs_of(task: Task) -> dict[str, Any]:
     }
 
 
-def prediction_from(answer: Answer) -> Prediction:
-    """Raise `UpstreamWordError` for a status that the API does not have."""
+def prediction_from(answer: Answer, *, of_create: bool = False) -> Prediction:
+    """Raise `UpstreamWordError` for a status that the API does not have.
+
+    Not of a create: what it made costs money, and is followed by its id, and canceled when the word stays unknown.
+    """
     try:
         status = Status(answer.status)
     except ValueError as error:
+        status = Status.STARTING
         word = f" {answer.status!r}" if _STATUS_WORD.fullmatch(answer.status) else ""
-        raise UpstreamWordError(f"The provider's status{word} is unknown.") from error
+        if not of_create:
+            raise UpstreamWordError(f"The provider's status{word} is unknown.") from error
     metrics, inputs = answer.metrics or {}, answer.input or {}
     return Prediction(
         id=answer.id,
