@@ -24,7 +24,7 @@ from t2i_operator.kinds import (
     Kind,
 )
 
-_DASHBOARDS = [partial(naming.dashboard, topic=topic) for topic in naming.TOPICS]
+_DASHBOARDS: list[Callable[[str], str]] = [partial(naming.dashboard, topic=topic) for topic in naming.TOPICS]
 # A name that is given up stays here: else what an earlier version made under it would never be taken away.
 _NAMES: dict[Kind, list[Callable[[str], str]]] = {
     SERVICE_ACCOUNT: [naming.service_account],
@@ -41,7 +41,7 @@ _NAMES: dict[Kind, list[Callable[[str], str]]] = {
     SERVICE_MONITOR: [naming.service_monitor, naming.jaeger_monitor],
     PROMETHEUS_RULE: [naming.prometheus_rule],
     ALERTMANAGER_CONFIG: [naming.alertmanager_config],
-    GRAFANA_DASHBOARD: [*_DASHBOARDS],
+    GRAFANA_DASHBOARD: _DASHBOARDS,
     OPENTELEMETRY_COLLECTOR: [naming.jaeger],
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,8 +13,9 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from t2i_operator import spec
+from t2i_operator import naming, spec
 from t2i_operator.builders.monitoring.dashboard import _limits, content, dashboards, topics
+from t2i_operator.builders.monitoring.rules.rule import Topic
 
 from dashboards.catalog import MANIFESTS, PACKAGE, place, rendered
 
@@ -326,3 +327,7 @@ def test_the_dependency_graph_is_asked_of_the_jaeger_that_is_chosen() -> None:
     assert target["datasource"] == panel["datasource"] == {"type": "jaeger", "uid": "${traces}"}
     kinds = {each["name"]: each["query"] for each in body["templating"]["list"] if each["type"] == "datasource"}
     assert kinds == {"datasource": "prometheus", "traces": "jaeger"}
+
+
+def test_alerts_lead_to_the_dashboards_that_there_are() -> None:
+    assert get_args(Topic) == naming.TOPICS

@@ -33,7 +33,7 @@ _SIDECAR_LABELS = {"grafana_dashboard": "1"}
 def topics(resource: spec.TextToImageService) -> tuple[str, ...]:
     """Leave out what would stay empty: spans become metrics only in the operator's own Jaeger."""
     managed = resource.spec.monitoring.tracing.mode == "Managed"
-    return ("overview", "models", "business", *(("traces",) if managed else ()))
+    return tuple(topic for topic in naming.TOPICS if managed or topic != "traces")
 
 
 def dashboards(resource: spec.TextToImageService) -> list[Object]:
