@@ -20,7 +20,8 @@ def unplaced(outcome: Outcome) -> Reason | None:
     if found := failed(outcome, READY):
         return found
     if outcome.failure:
-        return APPLY_FAILED, f"{outcome.failure}; {_ending(each.error for each in outcome.failures)}"
+        errors = (each.error for each in outcome.failures if each.condition == READY)
+        return APPLY_FAILED, f"{outcome.failure}; {_ending(errors)}"
     if names := missing(outcome, *_SERVING):
         return MISSING, f"spec.paused keeps what is missing from being made: {names}"
     return None
