@@ -17,7 +17,7 @@ def main(folder: Path) -> None:
     """Run the operator."""
     modules: dict[str, Any] = sys.modules
     modules |= dict.fromkeys(NOT_IN_THE_IMAGE)
-    from t2i_operator import service_account  # noqa: PLC0415
+    from t2i_operator.kube import service_account  # noqa: PLC0415
     from t2i_operator.main import main as run  # noqa: PLC0415
 
     service_account.FOLDER = folder

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from t2i_operator import logs, preview
-from t2i_operator.cluster import ApiError
-from t2i_operator.connection import NoClusterError, connect
-from t2i_operator.leader import LeadershipLostError
+from t2i_operator.builders.strategic import InvalidPatchError
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.connection import NoClusterError, connect
+from t2i_operator.runtime.leader import LeadershipLostError
 from t2i_operator.settings import Settings, read
 from t2i_operator.spec import InvalidSpec
-from t2i_operator.strategic import InvalidPatchError
 
 _TROUBLE = 2
 
@@ -35,7 +35,7 @@ async def run(settings: Settings) -> None:
     """Run the operator in this event loop."""
     connection = await connect(settings.identity)
     with _no_client_library():
-        from t2i_operator.process import Operator  # noqa: PLC0415
+        from t2i_operator.runtime.process import Operator  # noqa: PLC0415
     async with connection.session() as session:
         await Operator(settings, connection, session).run()
 

@@ -12,22 +12,24 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from t2i_operator import builders, credentials, naming, printout, references, replacement, spec
-from t2i_operator.absences import Absence
-from t2i_operator.cache import Cache
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.connection import connect
-from t2i_operator.faults import CONFLICT
-from t2i_operator.judgement import Judgement
-from t2i_operator.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
-from t2i_operator.objects import identify
-from t2i_operator.observe import Observer
-from t2i_operator.outcome import Outcome
-from t2i_operator.ownership import Whose, foreign, whose
-from t2i_operator.prune import Fate, fates
-from t2i_operator.rollout import rollout
-from t2i_operator.secret_watch import SecretWatch
+from t2i_operator import builders, naming, printout, spec
+from t2i_operator.known import credentials, references
+from t2i_operator.known.cache import Cache
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import CONFLICT
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.rollout import rollout
+from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.connection import connect
+from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
+from t2i_operator.reconciling import replacement
+from t2i_operator.reconciling.judgement import Judgement
+from t2i_operator.reconciling.objects import identify
+from t2i_operator.reconciling.observe import Observer
+from t2i_operator.reconciling.ownership import Whose, foreign, whose
+from t2i_operator.reconciling.prune import Fate, fates
 from t2i_operator.settings import Settings, settle
 from t2i_operator.settings import flags as settings_flags
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from t2i_operator.children import Id
-from t2i_operator.kinds import SECRET, Object
+from t2i_operator.known.children import Id
+from t2i_operator.kube.kinds import SECRET, Object
 
 # What the API server counts and keeps for itself; a dry run counts on.
 _BOOKKEEPING = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")

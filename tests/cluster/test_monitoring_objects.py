@@ -1,7 +1,7 @@
 """The Prometheus Operator's own CRDs read what is built for them, and give back what was asked: no drift, no writes."""
 
 import pytest
-from t2i_operator.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
+from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
 
 from tests.cluster.api import Api
 from tests.cluster.goldens import all_taken_without_drift

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from t2i_operator.kinds import HTTP_ROUTE
+from t2i_operator.kube.kinds import HTTP_ROUTE
 
 from dev.cluster.paths import Layout
 from tests.cluster import pods, spoiler

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
-from t2i_operator import kinds, naming
+from t2i_operator import naming
+from t2i_operator.kube import kinds
 
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from t2i_operator.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind
+from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind
 
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.goldens import all_taken_without_drift

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from aiohttp import web
-from t2i_operator.kinds import (
+from t2i_operator.kube.kinds import (
     ALERTMANAGER,
     ALERTMANAGER_CONFIG,
     PROMETHEUS,

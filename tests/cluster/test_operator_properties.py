@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from t2i_operator import naming
-from t2i_operator.kinds import CHILDREN, OPTIONAL
+from t2i_operator.kube.kinds import CHILDREN, OPTIONAL
 
 from dev.cluster.paths import Layout
 from tests.cluster import pods

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
-from t2i_operator.cache import Cache
-from t2i_operator.cluster import WRITE_SECONDS, Cluster
-from t2i_operator.connection import Connection
-from t2i_operator.kinds import CONFIG_MAP
-from t2i_operator.metrics import Metrics
+from t2i_operator.known.cache import Cache
+from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.kube.cluster import WRITE_SECONDS, Cluster
+from t2i_operator.kube.connection import Connection
+from t2i_operator.kube.kinds import CONFIG_MAP
 from t2i_operator.naming import Key
-from t2i_operator.queue import Queue
-from t2i_operator.reconcile import Reconciler
-from t2i_operator.report import Reporter
-from t2i_operator.secret_watch import SecretWatch
+from t2i_operator.reconciling.reconcile import Reconciler
+from t2i_operator.runtime.queue import Queue
+from t2i_operator.runtime.work import work
 from t2i_operator.settings import read
-from t2i_operator.work import work
+from t2i_operator.status.metrics import Metrics
+from t2i_operator.status.report import Reporter
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, eventually

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
-from t2i_operator.kinds import CHILDREN
+from t2i_operator.kube.kinds import CHILDREN
 
 from tests.cluster import pods
 from tests.cluster.api import Api, Object, Refused, eventually

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from t2i_operator.contest import LIMIT
+from t2i_operator.known.contest import LIMIT
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, eventually

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 import yaml
 from kubernetes.aio.client import Configuration
-from t2i_operator.connection import Connection
+from t2i_operator.kube.connection import Connection
 from t2i_operator.naming import Key
-from t2i_operator.process import Operator
+from t2i_operator.runtime.process import Operator
 from t2i_operator.settings import read
 
 from tests.cluster.api import eventually

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from t2i_operator import kinds, naming
+from t2i_operator import naming
+from t2i_operator.kube import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

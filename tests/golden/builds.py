@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from t2i_operator import builders, credentials, references, signing, spec
+from t2i_operator import builders, spec
 from t2i_operator.builders import Observed
+from t2i_operator.known import credentials, references
+from t2i_operator.reconciling import signing
 
 HERE = Path(__file__).parent
 INPUTS = sorted(HERE.glob("*.input.yaml"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 from t2i_operator.naming import COMPONENT_LABEL
 
 from tests.golden.builds import HERE, INPUTS, build

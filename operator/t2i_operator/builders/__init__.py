@@ -14,7 +14,7 @@ from t2i_operator.builders.observed import Observed
 from t2i_operator.builders.pod_disruption_budget import pod_disruption_budget
 from t2i_operator.builders.service import service
 from t2i_operator.builders.service_account import service_account
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 
 __all__ = ["Observed", "desired"]
 

@@ -2,7 +2,7 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import AUTOSCALER, DEPLOYMENT, Object
+from t2i_operator.kube.kinds import AUTOSCALER, DEPLOYMENT, Object
 from t2i_operator.spec.scaling import Autoscaling
 
 # What `kubectl autoscale` and the Kubernetes documentation take where nothing is said.

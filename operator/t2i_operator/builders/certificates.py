@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 from t2i_operator.spec.certificates import ClientTLS
 
 CA_FILE, CERTIFICATE_FILE, KEY_FILE = "ca/ca.crt", "client/tls.crt", "client/tls.key"

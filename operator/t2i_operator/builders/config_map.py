@@ -6,7 +6,7 @@ import msgspec
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import CONFIG_MAP, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, Object
 
 MODELS_FILE = "models.json"
 

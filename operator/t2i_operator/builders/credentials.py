@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import SECRET, Object
+from t2i_operator.kube.kinds import SECRET, Object
 
 
 def credentials(resource: spec.TextToImageService, data: Mapping[str, str]) -> Object:

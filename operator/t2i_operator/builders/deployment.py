@@ -4,7 +4,7 @@ from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.observed import Observed
 from t2i_operator.builders.pod import pod_template
-from t2i_operator.kinds import DEPLOYMENT, Object
+from t2i_operator.kube.kinds import DEPLOYMENT, Object
 
 
 def deployment(resource: spec.TextToImageService, observed: Observed) -> Object:

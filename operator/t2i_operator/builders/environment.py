@@ -3,7 +3,7 @@
 from t2i_operator import naming, spec
 from t2i_operator.builders import tracing
 from t2i_operator.builders.observed import Observed
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 
 CONFIG_DIR = "/etc/text-to-image/config"
 API_KEYS_DIR = "/etc/text-to-image/api-keys"

@@ -3,7 +3,7 @@
 from t2i_operator import naming, spec
 from t2i_operator.builders.environment import grace_seconds
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import GATEWAY, HTTP_ROUTE, SERVICE, Object
+from t2i_operator.kube.kinds import GATEWAY, HTTP_ROUTE, SERVICE, Object
 from t2i_operator.spec.networking import ParentRef
 
 

@@ -2,7 +2,7 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import INGRESS, Object
+from t2i_operator.kube.kinds import INGRESS, Object
 
 
 def ingress(resource: spec.TextToImageService) -> Object | None:

@@ -3,7 +3,7 @@
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.observed import Observed
-from t2i_operator.kinds import SECRET, Object
+from t2i_operator.kube.kinds import SECRET, Object
 
 
 def keys(resource: spec.TextToImageService, observed: Observed) -> Object:

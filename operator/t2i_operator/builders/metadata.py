@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from t2i_operator import naming, spec
-from t2i_operator.kinds import RESOURCE, Object
+from t2i_operator.kube.kinds import RESOURCE, Object
 
 
 def metadata(

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import NETWORK_POLICY, Object
+from t2i_operator.kube.kinds import NETWORK_POLICY, Object
 
 # Any pod and any address but link-local ones, where clouds hand out a node's credentials. Pods are named apart,
 # because not every network plugin takes an ipBlock to mean pods.

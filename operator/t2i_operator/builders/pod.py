@@ -14,7 +14,7 @@ from t2i_operator.builders.environment import (
 )
 from t2i_operator.builders.observed import Observed
 from t2i_operator.builders.pod_template import merged
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 
 USER = 65532
 _MARGIN_SECONDS = 10

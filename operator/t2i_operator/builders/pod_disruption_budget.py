@@ -5,7 +5,7 @@ import math
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.observed import Observed
-from t2i_operator.kinds import POD_DISRUPTION_BUDGET, Object
+from t2i_operator.kube.kinds import POD_DISRUPTION_BUDGET, Object
 
 
 def pod_disruption_budget(resource: spec.TextToImageService, observed: Observed) -> Object | None:

@@ -1,7 +1,8 @@
 """What a user wants otherwise in a pod, merged over what is built."""
 
-from t2i_operator import spec, strategic
-from t2i_operator.kinds import Object
+from t2i_operator import spec
+from t2i_operator.builders import strategic
+from t2i_operator.kube.kinds import Object
 from t2i_operator.spec.pod_template import PodTemplate
 
 

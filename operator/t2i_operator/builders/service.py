@@ -2,7 +2,7 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import SERVICE, Object
+from t2i_operator.kube.kinds import SERVICE, Object
 
 
 def service(resource: spec.TextToImageService) -> Object:

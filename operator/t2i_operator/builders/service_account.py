@@ -2,7 +2,7 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
-from t2i_operator.kinds import SERVICE_ACCOUNT, Object
+from t2i_operator.kube.kinds import SERVICE_ACCOUNT, Object
 
 
 def service_account(resource: spec.TextToImageService) -> Object:

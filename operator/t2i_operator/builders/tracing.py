@@ -6,7 +6,7 @@ from t2i_operator import naming, spec
 from t2i_operator.builders.certificates import CA_FILE, CERTIFICATE_FILE, KEY_FILE, Mount, certificates
 from t2i_operator.builders.monitoring.jaeger.configuration import OTLP_GRPC, OTLP_HTTP
 from t2i_operator.builders.observed import Observed
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 
 _FOLDER = "/etc/text-to-image/collector"
 _VARIABLE = "OTEL_EXPORTER_OTLP_TRACES"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from t2i_operator import nesting
+from t2i_operator.kube import nesting
 from t2i_operator.spec.quantities import QUANTITIES, QUANTITY
 from t2i_operator.spec.scalars import Annotations, Block, Labels, described
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from t2i_operator import spec
 from t2i_operator.builders import Observed, desired
-from t2i_operator.kinds import Kind, Object
-from t2i_operator.rollout import Rollout, rollout
+from t2i_operator.known.rollout import Rollout, rollout
+from t2i_operator.kube.kinds import Kind, Object
 
 OBSERVED = Observed(image="ghcr.io/text-to-image/service:1.2.3", keys={"primary": "a2V5", "key": "AAAA"})
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from lupa.lua51 import LuaRuntime
-from t2i_operator.cluster import ApiError
-from t2i_operator.conditions import conditions
-from t2i_operator.credentials import Problem
-from t2i_operator.faults import READY
+from t2i_operator.known.credentials import Problem
+from t2i_operator.known.faults import READY
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.pods import Trouble
+from t2i_operator.kube.cluster import ApiError
 from t2i_operator.naming import Key
-from t2i_operator.outcome import Outcome
-from t2i_operator.pods import Trouble
-from t2i_operator.status import status
+from t2i_operator.status.conditions import conditions
+from t2i_operator.status.status import status
 
 from tests.unit.operator.resources import deployed, resource
 

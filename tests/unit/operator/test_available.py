@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.conditions import Condition, conditions
-from t2i_operator.kinds import DEPLOYMENT, POD_DISRUPTION_BUDGET, Object
-from t2i_operator.outcome import Outcome
-from t2i_operator.pods import Trouble
-from t2i_operator.rollout import Rollout, rollout
+from t2i_operator.known.children import Id
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.pods import Trouble
+from t2i_operator.known.rollout import Rollout, rollout
+from t2i_operator.kube.kinds import DEPLOYMENT, POD_DISRUPTION_BUDGET, Object
+from t2i_operator.status.conditions import Condition, conditions
 
 from tests.unit.operator.resources import body, resource
 

@@ -4,7 +4,7 @@ import ipaddress
 from typing import Any
 
 import pytest
-from t2i_operator.kinds import HTTP_ROUTE, INGRESS, NETWORK_POLICY
+from t2i_operator.kube.kinds import HTTP_ROUTE, INGRESS, NETWORK_POLICY
 from t2i_operator.spec import InvalidSpec
 
 from tests.unit.operator.resources import body, built

@@ -4,9 +4,9 @@ import base64
 from typing import Any
 
 import pytest
-from t2i_operator import credentials, references
 from t2i_operator.builders import Observed
 from t2i_operator.builders.pod import pod_template
+from t2i_operator.known import credentials, references
 from t2i_operator.naming import CERTIFICATES_CHECKSUM_ANNOTATION
 
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource

@@ -5,11 +5,12 @@ from unittest.mock import MagicMock
 
 import aiohttp
 import pytest
-from t2i_operator import drift, unwatched
-from t2i_operator.children import Children, Id
-from t2i_operator.cluster import Cluster
-from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, GRAFANA_DASHBOARD
+from t2i_operator.known import drift
+from t2i_operator.known.children import Children, Id
+from t2i_operator.kube.cluster import Cluster
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, GRAFANA_DASHBOARD
 from t2i_operator.naming import Key
+from t2i_operator.reconciling import unwatched
 
 KEY = Key("n", "a")
 ID = Id(CONFIG_MAP, "n", "a-config")

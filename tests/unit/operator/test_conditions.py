@@ -4,13 +4,15 @@ import base64
 from typing import Any
 
 import pytest
-from t2i_operator import references, spec
-from t2i_operator.absences import Absence
-from t2i_operator.children import Id
-from t2i_operator.conditions import conditions
-from t2i_operator.credentials import Problem, Secrets
-from t2i_operator.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, REPLACING
-from t2i_operator.kinds import (
+from t2i_operator import spec
+from t2i_operator.known import references
+from t2i_operator.known.children import Id
+from t2i_operator.known.credentials import Problem, Secrets
+from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, REPLACING
+from t2i_operator.known.outcome import Outcome, Verdict
+from t2i_operator.known.rollout import Rollout, collector_rollout
+from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
     DEPLOYMENT,
@@ -23,8 +25,7 @@ from t2i_operator.kinds import (
     VOLUME_CLAIM,
     Kind,
 )
-from t2i_operator.outcome import Outcome, Verdict
-from t2i_operator.rollout import Rollout, collector_rollout
+from t2i_operator.status.conditions import conditions
 
 NAME = "a-b"
 SERVES = Rollout(replicas=1, updated=1, ready=1, available=1, observed=True)

@@ -5,7 +5,9 @@ import hashlib
 from typing import Any
 
 import msgspec
-from t2i_operator import credentials, references, signing, spec
+from t2i_operator import spec
+from t2i_operator.known import credentials, references
+from t2i_operator.reconciling import signing
 
 IN_PLACE = {"secretRef": {"name": "tokens"}}
 

@@ -4,8 +4,8 @@ import copy
 from typing import Any
 
 import pytest
-from t2i_operator import drift
-from t2i_operator.differences import Difference, differences, without
+from t2i_operator.known import drift
+from t2i_operator.reconciling.differences import Difference, differences, without
 
 DESIRED: dict[str, Any] = {
     "apiVersion": "apps/v1",

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from t2i_operator.entry import entry
-from t2i_operator.kinds import HTTP_ROUTE, INGRESS, SERVICE
+from t2i_operator.known.entry import entry
+from t2i_operator.kube.kinds import HTTP_ROUTE, INGRESS, SERVICE
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public", "namespace": "gateways"}
 

@@ -9,10 +9,10 @@ from aiohttp import ClientSession, web
 from aiohttp.helpers import TimeoutHandle
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
-from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.connection import Connection
-from t2i_operator.kinds import CONFIG_MAP, Object
-from t2i_operator.leader import Candidate, Leader
+from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.connection import Connection
+from t2i_operator.kube.kinds import CONFIG_MAP, Object
+from t2i_operator.runtime.leader import Candidate, Leader
 
 CONFIG: Object = {"metadata": {"namespace": "n", "name": "c"}}
 Answer = Callable[[web.Request], Awaitable[web.Response]]

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from t2i_operator.framework import Heartbeat
-from t2i_operator.kinds import RESOURCE
+from t2i_operator.kube.kinds import RESOURCE
+from t2i_operator.runtime.framework import Heartbeat
 
 
 class Server:

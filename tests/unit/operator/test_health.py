@@ -5,11 +5,11 @@ from unittest.mock import MagicMock
 
 import aiohttp
 import pytest
-from t2i_operator.health import STREAM_LIMIT_SECONDS, Health
-from t2i_operator.kinds import POD
-from t2i_operator.metrics import Metrics
-from t2i_operator.picture import Picture
-from t2i_operator.watches import Selection, Stream
+from t2i_operator.kube.kinds import POD
+from t2i_operator.runtime.health import STREAM_LIMIT_SECONDS, Health
+from t2i_operator.runtime.picture import Picture
+from t2i_operator.runtime.watches import Selection, Stream
+from t2i_operator.status.metrics import Metrics
 
 
 class Told:

@@ -7,7 +7,7 @@ _IN_A_POD = """
 import sys
 from t2i_operator import main
 with main._no_client_library():
-    import t2i_operator.process
+    import t2i_operator.runtime.process
 assert "kopf" in sys.modules
 assert "kubernetes" not in sys.modules, sorted(name for name in sys.modules if name.startswith("kubernetes"))
 import kubernetes.aio.config

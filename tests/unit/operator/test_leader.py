@@ -3,9 +3,9 @@
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
-from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.kinds import Kind, Object
-from t2i_operator.leader import Candidate, Leader
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.runtime.leader import Candidate, Leader
 
 
 class Held(Cluster):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from t2i_operator.builders.monitoring.desired import monitoring_objects
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
-from t2i_operator.strategic import InvalidPatchError
+from t2i_operator.builders.strategic import InvalidPatchError
 
 from tests.unit.operator.resources import resource
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from t2i_operator import nesting, spec
+from t2i_operator import spec
+from t2i_operator.kube import nesting
 
 MOST = 3
 NAMES = st.text(st.sampled_from('{["\\x'))

@@ -4,11 +4,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, VOLUME_CLAIM, Kind, Object
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, VOLUME_CLAIM, Kind, Object
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
-from t2i_operator.observe import Observer
-from t2i_operator.outcome import Outcome
+from t2i_operator.reconciling.observe import Observer
 
 from tests.unit.operator.resources import UNOBSERVED, resource
 

@@ -9,23 +9,23 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from t2i_operator import builders, spec
-from t2i_operator.cache import Cache
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.conditions import Condition, conditions
-from t2i_operator.errors import transient
-from t2i_operator.faults import APPLY_FAILED, READY, Failure
-from t2i_operator.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE_MONITOR, Kind, Object
-from t2i_operator.metrics import Metrics
+from t2i_operator.known.cache import Cache
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import APPLY_FAILED, READY, Failure
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.errors import transient
+from t2i_operator.kube.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE_MONITOR, Kind, Object
 from t2i_operator.naming import Key
-from t2i_operator.objects import identify
-from t2i_operator.outcome import Outcome
-from t2i_operator.patience import LASTING_SECONDS, Patience
-from t2i_operator.placement import Placement
-from t2i_operator.queue import Queue
-from t2i_operator.reconcile import Reconciler
+from t2i_operator.reconciling.objects import identify
+from t2i_operator.reconciling.patience import LASTING_SECONDS, Patience
+from t2i_operator.reconciling.placement import Placement
+from t2i_operator.reconciling.reconcile import Reconciler
+from t2i_operator.runtime.queue import Queue
+from t2i_operator.runtime.work import work
 from t2i_operator.settings import read
-from t2i_operator.work import work
+from t2i_operator.status.conditions import Condition, conditions
+from t2i_operator.status.metrics import Metrics
 
 from tests.unit.operator.resources import OBSERVED, resource
 

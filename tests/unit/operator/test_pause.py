@@ -7,16 +7,16 @@ from unittest.mock import AsyncMock, MagicMock
 import aiohttp
 import pytest
 from t2i_operator import builders, spec
-from t2i_operator.cache import Cache
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.conditions import Condition, conditions
-from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, SERVICE_MONITOR, Kind, Object
+from t2i_operator.known.cache import Cache
+from t2i_operator.known.children import Id
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, SERVICE_MONITOR, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, MANAGED_BY_LABEL, Key
-from t2i_operator.objects import identify
-from t2i_operator.outcome import Outcome
-from t2i_operator.reconcile import Reconciler
+from t2i_operator.reconciling.objects import identify
+from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.settings import read
+from t2i_operator.status.conditions import Condition, conditions
 
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED
 

@@ -1,10 +1,10 @@
 """What a pass lists as the resource's, and what it takes away, where some of its objects are not in their place."""
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.contest import LIMIT
-from t2i_operator.faults import CONTESTED
-from t2i_operator.kinds import AUTOSCALER, INGRESS, Object
+from t2i_operator.known.children import Id
+from t2i_operator.known.contest import LIMIT
+from t2i_operator.known.faults import CONTESTED
+from t2i_operator.kube.kinds import AUTOSCALER, INGRESS, Object
 
 from tests.unit.operator.passes import KEY, Parts
 from tests.unit.operator.test_refused_route import DENIED, INWARDS, STALE, refusing

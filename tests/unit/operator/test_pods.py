@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from t2i_operator.conditions import conditions
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.pods import Pods, trouble
+from t2i_operator.known.rollout import Rollout, rollout
 from t2i_operator.naming import Key
-from t2i_operator.outcome import Outcome
-from t2i_operator.pods import Pods, trouble
-from t2i_operator.rollout import Rollout, rollout
+from t2i_operator.status.conditions import conditions
 
 from tests.unit.operator.resources import resource
 

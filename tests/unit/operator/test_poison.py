@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from t2i_operator import builders, drift, references, spec, strategic
-from t2i_operator.builders import Observed
-from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VOLUME_CLAIM
+from t2i_operator import builders, spec
+from t2i_operator.builders import Observed, strategic
+from t2i_operator.known import drift, references
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VOLUME_CLAIM
 
 OBSERVED = Observed(image="i:1", jaeger_image="j:1", keys={"primary": "k"})
 QUANTITIES = ["1e999999", "1e9999999", "-1e-999999", "1e999999Ki", "1e999999m", "sNaN", "NaN", "Infinity", "9" * 99]

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 from t2i_operator import builders
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError, Page
-from t2i_operator.kinds import (
+from t2i_operator.known.children import Id
+from t2i_operator.kube.cluster import ApiError, Page
+from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
     DEPLOYMENT,
@@ -24,8 +24,8 @@ from t2i_operator.kinds import (
     Object,
 )
 from t2i_operator.naming import FIELD_MANAGER, OWNER_UID_ANNOTATION
-from t2i_operator.objects import identify
 from t2i_operator.preview import Preview
+from t2i_operator.reconciling.objects import identify
 from t2i_operator.settings import read
 
 from tests.unit.operator.passes import KEY, SERVES, Storing

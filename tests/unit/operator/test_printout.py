@@ -1,8 +1,8 @@
 """What `t2i-operator render` and `diff` print of an object; tests/cluster has the commands."""
 
 from t2i_operator import printout
-from t2i_operator.children import Id
-from t2i_operator.kinds import CONFIG_MAP, SECRET, Object
+from t2i_operator.known.children import Id
+from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Object
 
 KEPT, OLD, NEW = "a2VwdA==", "b2xk", "bmV3"
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from t2i_operator.absences import Absence
-from t2i_operator.children import Children, Id
-from t2i_operator.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.kinds import (
+from t2i_operator.known.children import Children, Id
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.rollout import Rollout
+from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.kinds import (
     CONFIG_MAP,
     DEPLOYMENT,
     GRAFANA_DASHBOARD,
@@ -19,9 +21,7 @@ from t2i_operator.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.outcome import Outcome
-from t2i_operator.prune import Pruner
-from t2i_operator.rollout import Rollout
+from t2i_operator.reconciling.prune import Pruner
 
 from tests.unit.operator.resources import resource
 

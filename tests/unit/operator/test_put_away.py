@@ -1,10 +1,10 @@
 """What goes by nobody's wish to harm: switched off beside what stays unsettled, or collected with an older resource."""
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, SERVICE, Kind
-from t2i_operator.outcome import Outcome
+from t2i_operator.known.children import Id
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, SERVICE, Kind
 
 from tests.unit.operator.passes import KEY, Parts
 from tests.unit.operator.test_refused_route import refusing

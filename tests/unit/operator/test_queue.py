@@ -2,7 +2,7 @@
 
 import asyncio
 
-from t2i_operator.queue import Queue
+from t2i_operator.runtime.queue import Queue
 
 
 async def test_many_wishes_for_one_key_are_one_run() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from t2i_operator.kinds import CHILDREN, SERVICE_ACCOUNT
+from t2i_operator.kube.kinds import CHILDREN, SERVICE_ACCOUNT
 
 ROLE = Path(__file__).parents[3] / "manifests/base/role.yaml"
 CHILD_VERBS = {"get", "list", "watch", "create", "patch", "delete"}

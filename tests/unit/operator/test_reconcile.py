@@ -6,16 +6,16 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
-from t2i_operator.cache import Cache
-from t2i_operator.cluster import ApiError
-from t2i_operator.credentials import Problem
-from t2i_operator.facts import Facts, Pass
-from t2i_operator.metrics import Metrics
+from t2i_operator.known.cache import Cache
+from t2i_operator.known.credentials import Problem
+from t2i_operator.kube.cluster import ApiError
 from t2i_operator.naming import Key
-from t2i_operator.queue import Queue
-from t2i_operator.reconcile import Reconciler
+from t2i_operator.reconciling.facts import Facts, Pass
+from t2i_operator.reconciling.reconcile import Reconciler
+from t2i_operator.runtime.queue import Queue
+from t2i_operator.runtime.work import work
 from t2i_operator.settings import Settings, read
-from t2i_operator.work import work
+from t2i_operator.status.metrics import Metrics
 
 from tests.unit.operator.resources import UNOBSERVED
 

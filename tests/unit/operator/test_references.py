@@ -4,12 +4,12 @@ import base64
 from typing import Any
 
 import pytest
-from t2i_operator import references
 from t2i_operator.builders.monitoring.desired import monitoring_objects
-from t2i_operator.conditions import conditions
-from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, OPENTELEMETRY_COLLECTOR, SECRET, VOLUME_CLAIM, Kind
+from t2i_operator.known import references
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, OPENTELEMETRY_COLLECTOR, SECRET, VOLUME_CLAIM, Kind
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
-from t2i_operator.outcome import Outcome
+from t2i_operator.status.conditions import conditions
 
 from tests.unit.operator.resources import UNOBSERVED, resource
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, VOLUME_CLAIM
+from t2i_operator.known.children import Id
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, VOLUME_CLAIM
 
 from tests.unit.operator.passes import KEY, Parts
 from tests.unit.operator.resources import UNOBSERVED

@@ -4,12 +4,12 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.kinds import CONFIG_MAP, HTTP_ROUTE, INGRESS, NETWORK_POLICY, PROMETHEUS_RULE, Kind, Object
+from t2i_operator.known.children import Id
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import CONFIG_MAP, HTTP_ROUTE, INGRESS, NETWORK_POLICY, PROMETHEUS_RULE, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER
-from t2i_operator.objects import identify
-from t2i_operator.patience import LASTING_SECONDS
+from t2i_operator.reconciling.objects import identify
+from t2i_operator.reconciling.patience import LASTING_SECONDS
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED

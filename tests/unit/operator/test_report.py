@@ -4,14 +4,14 @@ from typing import Any
 
 import aiohttp
 import pytest
-from t2i_operator.cluster import ApiError, Cluster
-from t2i_operator.contest import LIMIT
-from t2i_operator.kinds import Kind, Object
-from t2i_operator.metrics import Metrics
+from t2i_operator.known.contest import LIMIT
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.resources import Resources
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, Key
-from t2i_operator.outcome import Outcome
-from t2i_operator.report import Reporter
-from t2i_operator.resources import Resources
+from t2i_operator.status.metrics import Metrics
+from t2i_operator.status.report import Reporter
 
 from tests.unit.operator.resources import resource
 

@@ -1,9 +1,9 @@
 """The resources as last seen: which news counts, and what a status says that is ours."""
 
 import pytest
-from t2i_operator.kinds import Object
+from t2i_operator.known.resources import Resources
+from t2i_operator.kube.kinds import Object
 from t2i_operator.naming import Key
-from t2i_operator.resources import Resources
 
 KEY = Key("n", "a")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from t2i_operator.retention import retention_of, shortfall
+from t2i_operator.reconciling.retention import retention_of, shortfall
 
 from tests.unit.operator.resources import resource
 

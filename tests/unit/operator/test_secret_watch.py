@@ -4,9 +4,9 @@ import asyncio
 
 import aiohttp
 import pytest
-from t2i_operator.cluster import Cluster
-from t2i_operator.kinds import Kind, Object
-from t2i_operator.secret_watch import SecretWatch, max_age
+from t2i_operator.known.secret_watch import SecretWatch, max_age
+from t2i_operator.kube.cluster import Cluster
+from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.settings import read
 
 MAX_AGE = 10.0

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import msgspec
 import pytest
-from t2i_operator.cluster import ApiError, Cluster, Page
-from t2i_operator.kinds import (
+from t2i_operator.known.outcome import Outcome, Verdict
+from t2i_operator.kube.cluster import ApiError, Cluster, Page
+from t2i_operator.kube.kinds import (
     ALERTMANAGER,
     ALERTMANAGER_CONFIG,
     PROMETHEUS,
@@ -19,9 +20,8 @@ from t2i_operator.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.outcome import Outcome, Verdict
-from t2i_operator.selection import Selection
-from t2i_operator.selectors import Selecting, matches, verdict
+from t2i_operator.reconciling.selection import Selection
+from t2i_operator.reconciling.selectors import Selecting, matches, verdict
 
 from tests.unit.operator.resources import resource
 
@@ -318,7 +318,7 @@ async def test_what_one_resource_has_learnt_is_still_news_to_the_others(monkeypa
         selection = Selection(cluster)
         await status(selection)
         cluster.selector = {"matchLabels": {"release": "kps"}}
-        monkeypatch.setattr("t2i_operator.selection._MAX_AGE_SECONDS", 0.0)
+        monkeypatch.setattr("t2i_operator.reconciling.selection._MAX_AGE_SECONDS", 0.0)
         assert await status(selection) == "False"
         assert await selection.changed({"studio"}) == {"studio"}
 
@@ -338,7 +338,7 @@ async def test_a_namespace_whose_labels_change_is_found() -> None:
 
 
 async def test_of_many_namespaces_each_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("t2i_operator.selection._NAMESPACES_A_LOOK", 2)
+    monkeypatch.setattr("t2i_operator.reconciling.selection._NAMESPACES_A_LOOK", 2)
     async with aiohttp.ClientSession() as session:
         cluster = Telling(session)
         selection = Selection(cluster)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from t2i_operator.errors import NoClusterError
-from t2i_operator.service_account import ServiceAccount
+from t2i_operator.kube.errors import NoClusterError
+from t2i_operator.kube.service_account import ServiceAccount
 
 HERE = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.conditions import Condition, conditions
-from t2i_operator.faults import APPLY_FAILED, READY
-from t2i_operator.kinds import CONFIG_MAP, INGRESS, SERVICE, Kind, Object
-from t2i_operator.outcome import Outcome
-from t2i_operator.pods import Trouble
-from t2i_operator.rollout import Rollout
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import APPLY_FAILED, READY
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.pods import Trouble
+from t2i_operator.known.rollout import Rollout
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, SERVICE, Kind, Object
+from t2i_operator.status.conditions import Condition, conditions
 
 from tests.unit.operator.resources import deployed, resource
 from tests.unit.operator.test_patience import FINAL, PASSING

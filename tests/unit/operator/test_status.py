@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from t2i_operator.builders.environment import environment
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.faults import APPLY_FAILED
-from t2i_operator.kinds import SERVICE
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import APPLY_FAILED
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import SERVICE
 from t2i_operator.naming import Key
-from t2i_operator.outcome import Outcome
-from t2i_operator.status import status
+from t2i_operator.status.status import status
 
 from tests.unit.operator.resources import OBSERVED, resource
 

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from t2i_operator.strategic import InvalidPatchError, merge
+from t2i_operator.builders.strategic import InvalidPatchError, merge
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "x"}},

@@ -1,10 +1,9 @@
 """A Gateway, a collector or Jaeger's Deployment that cannot be read: all else is done, and told, in the same pass."""
 
 import pytest
-from t2i_operator import routing
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.kinds import (
+from t2i_operator.known.children import Id
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import (
     DEPLOYMENT,
     GATEWAY,
     HTTP_ROUTE,
@@ -14,7 +13,8 @@ from t2i_operator.kinds import (
     Object,
 )
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
-from t2i_operator.patience import LASTING_SECONDS
+from t2i_operator.reconciling import routing
+from t2i_operator.reconciling.patience import LASTING_SECONDS
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from unittest.mock import AsyncMock
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.kinds import (
+from t2i_operator.known.children import Id
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
     DEPLOYMENT,
@@ -18,7 +18,7 @@ from t2i_operator.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.patience import LASTING_SECONDS
+from t2i_operator.reconciling.patience import LASTING_SECONDS
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from t2i_operator.children import Id
-from t2i_operator.cluster import ApiError
-from t2i_operator.kinds import CONFIG_MAP, INGRESS, SECRET, Object
-from t2i_operator.patience import LASTING_SECONDS
+from t2i_operator.known.children import Id
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, SECRET, Object
+from t2i_operator.reconciling.patience import LASTING_SECONDS
 
 from tests.unit.operator.passes import KEY, Parts
 from tests.unit.operator.resources import UNOBSERVED

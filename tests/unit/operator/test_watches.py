@@ -9,10 +9,10 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from kopf._cogs.clients.api import iter_jsonlines
 from kubernetes.aio.client import Configuration
-from t2i_operator.cluster import Cluster
-from t2i_operator.connection import Connection
-from t2i_operator.kinds import CONFIG_MAP, Object
-from t2i_operator.watches import Selection, Stream
+from t2i_operator.kube.cluster import Cluster
+from t2i_operator.kube.connection import Connection
+from t2i_operator.kube.kinds import CONFIG_MAP, Object
+from t2i_operator.runtime.watches import Selection, Stream
 
 
 class Nobody:

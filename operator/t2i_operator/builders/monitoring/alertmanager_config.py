@@ -3,7 +3,7 @@
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring import notifications
-from t2i_operator.kinds import ALERTMANAGER_CONFIG, Object
+from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, Object
 from t2i_operator.spec.receivers import Email, PagerDuty, Receiver, Slack, Webhook
 from t2i_operator.spec.scalars import SecretValue
 

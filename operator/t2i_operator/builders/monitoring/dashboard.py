@@ -11,7 +11,7 @@ from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring import links
 from t2i_operator.builders.monitoring.promql import scope
-from t2i_operator.kinds import CONFIG_MAP, GRAFANA_DASHBOARD, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, GRAFANA_DASHBOARD, Object
 from t2i_operator.spec.monitoring import Dashboards
 
 FOLDER = "Text to image"

@@ -11,7 +11,7 @@ from t2i_operator.builders.monitoring.jaeger.services import collector_service, 
 from t2i_operator.builders.monitoring.jaeger.storage import volume_claim
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, service_monitor
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 
 
 def monitoring_objects(

@@ -8,7 +8,7 @@ from t2i_operator.builders.monitoring import links
 from t2i_operator.builders.monitoring.promql import scope
 from t2i_operator.builders.monitoring.rules import anomaly, availability, cost, guide, slo
 from t2i_operator.builders.monitoring.rules.rule import PACES, Alert, Pace, Recording
-from t2i_operator.kinds import PROMETHEUS_RULE, Object
+from t2i_operator.kube.kinds import PROMETHEUS_RULE, Object
 
 
 def prometheus_rule(resource: spec.TextToImageService) -> Object:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger.services import COLLECTOR, METRICS
-from t2i_operator.kinds import OPENTELEMETRY_COLLECTOR, SERVICE_MONITOR, Object
+from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, SERVICE_MONITOR, Object
 from t2i_operator.spec.monitoring import Relabeling
 
 # The Prometheus Operator names a target label `endpoint` before these steps run (promcfg.go); left there, it would

@@ -6,7 +6,7 @@ from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
 from t2i_operator.builders.monitoring.jaeger.deployment import COMPONENT, credentials_annotation, deployment
-from t2i_operator.kinds import OPENTELEMETRY_COLLECTOR, Object
+from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, Object
 
 
 def open_telemetry_collector(resource: spec.TextToImageService, image: str, checksum: str = "") -> Object:

@@ -2,7 +2,7 @@
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.jaeger import memory, storage
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 from t2i_operator.spec.alerts import DURATION_BUCKETS
 
 OTLP_GRPC, OTLP_HTTP, QUERY, HEALTH, METRICS, SPAN_METRICS = 4317, 4318, 16686, 13133, 8888, 8889

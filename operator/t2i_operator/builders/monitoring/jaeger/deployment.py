@@ -18,7 +18,7 @@ from t2i_operator.builders.monitoring.jaeger.configuration import (
     configuration,
 )
 from t2i_operator.builders.pod_template import merged
-from t2i_operator.kinds import CONFIG_MAP, DEPLOYMENT, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, Object
 from t2i_operator.spec.jaeger import POD_TEMPLATE
 
 COMPONENT = "jaeger"

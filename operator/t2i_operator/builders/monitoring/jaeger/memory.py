@@ -5,7 +5,7 @@ filled the memory: it would refuse for ever, for what is held is not let go. So 
 """
 
 from t2i_operator import spec
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 from t2i_operator.spec.jaeger import (
     DEFAULT_MEMORY,
     DEFAULT_TRACES_A_MEBIBYTE,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger.deployment import COMPONENT, PORTS
-from t2i_operator.kinds import OPENTELEMETRY_COLLECTOR, SERVICE, Object
+from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, SERVICE, Object
 
 COLLECTOR, METRICS = "jaeger-collector", "jaeger-metrics"
 _QUERY_PORT = "http-query"

@@ -6,7 +6,7 @@ from t2i_operator import naming, spec
 from t2i_operator.builders.certificates import CA_FILE, CERTIFICATE_FILE, KEY_FILE, Mount, certificates
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger import memory
-from t2i_operator.kinds import VOLUME_CLAIM, Object
+from t2i_operator.kube.kinds import VOLUME_CLAIM, Object
 from t2i_operator.spec.jaeger import BadgerStorage, SearchStorage
 
 BADGER_FOLDER = "/var/lib/jaeger"

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from t2i_operator.kinds import Object
+from t2i_operator.kube.kinds import Object
 
 # Fewer tell nothing: of a handful of requests a single failure is a share that would wake somebody.
 FEWEST_ERRORS = 5

@@ -1,0 +1,108 @@
+"""What a reconciliation found and did: all that the status, the events and the metrics are made from."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from t2i_operator import spec
+from t2i_operator.known.children import Id
+from t2i_operator.known.credentials import Problem
+from t2i_operator.known.entry import Route
+from t2i_operator.known.faults import CONTESTED, READY, ROUTE_READY, Failure, Fault, condition_of
+from t2i_operator.known.pods import Trouble
+from t2i_operator.known.rollout import Rollout
+from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import Kind
+
+
+class Verdict(NamedTuple):
+    """The status, reason and message of what is to be said of one object."""
+
+    status: str
+    reason: str
+    message: str
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """Filled while reconciling. Sentences are for people; each names its object.
+
+    `unseen` are conditions that nothing is known of, because the Secrets and ConfigMaps they depend on were not read;
+    `held` are those that a failure, which may pass, keeps as they are. `stopped` says that the API server bade us stop.
+    """
+
+    generation: int
+    resource: spec.TextToImageService | None = None
+    invalid: str = ""
+    absent: dict[Kind, Absence] = msgspec.field(default_factory=dict)
+    waiting: str = ""
+    credentials: Problem | None = None
+    lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
+    failure: str = ""
+    faults: list[Fault] = msgspec.field(default_factory=list)
+    rivalled: bool = False
+    unjudged: list[Failure] = msgspec.field(default_factory=list)
+    held: frozenset[str] = frozenset()
+    stopped: bool = False
+    unwatched: bool = False
+    rollout: Rollout | None = None
+    jaeger: Rollout | None = None
+    selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
+    unshown: list[Id] = msgspec.field(default_factory=list)
+    trouble: Trouble | None = None
+    route: Route | None = None
+    kept: list[Id] = msgspec.field(default_factory=list)
+    objects: list[Id] = msgspec.field(default_factory=list)
+    created: list[Id] = msgspec.field(default_factory=list)
+    updated: list[Id] = msgspec.field(default_factory=list)
+    repaired: list[str] = msgspec.field(default_factory=list)
+    deleted: list[Id] = msgspec.field(default_factory=list)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that is wanted is in place, so that the next look may be a short one."""
+        return self.placed and not self.faults and not self.kept
+
+    @property
+    def placed(self) -> bool:
+        """Whether every object that serves is there but for what others fight over: what is not wanted may go."""
+        serves = self.unfinished.isdisjoint((READY, ROUTE_READY))
+        return serves and not (self.invalid or self.waiting or self.failure or self.stopped)
+
+    @property
+    def unfinished(self) -> set[str]:
+        """Return the conditions of which an object is not in its place: what came before it stays."""
+        return {fault.condition for fault in self.faults if fault.reason != CONTESTED}
+
+    def fault(self, identity: Id, reason: str, message: str, error: ApiError | None = None) -> None:
+        """Take note of what keeps an object from its place."""
+        name = self.resource.metadata.name if self.resource is not None else ""
+        condition = condition_of(identity, name, failed=error is not None)
+        self.faults.append(Fault(identity, condition, reason, message, error))
+
+    def failed(self, identity: Id, reason: str, error: ApiError) -> None:
+        """Take note of what the API server refused; the error itself is for the log and for trying again."""
+        error.message = f"{identity}: {error.message}"
+        self.fault(identity, reason, error.message, error)
+
+    def leave(self, rest: Iterable[Id], error: ApiError) -> None:
+        """Take note of objects that were not looked at, because the API server bids to stop."""
+        name = self.resource.metadata.name if self.resource is not None else ""
+        self.stopped = True
+        self.cannot_judge((condition_of(identity, name) for identity in rest), error)
+
+    def cannot_judge(self, conditions: Iterable[str], error: Exception) -> None:
+        """Take note of conditions that cannot be judged, because what they speak of was not seen or not reached."""
+        self.unjudged += [Failure(condition, error) for condition in conditions]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Return what went wrong, for each condition that has to wait for it."""
+        refused = [Failure(each.condition, each.error) for each in self.faults if each.error]
+        return refused + self.unjudged
+
+    def of(self, *reasons: str, condition: str = READY) -> list[Fault]:
+        """Return the faults of these reasons that a condition has to speak of."""
+        return [each for each in self.faults if each.reason in reasons and each.condition == condition]

@@ -1,0 +1,14 @@
+"""What some objects act on by its name alone, whoever made it."""
+
+from t2i_operator import naming
+from t2i_operator.known.children import Id
+from t2i_operator.kube.kinds import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, INGRESS, SERVICE
+
+
+def target(identity: Id, name: str) -> Id | None:
+    """Return what has to be ours first: an autoscaler scales, and a route opens, whatever has the name."""
+    if identity.kind == AUTOSCALER:
+        return Id(DEPLOYMENT, identity.namespace, naming.deployment(name))
+    if identity.kind in (INGRESS, HTTP_ROUTE):
+        return Id(SERVICE, identity.namespace, naming.service(name))
+    return None

@@ -1,0 +1,78 @@
+"""Looks at what lives of a resource, whatever came of an attempt to change it."""
+
+from t2i_operator import naming, spec
+from t2i_operator.known.cache import Cache
+from t2i_operator.known.children import Id
+from t2i_operator.known.entry import Route
+from t2i_operator.known.faults import READY, ROUTE_READY, jaeger_of
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.rollout import Rollout
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import DEPLOYMENT
+from t2i_operator.naming import Key
+from t2i_operator.reconciling import unwatched
+from t2i_operator.reconciling.routing import Routing
+from t2i_operator.reconciling.selection import Selection
+
+
+class Judgement:
+    """Fills in what an outcome says of live objects."""
+
+    def __init__(self, cluster: Cluster, cache: Cache) -> None:
+        self._cluster, self._cache = cluster, cache
+        self._routing = Routing(cluster, cache.children)
+        self.selection = Selection(cluster)
+
+    async def judge(self, key: Key, uid: str, outcome: Outcome) -> None:
+        """Look at all there is to tell of; what cannot be seen is Unknown, and keeps nothing else from being told."""
+        await self._find(_deployment(key), uid, outcome)
+        outcome.rollout = self.rollout(key, uid)
+        outcome.jaeger = self._jaeger(key, uid, outcome.resource)
+        outcome.trouble = self._cache.pods.newest_trouble(key, outcome.rollout or Rollout())
+        outcome.unshown = [identity for identity, child in self._cache.children.of(key, uid) if child.unshown]
+        outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
+        outcome.unwatched = any(not child.watched for _, child in self._cache.children.of(key, uid))
+        resource = outcome.resource
+        if resource is None:
+            return
+        await self.judge_route(resource, outcome)
+        await self.selection.judge(resource, outcome)
+
+    async def _find(self, deployment: Id, uid: str, outcome: Outcome) -> None:
+        """Look for the service's Deployment where no event tells of it: a pass that was cut short did not get to it."""
+        child = self._cache.children.get(deployment)
+        if child is not None and child.owner == uid and child.watched:
+            return
+        try:
+            await unwatched.read(self._cluster, self._cache.children, deployment, uid)
+        except ApiError as error:
+            outcome.failure = outcome.failure or f"{deployment}: {error.message}"
+            outcome.cannot_judge([READY], error)
+
+    async def judge_route(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Look at the way in, once a pass; without its certificate it does not work yet: somebody may issue it soon."""
+        if outcome.route is not None:
+            return
+        try:
+            route = await self._routing.route(resource, outcome.absent)
+        except ApiError as error:
+            route = Route("Unknown", "NotVisible", error.message)
+            outcome.cannot_judge([ROUTE_READY], error)
+        lack = outcome.lacks.get(ROUTE_READY)
+        outcome.route = Route("Unknown", *lack) if lack and route.works else route
+
+    def rollout(self, key: Key, uid: str) -> Rollout | None:
+        """Return what the Deployment of the service says."""
+        return self._rollout(_deployment(key), uid)
+
+    def _jaeger(self, key: Key, uid: str, resource: spec.TextToImageService | None) -> Rollout | None:
+        jaeger = jaeger_of(resource) if resource else Id(DEPLOYMENT, key.namespace, naming.jaeger(key.name))
+        return self._rollout(jaeger, uid)
+
+    def _rollout(self, identity: Id, uid: str) -> Rollout | None:
+        child = self._cache.children.get(identity)
+        return child.rollout if child is not None and child.owner == uid else None
+
+
+def _deployment(key: Key) -> Id:
+    return Id(DEPLOYMENT, key.namespace, naming.deployment(key.name))

@@ -1,0 +1,115 @@
+"""Reads what the builders need to know; made once here is what is random, because a builder is not."""
+
+from t2i_operator import naming, spec
+from t2i_operator.builders import Observed
+from t2i_operator.known import credentials, references
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import APPLY_FAILED, jaeger_of
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.rollout import Rollout
+from t2i_operator.known.secret_watch import Versions
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, VOLUME_CLAIM, Kind, Object
+from t2i_operator.reconciling import signing
+
+
+class Observer:
+    """Reads Secrets, and keeps nothing of them."""
+
+    def __init__(self, cluster: Cluster, *, image: str, jaeger_image: str) -> None:
+        self._cluster, self._image, self._jaeger_image = cluster, image, jaeger_image
+
+    async def secrets(self, namespace: str, versions: Versions) -> credentials.Secrets:
+        """Read the data of the Secrets and ConfigMaps that are there."""
+        return {
+            source: await self._data(namespace, source) if version else None for source, version in versions.items()
+        }
+
+    async def _data(self, namespace: str, source: str) -> dict[str, str] | None:
+        kind, name = references.read_source(source)
+        return credentials.data(await self._cluster.get(kind, namespace, name))
+
+    async def observe(
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, rollout: Rollout | None, outcome: Outcome
+    ) -> Observed:
+        """Gather the facts; while credentials are incomplete, pods keep what is missing: its old checksum and value.
+
+        A Secret that is deleted by mistake, or made anew by a controller, must not take running pods down with it.
+
+        Where a single object could not be read, `outcome` has a fault of it, and what is built of it is not to be used.
+        """
+        keys = signing.complete(credentials.data(await self._read_keys(resource)) or {})
+        signing_key = signing.primary_key(keys) or b""
+        composed, running = credentials.composed(resource, secrets), ""
+        if credentials.problem(resource, secrets) is not None:
+            running = await self._running_checksum(resource)
+            composed = None if composed is None else {**await self._composed_before(resource), **composed}
+        return Observed(
+            image=self._image,
+            jaeger_image=self._jaeger_image,
+            keys=keys,
+            keys_checksum=signing.checksum(keys),
+            credentials=composed,
+            credentials_checksum=credentials.checksum(resource, secrets, signing_key, running),
+            certificates_checksum=credentials.digest(
+                references.certificate_values(resource, secrets) or {}, signing_key
+            ),
+            storage_checksum=await self._storage_checksum(resource, secrets, signing_key, outcome),
+            volume_size=await self._volume_size(resource, outcome),
+            header_names=credentials.header_names(resource, secrets),
+            replicas=rollout.wanted if rollout else 0,
+        )
+
+    async def _storage_checksum(
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes, outcome: Outcome
+    ) -> str:
+        """Keep what Jaeger's pod has while some of it is missing: another one could not start without."""
+        tracing, values = resource.spec.monitoring.tracing, references.storage_values(resource, secrets)
+        if values is not None:
+            return credentials.digest(values, signing_key)
+        if tracing.mode != "Managed":
+            return ""
+        jaeger = jaeger_of(resource)
+        try:
+            return _checksum(jaeger.kind, await self._cluster.get(*jaeger))
+        except ApiError as error:
+            if error.transient or jaeger.kind not in OPTIONAL:
+                outcome.failed(jaeger, APPLY_FAILED, error)
+            return ""  # where we have no right to the kind, it is not made either
+
+    async def _volume_size(self, resource: spec.TextToImageService, outcome: Outcome) -> str:
+        tracing, metadata = resource.spec.monitoring.tracing, resource.metadata
+        if tracing.mode != "Managed" or tracing.jaeger.storage.type != "Badger":
+            return ""
+        claim = Id(VOLUME_CLAIM, metadata.namespace, naming.jaeger(metadata.name))
+        try:
+            live = await self._cluster.get(*claim)
+        except ApiError as error:
+            outcome.failed(claim, APPLY_FAILED, error)
+            return ""
+        return str(live["spec"]["resources"]["requests"]["storage"]) if live else ""
+
+    async def _read_keys(self, resource: spec.TextToImageService) -> Object | None:
+        metadata = resource.metadata
+        return await self._cluster.get(SECRET, metadata.namespace, naming.keys(metadata.name))
+
+    async def _running_checksum(self, resource: spec.TextToImageService) -> str:
+        metadata = resource.metadata
+        live = await self._cluster.get(DEPLOYMENT, metadata.namespace, naming.deployment(metadata.name))
+        return _checksum(DEPLOYMENT, live)
+
+    async def _composed_before(self, resource: spec.TextToImageService) -> dict[str, str]:
+        metadata = resource.metadata
+        live = await self._cluster.get(SECRET, metadata.namespace, naming.credentials(metadata.name))
+        return credentials.data(live) or {}
+
+
+def _checksum(kind: Kind, live: Object | None) -> str:
+    """Return the checksum that the pods of a Deployment or of a collector have; "" when there is none."""
+    if live is None:
+        return ""
+    if kind == OPENTELEMETRY_COLLECTOR:
+        annotations = live["spec"].get("podAnnotations", {})
+    else:
+        annotations = live["spec"]["template"]["metadata"].get("annotations", {})
+    return str(annotations.get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))

@@ -1,0 +1,127 @@
+"""Puts a resource's objects into place one after the other; what keeps one from its place does not keep the others."""
+
+from collections.abc import Container
+
+from t2i_operator import naming, spec
+from t2i_operator.builders import strategic
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, condition_of, jaeger_of
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.targets import target
+from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Object
+from t2i_operator.reconciling.objects import Objects, identify
+
+# No answer, too many requests, or nobody there: the next object would fare alike.
+SERVERS_OWN = (0, 429, 503)
+_MOUNTED = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, VOLUME_CLAIM)
+
+
+class Placement:
+    """Goes through all objects in their order, which is that in which pods need them."""
+
+    def __init__(self, cluster: Cluster, objects: Objects) -> None:
+        self._cluster, self._objects = cluster, objects
+
+    async def place(
+        self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome, before: Container[Id]
+    ) -> dict[Id, bytes]:
+        """Return the fingerprint of each object that is in place; of the others, `outcome.faults` tells.
+
+        What it tells of already is left as it is: what that object is built of could not be read.
+
+        Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
+        """
+        await self.check_template(resource, wanted)
+        await self._check_jaeger(resource, wanted, outcome)
+        left_alone = _left_alone(wanted, resource, outcome)
+        expected = {}
+        for number, desired in enumerate(wanted, 1):
+            identity = identify(desired)
+            if identity.kind == DEPLOYMENT and _lacks_ground(identity, resource, outcome):
+                continue
+            acts_on = target(identity, resource.metadata.name)
+            if acts_on is not None and not self._objects.owns(acts_on, resource):
+                if not outcome.faults:  # it went this moment: nothing may be pruned on that account
+                    outcome.waiting = f"{identity} waits for {acts_on}"
+                continue
+            if identity in left_alone:
+                continue
+            try:
+                expected[identity] = await self._objects.place(desired, resource, outcome, again=identity in before)
+            except NotLeadingError:
+                raise
+            except ApiError as error:
+                outcome.failed(identity, APPLY_FAILED, error)
+                if error.status in SERVERS_OWN:
+                    outcome.leave(map(identify, wanted[number:]), error)
+                    break
+        outcome.objects += [each for each in map(identify, wanted) if self._objects.owns(each, resource)]
+        return expected
+
+    async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
+        """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
+
+        Tells whether that is the last word: False after a failure that may pass. Raises `strategic.InvalidPatchError`
+        with the API server's words; writes nothing, a dry run at most.
+
+        Under a name that is nobody's, so that what is refused is the template and not what somebody else did to the
+        live object; of anything but the content the apply itself will tell.
+        """
+        deployment = next(desired for desired in wanted if desired["kind"] == DEPLOYMENT.name)
+        if not spec.to_wire(resource.spec.pod_template) or self._objects.in_sync(deployment):
+            return True
+        try:
+            await self._try(deployment)
+        except ApiError as error:
+            if error.refuses_content:
+                raise strategic.InvalidPatchError(f"spec.podTemplate: {error.message}") from error
+            if error.status in SERVERS_OWN:
+                raise
+            return not error.transient
+        return True
+
+    async def _check_jaeger(self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome) -> None:
+        """Look at Jaeger's template likewise: its configuration is written first, and only its own pod suits that.
+
+        Of a webhook or a policy that refuses the trial the apply itself will tell.
+        """
+        identity = jaeger_of(resource)
+        jaeger = next((desired for desired in wanted if identify(desired) == identity), None)
+        if jaeger is None or identity.kind != DEPLOYMENT or any(fault.identity == identity for fault in outcome.faults):
+            return
+        if not spec.to_wire(resource.spec.monitoring.tracing.jaeger.pod_template) or self._objects.in_sync(jaeger):
+            return
+        try:
+            await self._try(jaeger)
+        except NotLeadingError:
+            raise
+        except ApiError as error:
+            if error.refuses_content or error.transient:
+                outcome.failed(identity, APPLY_FAILED, error)
+
+    async def _try(self, deployment: Object) -> None:
+        """Apply it as a dry run under a name that is nobody's; the error speaks of the Deployment itself."""
+        name = deployment["metadata"]["name"]
+        trial = naming.trial(name)
+        try:
+            body = {**deployment, "metadata": {**deployment["metadata"], "name": trial}}
+            await self._cluster.apply(DEPLOYMENT, body, dry_run=True)
+        except ApiError as error:
+            error.message = error.message.replace(trial, name)
+            raise
+
+
+def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome) -> set[Id]:
+    """Return also what the pods of such a Deployment mount: the next of them would start with half of a change."""
+    unread = {fault.identity: fault.condition for fault in outcome.faults}
+    rolled = {condition for identity, condition in unread.items() if identity.kind == DEPLOYMENT}
+    mounted = [identity for identity in map(identify, wanted) if identity.kind in _MOUNTED]
+    name = resource.metadata.name
+    return {*unread, *(identity for identity in mounted if condition_of(identity, name) in rolled)}
+
+
+def _lacks_ground(deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+    """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
+    condition = condition_of(deployment, resource.metadata.name)
+    return any(fault.identity.kind in _MOUNTED for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition))

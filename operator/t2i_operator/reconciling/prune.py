@@ -1,0 +1,150 @@
+"""Takes away what the resource owns and no longer wants."""
+
+from collections.abc import Container, Iterator
+from enum import Enum, auto
+
+from t2i_operator import naming, spec
+from t2i_operator.known import references
+from t2i_operator.known.children import Child, Children, Id, controller
+from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, condition_of
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.kinds import (
+    GRAFANA_DASHBOARD,
+    HTTP_ROUTE,
+    INGRESS,
+    OPENTELEMETRY_COLLECTOR,
+    SECRET,
+    Kind,
+    Object,
+)
+
+_NOT_FOUND, _CHANGED = 404, 409
+
+
+class Fate(Enum):
+    """What becomes of an object that is the resource's and not wanted.
+
+    HELD: what counts for the same condition is not all in its place. WAITS: pods of the old template may still read it.
+    STANDS_IN: it does meanwhile the work of one whose kind the cluster does not serve. LEADS_IN: it is the way in until
+    its successor works.
+    """
+
+    DELETED = auto()
+    RELEASED = auto()
+    HELD = auto()
+    WAITS = auto()
+    STANDS_IN = auto()
+    LEADS_IN = auto()
+
+
+def fates(
+    children: Children, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome
+) -> Iterator[tuple[Id, Child, Fate]]:
+    """Tell of every such object but those that go already: a finalizer of somebody's may hold them for long.
+
+    By the kinds that are absent, the route and the rollout that were judged, and what was unfinished at the beginning.
+    """
+    metadata, unfinished = resource.metadata, outcome.unfinished
+    for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
+        if identity not in wanted and not child.deleting:
+            held = condition_of(identity, metadata.name) in unfinished
+            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome)
+
+
+def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> Fate:
+    if _stands_in(identity, resource, outcome.absent):
+        return Fate.STANDS_IN
+    if identity.name in references.named(resource, identity.kind):
+        return Fate.RELEASED
+    if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
+        return Fate.LEADS_IN
+    if identity.kind == SECRET and not (outcome.rollout and outcome.rollout.complete):
+        return Fate.WAITS
+    return Fate.DELETED
+
+
+class Pruner:
+    """Deletes with the uid and version that were seen; releases what the spec refers to."""
+
+    def __init__(self, cluster: Cluster, children: Children) -> None:
+        self._cluster, self._children = cluster, children
+
+    async def prune(self, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome) -> None:
+        """Only to be called after every apply of what serves succeeded."""
+        for identity, child, fate in fates(self._children, resource, wanted, outcome):
+            match fate:
+                case Fate.STANDS_IN:
+                    outcome.objects.append(identity)
+                case Fate.LEADS_IN:
+                    outcome.kept.append(identity)
+                case Fate.RELEASED:
+                    await self._release(identity, outcome)
+                case Fate.WAITS:
+                    outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
+                case Fate.DELETED:
+                    await self._delete(identity, child, outcome)
+
+    async def _delete(self, identity: Id, child: Child, outcome: Outcome) -> None:
+        seen = {"uid": child.uid, "resourceVersion": str(child.version)}
+        try:
+            await self._cluster.delete(identity.kind, {"namespace": identity.namespace, "name": identity.name, **seen})
+        except NotLeadingError:
+            raise
+        except ApiError as error:
+            self._not_done(identity, DELETE_FAILED, error, outcome)
+            return
+        self._children.drop(identity)
+        outcome.deleted.append(identity)
+
+    async def _release(self, identity: Id, outcome: Outcome) -> None:
+        """Take our marks off an object and leave the rest, our record of having set it included."""
+        try:
+            live = await self._cluster.get(*identity)
+            if live is not None:
+                await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
+        except NotLeadingError:
+            raise
+        except ApiError as error:
+            self._not_done(identity, APPLY_FAILED, error, outcome)
+            return
+        self._children.drop(identity)
+
+    def _not_done(self, identity: Id, reason: str, error: ApiError, outcome: Outcome) -> None:
+        """Look again soon at what has changed since it was seen: of a status that is not read no event tells us."""
+        if error.status == _CHANGED:
+            outcome.waiting = f"{identity} has changed since it was seen, and is looked at again before it goes"
+        elif error.status == _NOT_FOUND:
+            self._children.drop(identity)
+        else:
+            outcome.failed(identity, reason, error)
+
+
+def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
+    dashboards, tracing = resource.spec.monitoring.dashboards, resource.spec.monitoring.tracing
+    counts_for = condition_of(identity, resource.metadata.name)
+    if counts_for == "DashboardsReady":
+        asked = dashboards.mode == "Managed" and dashboards.format == GRAFANA_DASHBOARD.name
+        return asked and GRAFANA_DASHBOARD in absent
+    if counts_for == "TracingReady":
+        asked = tracing.mode == "Managed" and tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+        return asked and OPENTELEMETRY_COLLECTOR in absent
+    return False
+
+
+def released(live: Object) -> Object:
+    """Return the merge patch that makes an object of ours nobody's."""
+    metadata = live["metadata"]
+    owner = controller(metadata)
+    fields = [entry for entry in metadata.get("managedFields", ()) if entry.get("manager") != naming.FIELD_MANAGER]
+    ours = (*naming.labels(""),)
+    return {
+        "metadata": {
+            "resourceVersion": metadata["resourceVersion"],
+            "ownerReferences": [each for each in metadata.get("ownerReferences", ()) if each != owner],
+            "labels": {label: None for label in ours if label in metadata.get("labels", {})},
+            "annotations": {naming.OWNER_UID_ANNOTATION: None},
+            # An empty list would mean "leave as it is"; one empty entry resets the record.
+            "managedFields": fields or [{}],
+        }
+    }

@@ -1,0 +1,228 @@
+"""The one function for create, update, restart, drift and resync: make the cluster say what the resource says."""
+
+import math
+import time
+
+from t2i_operator import builders, spec
+from t2i_operator.builders import strategic
+from t2i_operator.builders.pod_disruption_budget import several_pods
+from t2i_operator.known import credentials, references
+from t2i_operator.known.cache import Cache
+from t2i_operator.known.faults import MISSING, READY
+from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.rollout import Rollout
+from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.errors import transient
+from t2i_operator.kube.kinds import RESOURCE, Object
+from t2i_operator.naming import Key
+from t2i_operator.reconciling import unread
+from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
+from t2i_operator.reconciling.judgement import Judgement
+from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.observe import Observer
+from t2i_operator.reconciling.patience import Patience
+from t2i_operator.reconciling.pause import Pause
+from t2i_operator.reconciling.placement import Placement
+from t2i_operator.reconciling.prune import Pruner
+from t2i_operator.settings import Settings
+from t2i_operator.status.report import Reporter
+
+_WAIT_SECONDS = 2.0
+_SWITCH_SECONDS = 5.0
+_RECHECK_SECONDS = 30.0
+
+
+class GoneError(Exception):
+    """The resource was deleted while it was reconciled."""
+
+
+class Reconciler:
+    """Reconciles one resource at a time; the caller sees to it that no two calls have the same key."""
+
+    def __init__(
+        self, cluster: Cluster, cache: Cache, secret_watch: SecretWatch, reporter: Reporter, settings: Settings
+    ) -> None:
+        self._cluster, self._cache, self._secret_watch = cluster, cache, secret_watch
+        self._reporter, self._settings = reporter, settings
+        self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
+        self._objects = Objects(cluster, cache.children)
+        self._placement = Placement(cluster, self._objects)
+        self._pause = Pause(self._objects, self._placement)
+        self._pruner = Pruner(cluster, cache.children)
+        self._judgement = Judgement(cluster, cache)
+        self.selection = self._judgement.selection
+        self._ledger = Ledger()
+        self._patience = Patience()
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one resource's objects and status into line; return in how many seconds to look again, None: never.
+
+        Raises what failed. The status has said so, unless it may end by itself and has not lasted yet: then the
+        condition that it counts for stays as it is, or the whole status (see `patience`).
+        """
+        seen = self._cache.resources.get(key)
+        if seen is None or seen.deleting:
+            self._forget(key)
+            return None
+        body = seen.body()
+        if body["spec"].get("className") != self._settings.class_name:
+            self._forget(key)
+            return None
+        outcome = Outcome(generation=seen.generation)
+        try:
+            await self._attempt(key, body, outcome)
+        except GoneError:
+            self._cache.resources.drop(key, seen.uid)
+            self._forget(key)
+            return None
+        if READY not in self._patience.held(key, outcome.failures):
+            await self._judgement.judge(key, seen.uid, outcome)
+        failures = outcome.failures
+        self._patience.note(key, failures)
+        outcome.held = self._patience.held(key, failures)
+        if READY in outcome.held:
+            await self._reporter.report_deeds(key, seen, outcome)
+        else:
+            await self._reporter.report(key, seen, outcome)
+        if failures:
+            raise max((each.error for each in failures), key=_urgency)
+        return self._next_look(outcome)
+
+    def poll_seconds(self, key: Key) -> float | None:
+        """Return how often a resource has to be looked at, though it fails, for what no event tells of; None: never."""
+        seen = self._cache.resources.get(key)
+        try:
+            resource = spec.parse(seen.body()) if seen else None
+        except spec.InvalidSpec:
+            return None
+        return self._settings.credentials_poll_seconds if _is_polled(resource) else None
+
+    def _forget(self, key: Key) -> None:
+        self._ledger.forget(key)
+        self._patience.forget(key)
+        self._pause.forget(key)
+        self._reporter.forget(key)
+
+    async def _attempt(self, key: Key, body: Object, outcome: Outcome) -> None:
+        """Bring it about as far as it can be; `outcome` has what failed, and what the user has to mend in the spec."""
+        try:
+            await self._bring_about(key, body, outcome)
+        except (spec.InvalidSpec, strategic.InvalidPatchError) as error:
+            outcome.invalid = str(error)
+        except (GoneError, NotLeadingError):
+            raise
+        except ApiError as error:
+            outcome.failure = error.message
+            outcome.cannot_judge([READY], error)
+        except Exception as error:  # raised again by the caller, after the status has said so
+            outcome.failure = f"{type(error).__name__}: this is a bug of the operator, and its log has the traceback"
+            outcome.cannot_judge([READY], error)
+
+    def _next_look(self, outcome: Outcome) -> float:
+        if outcome.waiting:
+            return _WAIT_SECONDS
+        # Of what is missing an event tells when it is back.
+        if outcome.unwatched or any(fault.reason != MISSING for fault in outcome.faults):
+            return min(_RECHECK_SECONDS, self._settings.resync_seconds)
+        if outcome.kept:
+            return _SWITCH_SECONDS
+        poll = self._settings.credentials_poll_seconds if _is_polled(outcome.resource) else math.inf
+        ends = outcome.trouble.until - time.time() if outcome.trouble else math.inf
+        return max(0.0, min(self._settings.resync_seconds, poll, ends))
+
+    async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
+        resource = outcome.resource = spec.parse(body)
+        outcome.absent = self._cache.absences.of(key.namespace)
+        rollout = self._judgement.rollout(key, resource.metadata.uid)
+        last = self._recall(key, resource, outcome)
+        facts = await self._facts(resource, outcome, rollout)
+        if last is not None and self._unchanged(last, key, facts):
+            outcome.objects = list(last.expected)
+            return
+        wanted = await self._wanted(resource, facts, rollout, outcome)
+        if resource.spec.paused:
+            await self._pause.look(resource, wanted, outcome)
+            return
+        if self._objects.in_doubt(resource, wanted):
+            await self._confirm(resource)
+        expected = await self._place(key, resource, wanted, outcome)
+        if outcome.placed:
+            outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
+            await self._judgement.judge_route(resource, outcome)
+            await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
+        if outcome.settled:
+            complete = Pass(
+                facts=facts,
+                expected=self._cache.children.shared(key, expected),
+                credentials=outcome.credentials,
+                lacks=outcome.lacks,
+                at=time.monotonic(),
+            )
+            self._ledger.settle(key, complete)
+
+    def _recall(self, key: Key, resource: spec.TextToImageService, outcome: Outcome) -> Pass | None:
+        """Return the last complete pass; what it found of this very spec holds while nothing better is known."""
+        last, metadata = self._ledger.last(key), resource.metadata
+        if last is not None and (last.facts.uid, last.facts.generation) == (metadata.uid, metadata.generation):
+            outcome.credentials, outcome.lacks = last.credentials, last.lacks
+        else:
+            outcome.unseen = references.conditions(resource)
+            outcome.credentials = credentials.not_given(resource)
+        return last
+
+    async def _wanted(
+        self, resource: spec.TextToImageService, facts: Facts, rollout: Rollout | None, outcome: Outcome
+    ) -> list[Object]:
+        """Build what the cluster serves the kinds of; note in `outcome` which values it lacks."""
+        secrets = await self._observer.secrets(resource.metadata.namespace, facts.versions)
+        outcome.unseen = frozenset()
+        outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
+        observed = await self._observer.observe(resource, secrets, rollout, outcome)
+        return [each for each in builders.desired(resource, observed) if identify(each).kind not in outcome.absent]
+
+    async def _place(
+        self, key: Key, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome
+    ) -> Expected:
+        """Put the objects into place, and remember which are."""
+        uid = resource.metadata.uid
+        expected = await self._placement.place(resource, wanted, outcome, self._ledger.placed(key, uid))
+        made = {identity: digest for identity, digest in expected.items() if self._objects.owns(identity, resource)}
+        self._ledger.note(key, uid, map(identify, wanted), made)
+        return expected
+
+    async def _facts(self, resource: spec.TextToImageService, outcome: Outcome, rollout: Rollout | None) -> Facts:
+        metadata = resource.metadata
+        return Facts(
+            metadata.uid,
+            metadata.generation,
+            await unread.versions(self._secret_watch, resource, outcome),
+            outcome.absent,
+            several_pods(resource, rollout.wanted if rollout else 0),
+        )
+
+    def _unchanged(self, last: Pass, key: Key, facts: Facts) -> bool:
+        if last.facts != facts or time.monotonic() - last.at >= self._settings.resync_seconds:
+            return False
+        if self._objects.rivalled(last.expected):
+            return False
+        owned = dict(self._cache.children.of(key, facts.uid))
+        return owned.keys() == last.expected.keys() and all(
+            owned[identity].in_sync(expected) for identity, expected in last.expected.items()
+        )
+
+    async def _confirm(self, resource: spec.TextToImageService) -> None:
+        """Ask the API server whether the resource is still there, before making objects for it or taking them back."""
+        metadata = resource.metadata
+        live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
+        if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
+            raise GoneError
+
+
+def _is_polled(resource: spec.TextToImageService | None) -> bool:
+    return resource is not None and bool(references.sources(resource) or resource.spec.http_route)
+
+
+def _urgency(error: Exception) -> tuple[bool, bool, float]:
+    """Raise a bug before all else, then what is tried again soonest, and of that what asks for the longest wait."""
+    return not isinstance(error, ApiError), transient(error), error.retry_after if isinstance(error, ApiError) else 0.0

@@ -1,0 +1,106 @@
+"""Whether the service is reached from outside by what the spec asks for; what came before is kept until it is."""
+
+import time
+
+from t2i_operator import naming, spec
+from t2i_operator.known.children import Children, Id
+from t2i_operator.known.entry import GATEWAY_GROUP, Entry, Route
+from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import GATEWAY, HTTP_ROUTE, INGRESS, Kind, Object
+from t2i_operator.spec.networking import ParentRef
+
+# Gateways are other people's and change seldom, so they are read when needed rather than watched.
+_MAX_AGE_SECONDS = 4.0
+_FORBIDDEN = 403
+
+
+class Routing:
+    """Judges the Ingress or the HTTPRoute of a resource, with the Gateways that the route names."""
+
+    def __init__(self, cluster: Cluster, children: Children) -> None:
+        self._cluster, self._children = cluster, children
+        self._gateways: dict[tuple[str, str], tuple[float, Object | None]] = {}
+
+    async def route(self, resource: spec.TextToImageService, absent: dict[Kind, Absence]) -> Route:
+        """Return what there is to say of the way in; raises `ApiError` when the API server fails us for a while."""
+        metadata = resource.metadata
+        if resource.spec.ingress is not None:
+            return self._ingress(resource, Id(INGRESS, metadata.namespace, naming.ingress(metadata.name)))
+        if resource.spec.http_route is None:
+            return Route("True", "Disabled", "neither spec.ingress nor spec.httpRoute asks for a way in from outside")
+        if HTTP_ROUTE in absent:
+            return _absent(absent[HTTP_ROUTE])
+        identity = Id(HTTP_ROUTE, metadata.namespace, naming.http_route(metadata.name))
+        said = self._entry(resource, identity)
+        if not said.works:
+            status, reason = ("Unknown", "Pending") if said.works is None else ("False", "NotAccepted")
+            return Route(status, reason, f"{identity}: {said.message}")
+        for parent in () if said.programmed else resource.spec.http_route.parent_refs:
+            problem = await self._problem(parent, metadata.namespace)
+            if problem is not None:
+                return problem
+        return Route("True", "Programmed", f"{identity} is accepted, and its Gateways are programmed")
+
+    def _ingress(self, resource: spec.TextToImageService, identity: Id) -> Route:
+        said = self._entry(resource, identity)
+        reason = "AddressAssigned" if said.works else "AddressPending"
+        return Route("True" if said.works else "Unknown", reason, f"{identity}: {said.message}")
+
+    def _entry(self, resource: spec.TextToImageService, identity: Id) -> Entry:
+        child = self._children.get(identity)
+        ours = child is not None and child.owner == resource.metadata.uid
+        return child.entry if child and ours and child.entry else Entry(None, "it is not there yet")
+
+    async def _problem(self, parent: ParentRef, namespace: str) -> Route | None:
+        """Say why a Gateway does not serve the route; other kinds of parent have nothing to be asked for."""
+        if (parent.group or GATEWAY_GROUP, parent.kind or GATEWAY.name) != (GATEWAY_GROUP, GATEWAY.name):
+            return None
+        namespace = parent.namespace or namespace
+        name = f"Gateway {namespace}/{parent.name}"
+        try:
+            live = await self._gateway(namespace, parent.name)
+        except ApiError as error:
+            if error.transient:
+                raise
+            hint = "; grant the operator get on gateways" if error.status == _FORBIDDEN else ""
+            return Route("Unknown", "NotVisible", f"{name} cannot be read: {error.message}{hint}")
+        if live is None:
+            return Route("False", "GatewayMissing", f"there is no {name}")
+        words = _unprogrammed(live, parent.section_name)
+        return Route("False", "NotProgrammed", f"{name} {words}") if words else None
+
+    async def _gateway(self, namespace: str, name: str) -> Object | None:
+        now = time.monotonic()
+        self._gateways = {key: known for key, known in self._gateways.items() if now - known[0] < _MAX_AGE_SECONDS}
+        if (namespace, name) in self._gateways:
+            return self._gateways[namespace, name][1]
+        live = await self._cluster.get(GATEWAY, namespace, name)
+        kept = live and {"metadata": {"generation": live["metadata"]["generation"]}, "status": live.get("status", {})}
+        self._gateways[namespace, name] = now, kept
+        return kept
+
+
+def _absent(absence: Absence) -> Route:
+    served = f"{HTTP_ROUTE.plural} of {HTTP_ROUTE.api_version}"
+    if absence is Absence.FORBIDDEN:
+        return Route(
+            "Unknown", "NotVisible", f"the operator has no right to {served}; grant it, as its ClusterRole does"
+        )
+    return Route("False", "GatewayAPIMissing", f"the cluster serves no {served}; install the CRDs of the Gateway API")
+
+
+def _unprogrammed(gateway: Object, section: str | None) -> str:
+    """Say what is missing, of the Gateway and of the listener that the route names; "" when nothing is."""
+    generation, status = gateway["metadata"]["generation"], gateway["status"]
+    parts = [("", status.get("conditions", ()))]
+    parts += [
+        (f"listener {each['name']} ", each.get("conditions", ()))
+        for each in status.get("listeners", ())
+        if each["name"] == section
+    ]
+    for part, conditions in parts:
+        programmed: Object = next((each for each in conditions if each["type"] == "Programmed"), {})
+        if programmed.get("status") != "True" or programmed.get("observedGeneration", generation) < generation:
+            return f"{part}is not programmed: {programmed.get('message') or 'its controller has not said so'}"
+    return ""

@@ -1,0 +1,173 @@
+"""Whether Prometheus, Alertmanager and their like take in what is theirs: the commonest reason why nothing arrives."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from t2i_operator import naming, spec
+from t2i_operator.known.faults import MONITORING
+from t2i_operator.known.outcome import Outcome, Verdict
+from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import (
+    ALERTMANAGER_CONFIG,
+    NAMESPACE,
+    PROMETHEUS,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    Kind,
+    Object,
+)
+from t2i_operator.reconciling.retention import retention_of, shortfall
+from t2i_operator.reconciling.selectors import SELECTED, Selecting, asks_for_labels, fields_of, named, verdict
+
+# Other people's objects, which change seldom: read when needed rather than watched, and for all resources at once.
+_MAX_AGE_SECONDS = 30.0
+# So many of them are read at each look that a thousand cost the API server no more than one request a second.
+_NAMESPACES_A_LOOK = 50
+_NO_KIND = 404
+_FINAL = (403, _NO_KIND)  # no right, or no CRD
+_SELECTING = tuple(dict.fromkeys(kind for by in SELECTED.values() for kind in by.selecting))
+
+
+def _asked(resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) -> dict[Kind, dict[str, str]]:
+    """Return the labels of those objects that somebody has to select, that are wanted and that the cluster serves."""
+    metrics, alerts = resource.spec.monitoring.metrics, resource.spec.monitoring.alerts
+    ruled = alerts.mode == "Managed"
+    wanted = {
+        SERVICE_MONITOR: (metrics.mode == "Managed", metrics.labels),
+        PROMETHEUS_RULE: (ruled, alerts.labels),
+        ALERTMANAGER_CONFIG: (ruled and bool(alerts.receivers), alerts.labels),
+    }
+    own = naming.labels(resource.metadata.name)
+    return {kind: {**labels, **own} for kind, (asked, labels) in wanted.items() if asked and kind not in absent}
+
+
+def _not_visible(who: Sequence[Kind], error: ApiError, beside: str = "") -> Verdict:
+    sentence = f"whether any {named(who)} selects it cannot be seen: {error.message}"
+    return Verdict("Unknown", "NotVisible", "; ".join(filter(None, [sentence, beside])))
+
+
+class Selection:
+    """Judges what has to be selected against all objects of the cluster that select its kind.
+
+    What was read for one resource holds for all of them, under the kind of those objects or a namespace's name.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._known: dict[Kind | str, tuple[float, Any]] = {}
+        self._told: dict[Kind | str, Any] = {}
+
+    async def judge(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Enter a verdict for each object that is wanted and whose kind the cluster serves.
+
+        Where nothing is known yet and the API server fails us for a while, that object's condition alone has to wait.
+        """
+        for kind, labels in _asked(resource, outcome.absent).items():
+            try:
+                outcome.selected[kind] = await self._judge(kind, labels, resource)
+            except ApiError as error:
+                outcome.selected[kind] = _not_visible(SELECTED[kind].selecting, error)
+                outcome.cannot_judge([MONITORING[kind]], error)
+
+    async def _judge(self, kind: Kind, labels: Mapping[str, str], resource: spec.TextToImageService) -> Verdict:
+        """Ask all kinds that select: what cannot be seen counts only if nothing that is seen selects it."""
+        who = SELECTED[kind].selecting
+        found: list[Selecting] = []
+        refused: dict[Kind, ApiError] = {}
+        for each in who:
+            try:
+                found += await self._recent(each)
+            except ApiError as error:
+                refused[each] = error
+        unseen = {each: error for each, error in refused.items() if error.status != _NO_KIND}
+        if len(refused) == len(who) and not unseen:
+            sentence = f"the cluster knows no {named(who)}: install all CRDs of the Prometheus Operator"
+            return Verdict("False", "NotSelected", sentence)
+        said = await self._verdict(kind, labels, resource, found)
+        if said.status == "True" or not unseen:
+            return said
+        passing = next((error for error in unseen.values() if error.transient), None)
+        if passing is not None:
+            raise passing
+        return _not_visible(list(unseen), next(iter(unseen.values())), said.message if found else "")
+
+    async def _verdict(
+        self, kind: Kind, labels: Mapping[str, str], resource: spec.TextToImageService, found: list[Selecting]
+    ) -> Verdict:
+        namespace = resource.metadata.namespace
+        try:
+            of_namespace = await self._recent(namespace) if asks_for_labels(found) else {}
+        except ApiError as error:
+            if error.transient:
+                raise
+            return _not_visible(SELECTED[kind].selecting, error)
+        if kind == PROMETHEUS_RULE:
+            found = [each._replace(remark=shortfall(resource, each.keeps)) for each in found]
+        return verdict(kind, labels, namespace, of_namespace, found)
+
+    async def changed(self, namespaces: Collection[str]) -> set[str]:
+        """Read anew what verdicts rest on; return those of the namespaces in which they may be others now."""
+        if any([await self._is_news(kind) for kind in _SELECTING if kind in self._told]):
+            return set(namespaces)
+        for gone in self._told.keys() - {*_SELECTING, *namespaces}:
+            del self._told[gone]
+        oldest = [key for key in self._told if isinstance(key, str)][:_NAMESPACES_A_LOOK]
+        return {namespace for namespace in oldest if await self._is_news(namespace)}
+
+    async def _is_news(self, key: Kind | str) -> bool:
+        before = self._told.pop(key)
+        self._told[key] = before  # at the end: the next look begins with others
+        try:
+            found = _compared(await self._read(key))
+        except ApiError:
+            return False
+        self._told[key] = found
+        return bool(found != before)
+
+    async def _recent(self, key: Kind | str) -> Any:
+        """Return what was read lately: all resources ask the same; and in trouble what was known before."""
+        at, known = self._known.get(key, (0.0, None))
+        if known is None or time.monotonic() - at >= _MAX_AGE_SECONDS:
+            try:
+                known = await self._read(key)
+            except ApiError:
+                if known is None:
+                    raise
+        self._told.setdefault(key, _compared(known))
+        if isinstance(known, ApiError):
+            raise known.with_traceback(None)  # it would grow with every resource that asks
+        return known
+
+    async def _read(self, key: Kind | str) -> Any:
+        """Return what is there, or a refusal that is as good as an answer."""
+        found: Any
+        try:
+            found = await (self._labels(key) if isinstance(key, str) else self._selecting(key))
+        except ApiError as error:
+            if error.status not in _FINAL:
+                raise
+            found = error
+        self._known[key] = time.monotonic(), found
+        return found
+
+    async def _selecting(self, kind: Kind) -> list[Selecting]:
+        found = []
+        async for page in self._cluster.pages(kind, None, ""):
+            for item in page.items:
+                live: Object = msgspec.json.decode(item)
+                metadata, fields = live["metadata"], live["spec"]
+                keeps = retention_of(fields) if kind == PROMETHEUS else None
+                found.append(Selecting(kind, metadata["namespace"], metadata["name"], fields_of(kind, fields), keeps))
+        return found
+
+    async def _labels(self, namespace: str) -> dict[str, str]:
+        live = await self._cluster.get(NAMESPACE, "", namespace, metadata_only=True)
+        return dict(live["metadata"].get("labels", {})) if live else {}
+
+
+def _compared(found: Any) -> Any:
+    return found.status if isinstance(found, ApiError) else found

@@ -1,0 +1,136 @@
+"""Which labels a Prometheus or its like selects, by the rules of the Prometheus Operator, and how to say so."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from t2i_operator.known.outcome import Verdict
+from t2i_operator.kube.kinds import (
+    ALERTMANAGER,
+    ALERTMANAGER_CONFIG,
+    PROMETHEUS,
+    PROMETHEUS_AGENT,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    THANOS_RULER,
+    Kind,
+)
+
+
+class By(NamedTuple):
+    """Who select a kind, by which fields of their specs, and the field of ours that would change the outcome."""
+
+    selecting: tuple[Kind, ...]
+    objects: str
+    namespaces: str
+    ours: str
+
+
+SELECTED = {
+    SERVICE_MONITOR: By(
+        (PROMETHEUS, PROMETHEUS_AGENT),
+        "serviceMonitorSelector",
+        "serviceMonitorNamespaceSelector",
+        "spec.monitoring.metrics.labels",
+    ),
+    PROMETHEUS_RULE: By(
+        (PROMETHEUS, THANOS_RULER), "ruleSelector", "ruleNamespaceSelector", "spec.monitoring.alerts.labels"
+    ),
+    ALERTMANAGER_CONFIG: By(
+        (ALERTMANAGER,),
+        "alertmanagerConfigSelector",
+        "alertmanagerConfigNamespaceSelector",
+        "spec.monitoring.alerts.labels",
+    ),
+}
+
+
+class Selecting(NamedTuple):
+    """A Prometheus or another that selects, by those fields of its spec that decide what it takes in.
+
+    `keeps` is how long a Prometheus keeps samples; the remark is on what it will do with an object that it selects.
+    """
+
+    kind: Kind
+    namespace: str
+    name: str
+    spec: Mapping[str, Any]
+    keeps: str | None = None
+    remark: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.namespace}/{self.name}"
+
+
+def fields_of(kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return that by which one selects, of its whole spec."""
+    return {name: spec.get(name) for by in SELECTED.values() if kind in by.selecting for name in by[1:3]}
+
+
+def asks_for_labels(found: Sequence[Selecting]) -> bool:
+    """Tell whether the labels of namespaces count for any of them."""
+    return any(each.spec[by.namespaces] for each in found for by in SELECTED.values() if each.kind in by.selecting)
+
+
+def verdict(
+    kind: Kind, labels: Mapping[str, str], namespace: str, of_namespace: Mapping[str, str], found: Sequence[Selecting]
+) -> Verdict:
+    """Say who selects an object with these labels, or what would have to change for somebody to.
+
+    Of several the one without a remark is named: what another does with the object takes nothing away from that.
+    """
+    who, objects, namespaces, ours = SELECTED[kind]
+    if not found:
+        sentence = f"the cluster has no {named(who)} object that could select it; make one"
+        return Verdict("False", "NotSelected", sentence)
+    selecting, reasons = [], []
+    for each in found:
+        wanted, where = each.spec[objects], each.spec[namespaces]
+        looks = matches(where, of_namespace) if where is not None else each.namespace == namespace
+        if looks and wanted is not None and matches(wanted, labels):
+            selecting.append(each)
+        elif wanted is None:
+            reasons.append(f"{each} selects no {kind.name} at all")
+        elif not looks:
+            reasons.append(f"{each} does not look into this namespace ({namespaces}: {_words(where)})")
+        else:
+            reasons.append(f"{each} selects {_words(wanted)}: set {ours} so")
+    if not selecting:
+        return Verdict("False", "NotSelected", "; ".join(reasons))
+    best = min(selecting, key=lambda each: bool(each.remark))
+    return Verdict("True", "Selected", "; ".join(filter(None, [f"{best} selects it", best.remark])))
+
+
+def named(kinds: Sequence[Kind]) -> str:
+    """Name the kinds, of which any would do."""
+    return " or ".join(kind.name for kind in kinds)
+
+
+def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Match a LabelSelector; an empty one takes everything."""
+    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
+        return False
+    return all(_holds(each, labels) for each in selector.get("matchExpressions", ()))
+
+
+def _holds(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = requirement["key"], requirement.get("values", ())
+    match requirement["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
+
+
+def _words(selector: Mapping[str, Any] | None) -> str:
+    if selector is None:
+        return "its own only"
+    equal = [f"{key}={value}" for key, value in selector.get("matchLabels", {}).items()]
+    others = [
+        " ".join([each["key"], each["operator"], *([", ".join(each["values"])] if each.get("values") else [])])
+        for each in selector.get("matchExpressions", ())
+    ]
+    return " and ".join([*equal, *others]) or "everything"

@@ -1,0 +1,150 @@
+"""Kopf, set up to watch the resources and write nothing by itself."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import kopf
+
+from t2i_operator import naming
+from t2i_operator.kube.connection import Connection
+from t2i_operator.kube.kinds import RESOURCE
+
+# The server ends each watch after this long and Kopf resumes it: the heartbeat of a stream whose bookmarks Kopf keeps.
+_WATCH_SECONDS = 50
+_FORBIDDEN = 403
+
+
+class _Backoffs:
+    """Endless: Kopf would give up and end the process after a minute without the API server."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.2, 1.0, 2.0, 5.0)
+        while True:
+            yield 10.0
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Kopf copies every object at every event to find differences that nobody asks for."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Nothing is kept in annotations."""
+
+    def fetch(self, **_: Any) -> Any:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+    def purge(self, **_: Any) -> None:
+        pass
+
+    def touch(self, **_: Any) -> None:
+        pass
+
+    def clear(self, *, essence: Any) -> Any:
+        return essence
+
+
+class Heartbeat:
+    """When the API server last answered on the resources' streams, of which Kopf has one for each namespace."""
+
+    def __init__(self, namespaces: tuple[str, ...]) -> None:
+        self._paths = {namespace or "*": RESOURCE.path(namespace) for namespace in namespaces or (None,)}
+        self._at: dict[str, float | None] = dict.fromkeys(self._paths)
+        self._answered_at = self._at.copy()  # a refusal is an answer, too
+        self._refused: set[str] = set()
+
+    def start(self) -> None:
+        """Count from now on."""
+        for times in (self._at, self._answered_at):
+            times.update(dict.fromkeys(self._paths, time.monotonic()))
+
+    def ages(self) -> dict[str, Callable[[], float]]:
+        """Return how many seconds ago that was, by the stream's name; 0 before the start."""
+        return {_name(where): partial(_since, self._at, where) for where in self._paths}
+
+    def silences(self) -> dict[str, Callable[[], float]]:
+        """Return the same, with refusals for answers."""
+        return {_name(where): partial(_since, self._answered_at, where) for where in self._paths}
+
+    def refused(self) -> set[str]:
+        """Name the streams that the API server forbids, which Kopf asks for again and again; 404 would end it."""
+        return {_name(where) for where in self._refused}
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """Return the hook that hears the answers: a stream lives when its watch is resumed, not when a list works."""
+        config = aiohttp.TraceConfig()
+
+        async def answered(
+            _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+        ) -> None:
+            where = self._where(params.url.path)
+            if where is None:
+                return
+            if params.response.status == _FORBIDDEN:
+                self._refused.add(where)
+                self._answered_at[where] = time.monotonic()
+            else:
+                self._refused.discard(where)
+            if params.response.status < 400 and "watch" in params.url.query:
+                self._at[where] = self._answered_at[where] = time.monotonic()
+
+        config.on_request_end.append(answered)
+        return config
+
+    def _where(self, path: str) -> str | None:
+        """Know a stream by the end of its path: a server may lie below a path of a proxy's."""
+        return next((where for where, own in self._paths.items() if path.endswith(own)), None)
+
+
+def _since(times: Mapping[str, float | None], where: str) -> float:
+    at = times[where]
+    return 0.0 if at is None else time.monotonic() - at
+
+
+def _name(where: str) -> str:
+    return f"{naming.PLURAL}@{where}"
+
+
+def settings() -> kopf.OperatorSettings:
+    """Return Kopf's settings; CRDs and namespaces are not scanned, which needs cluster-wide rights and memory."""
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False
+    chosen.scanning.disabled = True
+    chosen.peering.standalone = True
+    chosen.watching.server_timeout = _WATCH_SECONDS
+    chosen.watching.chunk_size = 50
+    chosen.networking.error_backoffs = _Backoffs()
+    chosen.networking.request_timeout = 30
+    chosen.queueing.idle_timeout = 0.5
+    chosen.process.ultimate_exiting_timeout = 20
+    chosen.persistence.diffbase_storage = _NoDiffs()
+    chosen.persistence.progress_storage = _NoProgress()
+    return chosen
+
+
+def log_in(registry: kopf.OperatorRegistry, connection: Connection, heartbeat: Heartbeat) -> None:
+    """Give Kopf a session that authenticates as ours does; it closes what it is given."""
+
+    @kopf.on.login(registry=registry)
+    async def session(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(aiohttp_session=connection.session(heartbeat.trace()), server=connection.server)
+
+
+def scope(namespaces: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return Kopf's own words for where to watch."""
+    return {"namespaces": namespaces} if namespaces else {"clusterwide": True}

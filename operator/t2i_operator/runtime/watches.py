@@ -1,0 +1,162 @@
+"""Thin list-and-watch streams for the children: Kopf's would keep a memory, a queue and a task for each object."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import msgspec
+import structlog
+
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import Kind, Object
+
+log = structlog.get_logger(__name__)
+
+_BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
+# How often a kind that is not served is asked for again: a small request, and no right to read CRDs is needed.
+_ABSENT_SECONDS = 5.0
+# A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
+_SHORT_SECONDS = 1.0
+_FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
+_NOT_OURS = (_FORBIDDEN, _NOT_FOUND)
+
+
+class Selection(NamedTuple):
+    """Which objects: of one kind, in one namespace (None: in all), picked by the server by their labels."""
+
+    kind: Kind
+    namespace: str | None
+    selector: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.plural}@{self.namespace or '*'}?{self.selector}"
+
+
+class Sink(Protocol):
+    """Who takes what a stream brings."""
+
+    def seen(self, live: Object) -> None:
+        """Take an object that is there."""
+
+    def gone(self, live: Object) -> None:
+        """Take the last state of an object that left the selection."""
+
+    def listed(self, names: set[tuple[str, str]], version: int) -> None:
+        """Take the namespaces and names of all that was there at a resourceVersion."""
+
+
+class Stream:
+    """Follows a selection for ever, through every failure of the API server.
+
+    `absent` is told that the kind is not served (or, when True, that we may not see it); without it, that is a failure.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        selection: Selection,
+        sink: Sink,
+        *,
+        absent: Callable[[bool], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster, self._selection, self._sink = cluster, selection, sink
+        self._absent, self._clock = absent, clock
+        self._heard_at: float | None = None
+        self._refused_at = -math.inf
+        self._version = ""
+        self._failures = 0
+        self.synced = asyncio.Event()
+        self.name = str(selection)
+        # The server answers and says no: neither a broken connection nor what another process would do better.
+        self.refused = False
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the server last said anything on this stream, which it has to once a minute; 0 before `run`."""
+        return 0.0 if self._heard_at is None else self._clock() - self._heard_at
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the server last said anything, if only no: the first error after that is no silence yet."""
+        return min(self.age_seconds, self._clock() - self._refused_at)
+
+    async def run(self) -> None:
+        """List once, then watch from where the last watch ended; only a version that is too old costs a new list."""
+        self._heard()
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                began = self._clock()
+                await self._watch()
+                if self._clock() - began < _SHORT_SECONDS:
+                    await asyncio.sleep(_SHORT_SECONDS)
+            except ApiError as error:
+                if self._absent is not None and error.status in _NOT_OURS:
+                    self._absent(error.status == _FORBIDDEN)
+                    await self._wait_for_kind()
+                else:
+                    await self._back_off(error)
+
+    async def _wait_for_kind(self) -> None:
+        """Count the answer as a sign of life: nothing is broken where a product is not installed."""
+        self._version = ""
+        self._heard()
+        self.synced.set()
+        await asyncio.sleep(_ABSENT_SECONDS)
+
+    async def _back_off(self, error: ApiError) -> None:
+        self.refused = error.status in _NOT_OURS
+        if self.refused:
+            self._refused_at = self._clock()
+        if error.status == _GONE:
+            self._version = ""
+        log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
+        backoff = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
+        await asyncio.sleep(max(backoff, error.retry_after))
+        self._failures += 1
+
+    async def _list(self) -> None:
+        names: set[tuple[str, str]] = set()
+        version = ""
+        async for page in self._cluster.pages(*self._selection):
+            for raw in page.items:
+                live = msgspec.json.decode(raw)
+                names.add((live["metadata"]["namespace"], live["metadata"]["name"]))
+                self._take(self._sink.seen, live)
+            version = page.metadata["resourceVersion"]
+            if not self._failures:  # else a list may work for ever while no watch does
+                self._heard_at = self._clock()
+            await asyncio.sleep(0)  # a large cluster's list must not hold up the lease
+        self._sink.listed(names, int(version))
+        self._version = version
+        self.synced.set()
+
+    async def _watch(self) -> None:
+        async for event in self._cluster.watch(*self._selection, since=self._version, resumed=self._resumed):
+            self._heard()
+            self._version = event.object["metadata"]["resourceVersion"]
+            if event.type == "DELETED":
+                self._take(self._sink.gone, event.object)
+            elif event.type != "BOOKMARK":
+                self._take(self._sink.seen, event.object)
+        self._heard()
+
+    def _take(self, take: Callable[[Object], None], live: Object) -> None:
+        """Pass over an object that trips a bug: it must not end the stream, and the process with it, for all others."""
+        try:
+            take(live)
+        except Exception:
+            metadata = live["metadata"]
+            log.exception("object passed over by a bug", stream=self.name, object=metadata.get("name"))
+
+    def _resumed(self) -> None:
+        """Live on a way that breaks more often than a quiet stream has a word; go on to wait longer each time."""
+        self._heard_at, self.refused = self._clock(), False
+
+    def _heard(self) -> None:
+        self._heard_at, self.refused = self._clock(), False
+        self._failures = 0

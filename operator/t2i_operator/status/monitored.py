@@ -1,0 +1,129 @@
+"""Whether what observes the service is in place: a part of the truth table, one row for each block of the spec."""
+
+from t2i_operator import naming, spec
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import jaeger_of
+from t2i_operator.known.outcome import Outcome, Verdict
+from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.kinds import (
+    ALERTMANAGER_CONFIG,
+    CONFIG_MAP,
+    GRAFANA_DASHBOARD,
+    OPENTELEMETRY_COLLECTOR,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    Kind,
+)
+from t2i_operator.spec.monitoring import LONGEST_INTERVAL, SCRAPES_A_WINDOW
+
+_LEFT = "its events and its pods' say why, or there are none because no OpenTelemetry operator runs"
+_SELDOM = (
+    f"alerts stay silent: metrics.interval may be {LONGEST_INTERVAL} at most, and {SCRAPES_A_WINDOW} scrapes must be in"
+    " thresholds.window and in every shortWindow of burnRates"
+)
+_UNSHOWN = (
+    "the Grafana operator finds no running Grafana with the labels of spec.monitoring.dashboards.instanceSelector"
+)
+
+_PRODUCTS = {
+    SERVICE_MONITOR: ("PrometheusOperatorMissing", "the Prometheus Operator"),
+    PROMETHEUS_RULE: ("PrometheusOperatorMissing", "the Prometheus Operator"),
+    ALERTMANAGER_CONFIG: ("PrometheusOperatorMissing", "the Prometheus Operator's AlertmanagerConfig"),
+    GRAFANA_DASHBOARD: ("GrafanaOperatorMissing", "the Grafana operator, or set dashboards.format: ConfigMap"),
+    OPENTELEMETRY_COLLECTOR: (
+        "OpenTelemetryOperatorMissing",
+        "the OpenTelemetry operator, or set tracing.jaeger.format: Deployment",
+    ),
+}
+
+
+def monitored(outcome: Outcome) -> dict[str, Verdict]:
+    """Return what is found for each block of `spec.monitoring`, by the condition's name."""
+    resource = outcome.resource
+    if resource is None:
+        names = ("MetricsReady", "AlertsReady", "DashboardsReady", "TracingReady")
+        return dict.fromkeys(names, Verdict("Unknown", "InvalidSpec", "the spec cannot be read"))
+    found = {
+        "MetricsReady": _metrics(outcome, resource),
+        "AlertsReady": _alerts(outcome, resource),
+        "DashboardsReady": _dashboards(outcome, resource),
+        "TracingReady": _tracing(outcome, resource),
+    }
+    # What went wrong with an object, or is missing, says more than what is there, and each condition has room for one.
+    missing = {name: Verdict("False", *problem) for name, problem in outcome.lacks.items()}
+    faults = {fault.condition: Verdict("False", fault.reason, fault.message) for fault in reversed(outcome.faults)}
+    return {name: faults.get(name) or missing.get(name) or verdict for name, verdict in found.items()}
+
+
+def _metrics(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    if resource.spec.monitoring.metrics.mode == "Disabled":
+        return _disabled("metrics")
+    return _kept(outcome, resource, SERVICE_MONITOR, naming.service_monitor(resource.metadata.name))
+
+
+def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    if resource.spec.monitoring.alerts.mode == "Disabled":
+        return _disabled("alerts")
+    found = _kept(outcome, resource, PROMETHEUS_RULE, naming.prometheus_rule(resource.metadata.name))
+    if found.status == "True" and scraped_too_seldom(resource):
+        return Verdict("False", "ScrapedTooSeldom", _SELDOM)
+    if found.status != "True" or not resource.spec.monitoring.alerts.receivers:
+        return found
+    told = _kept(outcome, resource, ALERTMANAGER_CONFIG, naming.alertmanager_config(resource.metadata.name))
+    return found._replace(message=f"{found.message}; {told.message}") if told.status == "True" else told
+
+
+def scraped_too_seldom(resource: spec.TextToImageService) -> bool:
+    """Tell whether few scrapes keep alerts silent: the CRD lets be what was stored before it had a rule on that."""
+    metrics, alerts = resource.spec.monitoring.metrics, resource.spec.monitoring.alerts
+    interval = spec.seconds(metrics.interval)
+    windows = (alerts.thresholds.window, *(pair.short_window for pair in alerts.burn_rates))
+    return metrics.mode == "Managed" and (
+        interval > spec.seconds(LONGEST_INTERVAL)
+        or any(spec.seconds(window) < SCRAPES_A_WINDOW * interval for window in windows)
+    )
+
+
+def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    wanted = resource.spec.monitoring.dashboards
+    if wanted.mode == "Disabled":
+        return _disabled("dashboards")
+    kind = GRAFANA_DASHBOARD if wanted.format == "GrafanaDashboard" else CONFIG_MAP
+    found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
+    if found.status == "True" and kind == GRAFANA_DASHBOARD and outcome.unshown:
+        return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}")
+    return found
+
+
+def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
+    wanted = resource.spec.monitoring.tracing
+    if wanted.mode == "Disabled":
+        return _disabled("tracing")
+    if wanted.mode == "External":
+        return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
+    jaeger = jaeger_of(resource)
+    found = _kept(outcome, resource, jaeger.kind, jaeger.name)
+    if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
+        hint = _LEFT if jaeger.kind == OPENTELEMETRY_COLLECTOR else "its pods' events say why"
+        return Verdict("False", "JaegerNotReady", f"{jaeger} has no ready pod; {hint}")
+    return found
+
+
+def _disabled(block: str) -> Verdict:
+    return Verdict("True", "Disabled", f"spec.monitoring.{block}.mode is Disabled")
+
+
+def _kept(outcome: Outcome, resource: spec.TextToImageService, kind: Kind, name: str) -> Verdict:
+    absence = outcome.absent.get(kind)
+    if absence is Absence.FORBIDDEN:
+        return Verdict("Unknown", "NotVisible", f"the operator has no right to look at {kind.plural}")
+    if absence is Absence.MISSING:
+        reason, product = _PRODUCTS[kind]
+        return Verdict("False", reason, f"the cluster knows no {kind.name}: install {product}")
+    identity = Id(kind, resource.metadata.namespace, name)
+    if identity not in outcome.objects:
+        return Verdict("Unknown", "Pending", f"{identity} is not applied yet")
+    selected = outcome.selected.get(kind)
+    if selected is not None:
+        return selected._replace(message=f"{identity}: {selected.message}")
+    return Verdict("True", "InPlace", f"{identity} is in place")
