@@ -30,6 +30,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.cluster import ground
+from dev.cluster.errors import UnfitError
 from dev.cluster.paths import Layout
 from dev.cluster.tools import Tool
 from dev.cluster.workshop import workshop
@@ -43,7 +44,7 @@ ALONE = "machine"
 _TURN = pytest.StashKey[IO[bytes]]()
 
 
-class KubectlError(Exception):
+class KubectlError(UnfitError):
     """What kubectl complained about."""
 
 

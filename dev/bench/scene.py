@@ -18,7 +18,7 @@ from dev.bench.client import ask, side_by_side
 from dev.bench.pod import PodAccount
 from dev.bench.recorder import Subject
 from dev.cluster.errors import UnfitError
-from dev.cluster.kubectl import agrees, kubectl
+from dev.cluster.kubectl import agrees, established, kubectl
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
 from tests.cluster.operators import kubeconfig_of, rights
@@ -133,7 +133,7 @@ def _install(layout: Layout, unfinished: ExitStack) -> None:
     if not agrees(layout, "get", "crd", theirs):
         custom_resources(layout)
     kubectl(layout, "apply", "--server-side", "--force-conflicts", f"--filename={layout.checkout / 'crds'}")
-    kubectl(layout, "wait", "--for=condition=Established", f"crd/{ours}", "--timeout=60s")
+    established(partial(kubectl, layout), f"crd/{ours}")
     new = set(kubectl(layout, "get", "crd", "--output=name").split()) - before
     if new:
         unfinished.callback(kubectl, layout, "delete", *sorted(new))

@@ -10,12 +10,12 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dev.cluster.errors import UnfitError
-from dev.cluster.kubectl import agrees, kubectl
+from dev.cluster.kubectl import agrees, established, kubectl
 from dev.cluster.paths import write
-from dev.cluster.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,10 +86,7 @@ class App:
 
     def _install(self) -> None:
         self._apply("--filename", self.layout.checkout / "crds")
-        # A CRD just made has no conditions, which `kubectl wait` takes for a failure: ask again.
-        served = ("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=1s")
-        if not until(lambda: agrees(self.layout, *served), seconds=30):
-            raise UnfitError("The API server does not serve the CRD; `kubectl describe crd` says why.")
+        established(partial(kubectl, self.layout), f"crd/{CRD}")
         self._apply("--kustomize", self._overlay())
         if not agrees(self.layout, "rollout", "status", *OPERATOR, f"--timeout={PATIENCE}"):
             raise UnfitError(f"The operator does not get ready; see `kubectl logs {' '.join(OPERATOR)}`.")

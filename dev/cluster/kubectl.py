@@ -6,8 +6,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from dev.cluster.errors import UnfitError
+from dev.cluster.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dev.cluster.paths import Layout
 
 
@@ -22,6 +25,26 @@ def kubectl(layout: Layout, *argv: str, feed: str | None = None) -> str:
 def agrees(layout: Layout, *argv: str) -> bool:
     """Tell whether kubectl ended well."""
     return _run(layout, argv, None).returncode == 0
+
+
+def established(kubectl: Callable[..., str], *crds: str) -> None:
+    """Wait until CRDs are served; `kubectl` is called with arguments and raises `UnfitError`.
+
+    A CRD just made has no conditions, which `kubectl wait` takes for a failure: it is asked again.
+    """
+    refused = ""
+
+    def served() -> bool:
+        nonlocal refused
+        try:
+            kubectl("wait", "--for=condition=Established", "--timeout=1s", *crds)
+        except UnfitError as error:
+            refused = str(error)
+            return False
+        return True
+
+    if not until(served, seconds=60):
+        raise UnfitError(f"The API server does not serve a CRD: {refused}")
 
 
 def _run(layout: Layout, argv: tuple[str, ...], feed: str | None) -> subprocess.CompletedProcess[str]:

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
 from dev.cluster import golang
 from dev.cluster.errors import UnfitError
-from dev.cluster.kubectl import agrees, kubectl
+from dev.cluster.kubectl import agrees, established, kubectl
 from dev.cluster.store import Store
 from dev.cluster.tools import CTR
 from dev.stack import catalog
@@ -131,7 +132,7 @@ def custom_resources(layout: Layout) -> None:
     """Apply them on the server's side: on the client's, an annotation would have to hold each of them."""
     folder = _module(layout) / "example" / "prometheus-operator-crd"
     kubectl(layout, "apply", "--server-side", "--force-conflicts", "--filename", str(folder))
-    kubectl(layout, "wait", "--for=condition=Established", "crd/prometheuses.monitoring.coreos.com")
+    established(partial(kubectl, layout), "crd/prometheuses.monitoring.coreos.com")
 
 
 def _module(layout: Layout) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.cluster.kubectl import established
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
 from tests.cluster.api import Api
@@ -18,7 +19,7 @@ def crd(kubectl: Callable[..., str], checkout: Path) -> str:
     """Install the CRD and wait until the API server serves it; its name."""
     kubectl("apply", "--server-side", "--force-conflicts", f"--filename={checkout / 'crds'}")
     name = "texttoimageservices.texttoimage.dev"
-    kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
+    established(kubectl, f"crd/{name}")
     return name
 
 

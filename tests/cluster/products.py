@@ -6,6 +6,7 @@ Those in `products/` are in no cluster that this suite runs on; the Prometheus O
 from collections.abc import Callable
 from pathlib import Path
 
+from dev.cluster.kubectl import established
 from tests.cluster.api import eventually
 from tests.cluster.operators import Service
 
@@ -23,7 +24,7 @@ class Product:
     def install(self) -> None:
         self._see_whose_it_is()
         self._kubectl("apply", "--server-side", f"--field-manager={MANAGER}", *self._files)
-        self._kubectl("wait", "--for=condition=Established", "--timeout=60s", *self._files)
+        established(self._kubectl, *self._files)
 
     def remove(self) -> None:
         self._see_whose_it_is()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from t2i_operator.crd import crd
 
+from dev.cluster.kubectl import established
 from tests.cluster.api import eventually
 from tests.conftest import KubectlError
 
@@ -49,7 +50,7 @@ def earlier(kubectl: Callable[..., str], namespace: str) -> Iterator[Callable[..
     }
     kubectl("apply", "--server-side", "--filename=-", input=json.dumps(without_rules(body)))
     try:
-        kubectl("wait", "--for=condition=Established", f"crd/{KIND}", "--timeout=60s")
+        established(kubectl, f"crd/{KIND}")
         kubectl("create", "--filename=-", input=json.dumps(resource))
         kubectl("apply", "--server-side", "--filename=-", input=json.dumps(body))
         yield lambda patch, *argv: kubectl(

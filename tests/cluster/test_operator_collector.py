@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dev.cluster.kubectl import established
 from tests.cluster.api import Object, eventually
 from tests.cluster.operators import UNOBSERVED
 from tests.cluster.products import pods_of_a_collector
@@ -24,7 +25,7 @@ FORMAT = {"format": "OpenTelemetryCollector", "storage": {"type": "Badger"}, "ta
 @pytest.fixture(scope="module", autouse=True)
 def collectors(kubectl: Callable[..., str]) -> Iterator[None]:
     kubectl("apply", "--server-side", CRD)
-    kubectl("wait", "--for=condition=Established", CRD, "--timeout=60s")
+    established(kubectl, CRD)
     yield
     kubectl("delete", CRD)
 

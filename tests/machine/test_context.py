@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dev.cluster.app import CRD
+from dev.cluster.kubectl import established
 from dev.cluster.paths import Layout
 from tests.machine.conftest import Command
 
@@ -58,8 +59,7 @@ def _forget(kubectl: Callable[..., str]) -> None:
 
 def _crd(kubectl: Callable[..., str], checkout: Path) -> None:
     kubectl("apply", "--server-side", "-f", str(checkout / "crds"))
-    kubectl("wait", "--for=create", f"crd/{CRD}", "--timeout=30s")
-    kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=30s")
+    established(kubectl, f"crd/{CRD}")
 
 
 def _as_written(kubectl: Callable[..., str], *what: str) -> tuple[Any, ...]:
