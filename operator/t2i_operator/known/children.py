@@ -82,10 +82,14 @@ class Children:
             if child.owner == owner:
                 yield identity, child
 
+    def knows(self, identity: Id, version: int) -> bool:
+        """Tell whether this version of an object, or a newer one, has been seen: each write of ours comes back."""
+        return self._newest(identity) >= version
+
     def observe(self, kind: Kind, live: Object) -> set[Key]:
         """Take note of an object as a watch or a read shows it; return the resources it concerns when it changed."""
-        if self._newest(_identity(kind, live)) >= int(live["metadata"]["resourceVersion"]):
-            return set()  # before it is digested, which costs more: every write of ours comes back as an event
+        if self.knows(_identity(kind, live), int(live["metadata"]["resourceVersion"])):
+            return set()  # before it is digested, which costs more
         identity, known, child = self._digest(kind, live)
         self._store(identity, child)
         return _concerned(known, child)

@@ -49,10 +49,16 @@ def same(one: Object, other: Object) -> bool:
 
 def owned_fields(live: Object, manager: str = naming.FIELD_MANAGER, subresource: str = "") -> Object:
     """Return the `fieldsV1` of a manager; a webhook's changes to our own apply are booked to us as an Update."""
+    entries: list[Object] = [
+        entry.get("fieldsV1", {})
+        for entry in live["metadata"].get("managedFields", ())
+        if entry.get("manager") == manager and entry.get("subresource", "") == subresource
+    ]
+    if len(entries) == 1:  # nearly always: merging is a copy
+        return entries[0]
     fields: Object = {}
-    for entry in live["metadata"].get("managedFields", ()):
-        if entry.get("manager") == manager and entry.get("subresource", "") == subresource:
-            merge(fields, entry.get("fieldsV1", {}))
+    for each in entries:
+        merge(fields, each)
     return fields
 
 

@@ -21,7 +21,7 @@ _LONGEST_LINE = 2**24
 
 
 class Answer(aiohttp.ClientResponse):
-    """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or line by line."""
+    """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or in chunks."""
 
     async def start(self, connection: "Connection") -> aiohttp.ClientResponse:
         """Have the lines of a watch pass through `_Lines`."""
@@ -37,7 +37,7 @@ class Answer(aiohttp.ClientResponse):
 
 
 class _Lines:
-    """A stream of JSON lines; Kopf reads it in chunks and we by lines, and both get whole lines.
+    """A stream of JSON lines; Kopf reads it in chunks and gets whole lines, made fit; we get them as they came.
 
     One that cannot be read on ends as the API server ends one that is too old: it is the end that Kopf lists after.
     """
@@ -48,15 +48,16 @@ class _Lines:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self.iter_chunked(0)
-
-    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             while line := await self._content.readuntil(b"\n", max_size=_LONGEST_LINE):
-                yield nesting.shallow(line)
+                yield line
         except HttpProcessingError as error:
             yield _gone(error)
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        async for line in self:
+            yield nesting.shallow(line)
 
 
 def _gone(error: Exception) -> bytes:

@@ -9,10 +9,11 @@ import aiohttp
 import msgspec
 
 from t2i_operator import naming
+from t2i_operator.kube import nesting
 from t2i_operator.kube.errors import ApiError, NotLeadingError, refused, unreachable
 from t2i_operator.kube.kinds import Kind, Object
 
-__all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "Event", "NotLeadingError", "Page"]
+__all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "Event", "Named", "NotLeadingError", "Page"]
 
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
@@ -24,11 +25,32 @@ _MANAGER = {"fieldManager": naming.FIELD_MANAGER}
 _JSON = "application/json"
 
 
+class Named(msgspec.Struct, rename="camel"):
+    """What metadata says first of all; of a BOOKMARK's object only the version."""
+
+    resource_version: str
+    name: str = ""
+    namespace: str = ""
+
+
+class _Outline(msgspec.Struct):
+    metadata: Named
+
+
 class Event(msgspec.Struct):
-    """One event of a watch; `object` of a BOOKMARK holds nothing but its resourceVersion."""
+    """One event of a watch, its object not yet decoded: most are of our own writes, and no news."""
 
     type: str
-    object: Object
+    object: msgspec.Raw
+
+    def metadata(self) -> Named:
+        """Read past all the rest, which takes a fifth of the time of decoding it."""
+        return msgspec.json.decode(self.object, type=_Outline).metadata
+
+    def decoded(self) -> Object:
+        """Return the object, nested no deeper than `nesting.DEEPEST`."""
+        found: Object = msgspec.json.decode(nesting.shallow(bytes(self.object)))
+        return found
 
 
 class Page(msgspec.Struct):
@@ -152,9 +174,9 @@ class Cluster:
                     raise refused(response.status, await response.read(), response.headers)
                 resumed()
                 async for line in response.content:
-                    event = msgspec.json.decode(line, type=Event)
+                    event = _event(line)
                     if event.type == "ERROR":
-                        raise refused(int(event.object.get("code", 0)), msgspec.json.encode(event.object))
+                        raise refused(int(event.decoded().get("code", 0)), bytes(event.object))
                     yield event
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise unreachable("watch", kind.path(namespace), error) from error
@@ -200,6 +222,13 @@ class Cluster:
             raise unreachable(method, path, error) from error
         finally:
             self._observe(method.lower(), code)
+
+
+def _event(line: bytes) -> Event:
+    try:
+        return msgspec.json.decode(line, type=Event)
+    except RecursionError:
+        return msgspec.json.decode(nesting.shallow(line), type=Event)
 
 
 def _params(*, dry_run: bool) -> dict[str, str]:

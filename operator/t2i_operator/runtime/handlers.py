@@ -7,11 +7,12 @@ import kopf
 
 from t2i_operator import naming
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Children
+from t2i_operator.known.children import Children, Id
 from t2i_operator.known.pods import Pods
 from t2i_operator.known.resources import Resources
 from t2i_operator.known.secret_watch import SecretWatch
 from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.cluster import Named
 from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.naming import Key
 from t2i_operator.runtime.queue import Queue
@@ -40,6 +41,10 @@ class ChildSink:
 
     def __init__(self, kind: Kind, namespace: str | None, children: Children, queue: Queue[Key]) -> None:
         self._kind, self._namespace, self._children, self._queue = kind, namespace, children, queue
+
+    def knows(self, metadata: Named) -> bool:
+        """Pass over what our own writes came back as."""
+        return self._children.knows(Id(self._kind, metadata.namespace, metadata.name), int(metadata.resource_version))
 
     def seen(self, live: Object) -> None:
         """Queue whom it concerns."""
@@ -86,6 +91,10 @@ class PodSink:
     def __init__(self, namespace: str | None, pods: Pods, queue: Queue[Key]) -> None:
         self._namespace, self._pods, self._queue = namespace, pods, queue
 
+    def knows(self, _: Named) -> bool:
+        """Look at all of them."""
+        return False
+
     def seen(self, live: Object) -> None:
         """Queue whom it concerns."""
         self._add(self._pods.observe(live))
@@ -109,6 +118,10 @@ class ReloadSink:
 
     def __init__(self, secret_watch: SecretWatch, resources: Resources, queue: Queue[Key]) -> None:
         self._secret_watch, self._resources, self._queue = secret_watch, resources, queue
+
+    def knows(self, _: Named) -> bool:
+        """Look at all of them."""
+        return False
 
     def seen(self, live: Object) -> None:
         """Queue the resources of its namespace; a look that finds nothing new costs next to nothing."""

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 import structlog
 
-from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.cluster import ApiError, Cluster, Named
 from t2i_operator.kube.kinds import Kind, Object
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,9 @@ class Selection(NamedTuple):
 
 class Sink(Protocol):
     """Who takes what a stream brings."""
+
+    def knows(self, metadata: Named) -> bool:
+        """Tell whether this version of an object is no news: it is not decoded then."""
 
     def seen(self, live: Object) -> None:
         """Take an object that is there."""
@@ -138,11 +141,12 @@ class Stream:
     async def _watch(self) -> None:
         async for event in self._cluster.watch(*self._selection, since=self._version, resumed=self._resumed):
             self._heard()
-            self._version = event.object["metadata"]["resourceVersion"]
+            metadata = event.metadata()
+            self._version = metadata.resource_version
             if event.type == "DELETED":
-                self._take(self._sink.gone, event.object)
-            elif event.type != "BOOKMARK":
-                self._take(self._sink.seen, event.object)
+                self._take(self._sink.gone, event.decoded())
+            elif event.type != "BOOKMARK" and not self._sink.knows(metadata):
+                self._take(self._sink.seen, event.decoded())
         self._heard()
 
     def _take(self, take: Callable[[Object], None], live: Object) -> None:

@@ -58,7 +58,7 @@ def test_what_is_committed_is_a_dashboard(topic: str) -> None:
 @pytest.mark.parametrize("topic", topics(resource(monitoring={})))
 def test_what_a_resource_makes_of_it_is_one_too(topic: str) -> None:
     linked = {"traceURL": "https://jaeger.example.com", "prometheusURL": "https://prometheus.example.com"}
-    assert list(faults(content(resource(monitoring={"dashboards": linked}), topic))) == []
+    assert list(faults(json.loads(content(resource(monitoring={"dashboards": linked}), topic)))) == []
 
 
 @pytest.mark.parametrize(

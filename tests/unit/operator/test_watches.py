@@ -9,7 +9,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from kopf._cogs.clients.api import iter_jsonlines
 from kubernetes.aio.client import Configuration
-from t2i_operator.kube.cluster import Cluster
+from t2i_operator.kube.cluster import Cluster, Named
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import CONFIG_MAP, Object
 from t2i_operator.runtime.watches import Selection, Stream
@@ -17,6 +17,9 @@ from t2i_operator.runtime.watches import Selection, Stream
 
 class Nobody:
     """Has no use for what it is told."""
+
+    def knows(self, _: Named) -> bool:
+        return False
 
     def seen(self, live: Object) -> None:
         pass
