@@ -123,13 +123,15 @@ def _canonical(value: Any, quantities: bool = False) -> Any:
         return {
             name: _quantity(inside)
             if quantities or (name in spec.QUANTITY and isinstance(inside, str))
+            else (inside or None)  # without a call, as most values are
+            if isinstance(inside, str)
             else _canonical(inside, quantities=name in _QUANTITIES)
             for name, inside in value.items()
             if inside != []
         } or None
     if isinstance(value, list):
         items = [_canonical(item) for item in value]
-        if items and isinstance(items[0], dict):
+        if len(items) > 1 and isinstance(items[0], dict):
             return sorted(items, key=lambda item: msgspec.json.encode(item, order="sorted"))
         return items or None
     return value or None
