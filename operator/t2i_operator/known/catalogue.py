@@ -1,4 +1,4 @@
-"""Which names the objects of a resource can have: what bears our marks under any other name is somebody's copy."""
+"""The names of a resource's objects, by kind: what bears our labels under another name is somebody's copy of one."""
 
 from collections.abc import Callable
 from functools import partial

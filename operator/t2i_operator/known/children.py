@@ -107,7 +107,7 @@ class Children:
         return child
 
     def shared(self, key: Key, expected: dict[Id, bytes]) -> dict[Id, bytes]:
-        """Return the same, made of what is held here anyway: for each object it would be 200 bytes again."""
+        """Return an equal dictionary of keys and digests that are stored here already, saving 200 bytes an object."""
         held = {identity: identity for identity in self._of.get(key, ())}
         return {
             held.get(identity, identity): self._children[identity].fingerprint

@@ -26,10 +26,22 @@ class Verdict(NamedTuple):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """Filled while reconciling. Sentences are for people; each names its object.
+    """Filled while reconciling, read by the status. Sentences are for people; each names its object.
 
-    `unseen` are conditions that nothing is known of, because the Secrets and ConfigMaps they depend on were not read;
-    `held` are those that a failure, which may pass, keeps as they are. `stopped` says that the API server bade us stop.
+    Of the spec: `invalid` says what is wrong with it; `absent` are kinds that the API server does not serve;
+    `credentials` and `lacks` are what the Secrets and ConfigMaps that it names lack, for Ready and by condition;
+    `unseen` are the conditions of which that is not known, since they were not read.
+
+    Of the attempt: `waiting` says for what it waits; `faults` are the objects that did not get into place, `failure`
+    what ended it; `stopped` says that the API server bade us stop; `rivalled` that another operator writes the same
+    objects; `unjudged` are failures to look at what lives, `held` the conditions that stay as they are stored because
+    a failure may pass.
+
+    Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run, `selected` whether
+    Prometheus and its like take an object in, `unshown` the dashboards that no Grafana takes, `route` and `kept` the
+    way in and the one before it; `unwatched` that an object has lost our label, so that no event tells of it.
+
+    The rest are the deeds, for Events and metrics.
     """
 
     generation: int

@@ -54,9 +54,9 @@ class Resources:
         return known is None or _told(known) != _told(seen)
 
     def answered(self, live: Object) -> None:
-        """Take note of the status that we wrote; of an edit that came with it its own event has to tell, and queue.
+        """Take note of what our own status write came back as, unless somebody edited the spec just before.
 
-        The answer holds whatever was edited just before the write: taken from it, that would be no news any more.
+        Such an edit has to be seen by its own event: that queues the resource, while our answer does not.
         """
         key, seen = _key(live), _seen(live)
         known = self._seen.get(key)

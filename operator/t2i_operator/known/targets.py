@@ -6,7 +6,7 @@ from t2i_operator.kube.kinds import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, INGRESS,
 
 
 def target(identity: Id, name: str) -> Id | None:
-    """Return what has to be ours first: an autoscaler scales, and a route opens, whatever has the name."""
+    """Return the object that has to be the resource's own first; these act on a name, which may be somebody else's."""
     if identity.kind == AUTOSCALER:
         return Id(DEPLOYMENT, identity.namespace, naming.deployment(name))
     if identity.kind in (INGRESS, HTTP_ROUTE):

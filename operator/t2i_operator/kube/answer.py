@@ -39,7 +39,7 @@ class Answer(aiohttp.ClientResponse):
 class _Lines:
     """A stream of JSON lines; Kopf reads it in chunks and gets whole lines, made fit; we get them as they came.
 
-    One that cannot be read on ends as the API server ends one that is too old: it is the end that Kopf lists after.
+    Where it cannot be read on, it ends with the 410 (Gone) of an expired resourceVersion: the watcher lists anew.
     """
 
     def __init__(self, content: aiohttp.StreamReader) -> None:

@@ -30,7 +30,7 @@ class Patience:
             self.forget(key)
 
     def held(self, key: Key, failures: Sequence[Failure]) -> frozenset[str]:
-        """Return the conditions to be silent about; READY among them: about all of them."""
+        """Return the conditions that stay as they are stored, since their failure is young; with READY, all do."""
         since, now = self._failing_since.get(key, {}), self._clock()
         return frozenset(each for each in _passing(failures) if now - since.get(each, now) < LASTING_SECONDS)
 

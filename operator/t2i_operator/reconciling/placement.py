@@ -113,7 +113,10 @@ class Placement:
 
 
 def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome) -> set[Id]:
-    """Return also what the pods of such a Deployment mount: the next of them would start with half of a change."""
+    """Return what must not be written: what has a fault, and what a Deployment that has one mounts into its pods.
+
+    Its next pod would else start with half of a change.
+    """
     unread = {fault.identity: fault.condition for fault in outcome.faults}
     rolled = {condition for identity, condition in unread.items() if identity.kind == DEPLOYMENT}
     mounted = [identity for identity in map(identify, wanted) if identity.kind in _MOUNTED]

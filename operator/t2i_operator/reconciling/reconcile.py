@@ -162,7 +162,7 @@ class Reconciler:
             self._ledger.settle(key, complete)
 
     def _recall(self, key: Key, resource: spec.TextToImageService, outcome: Outcome) -> Pass | None:
-        """Return the last complete pass; what it found of this very spec holds while nothing better is known."""
+        """Return the last complete pass, and start with its findings if it was of this spec."""
         last, metadata = self._ledger.last(key), resource.metadata
         if last is not None and (last.facts.uid, last.facts.generation) == (metadata.uid, metadata.generation):
             outcome.credentials, outcome.lacks = last.credentials, last.lacks

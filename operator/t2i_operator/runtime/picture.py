@@ -1,4 +1,4 @@
-"""Which namespaces are seen in full: before the first lists of one, everything in it would look missing."""
+"""Tracks which namespaces have finished their first lists: before that, objects that exist would look deleted."""
 
 import asyncio
 from collections.abc import Callable, Sequence

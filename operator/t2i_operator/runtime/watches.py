@@ -158,7 +158,7 @@ class Stream:
             log.exception("object passed over by a bug", stream=self.name, object=metadata.get("name"))
 
     def _resumed(self) -> None:
-        """Live on a way that breaks more often than a quiet stream has a word; go on to wait longer each time."""
+        """Count the server's yes as a sign of life; only an event shows that it lasts, and ends the backoff."""
         self._heard_at, self.refused = self._clock(), False
 
     def _heard(self) -> None:
