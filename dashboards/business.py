@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2i_operator.builders.monitoring.metrics import COST, MODEL_GENERATIONS, REQUESTS
-from t2i_operator.builders.monitoring.promql import GENERATION
+from t2i_operator.builders.monitoring.promql import GENERATION, SUCCEEDED
 
 from dashboards.frame import dashboard
 from dashboards.panels import STACKED, Look, Query, columns, graph, number
-from dashboards.phrases import SUCCESS, increase, or_zero, rate, select
+from dashboards.phrases import increase, or_zero, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -54,14 +54,14 @@ def _volume() -> list[Builder[Panel]]:
             "Pictures a day",
             "Generations that succeeded in the 24 hours before, by model.",
             "none",
-            Query(increase(MODEL_GENERATIONS, SUCCESS, by="model", window="1d"), "{{model}}"),
+            Query(increase(MODEL_GENERATIONS, SUCCEEDED, by="model", window="1d"), "{{model}}"),
             look=STACKED,
         ),
     ]
 
 
 def _last(window: str) -> str:
-    return increase(MODEL_GENERATIONS, SUCCESS, window=window)
+    return increase(MODEL_GENERATIONS, SUCCEEDED, window=window)
 
 
 def _callers() -> list[Builder[Panel]]:

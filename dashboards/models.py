@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2i_operator.builders.monitoring.metrics import BREAKER, COST, MODEL_GENERATIONS
-from t2i_operator.builders.monitoring.promql import ENDED
+from t2i_operator.builders.monitoring.promql import ENDED, SUCCEEDED
 
 from dashboards.frame import dashboard
 from dashboards.panels import FAST, STACKED, SUCCESSFUL, Limit, Look, Query, columns, graph
-from dashboards.phrases import SUCCESS, increase, known, provider_errors, quantile, rate, select
+from dashboards.phrases import increase, known, provider_errors, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -30,7 +30,9 @@ def models() -> Dashboard:
 
 
 def _comparison() -> Builder[Panel]:
-    succeeded = f"{increase(MODEL_GENERATIONS, SUCCESS, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
+    succeeded = (
+        f"{increase(MODEL_GENERATIONS, SUCCEEDED, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
+    )
     # A model that costs nothing has no series of cost; a price in several currencies is shown by the graph below.
     cost = f"{increase(COST, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
     return columns(
@@ -47,7 +49,7 @@ def _comparison() -> Builder[Panel]:
 
 def _generations() -> list[Builder[Panel]]:
     cost = f"{rate(COST, by='model, currency')} / on (model) group_left () {rate(MODEL_GENERATIONS, ENDED, by='model')}"
-    succeeded = f"{rate(MODEL_GENERATIONS, SUCCESS, by='model')} / {rate(MODEL_GENERATIONS, ENDED, by='model')}"
+    succeeded = f"{rate(MODEL_GENERATIONS, SUCCEEDED, by='model')} / {rate(MODEL_GENERATIONS, ENDED, by='model')}"
     return [
         graph(
             "Invocations",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2i_operator.builders.monitoring.metrics import GENERATIONS, REQUEST_SECONDS, REQUESTS
-from t2i_operator.builders.monitoring.promql import ENDED, GENERATION, SERVER_ERROR, SYNCHRONOUS
+from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, SERVER_ERROR, SUCCEEDED, SYNCHRONOUS
 
 from dashboards.frame import dashboard
 from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
-from dashboards.phrases import ERROR, SUCCESS, increase, known, or_zero, provider_errors, quantile, rate, select
+from dashboards.phrases import increase, known, or_zero, provider_errors, quantile, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -72,7 +72,7 @@ def _glance() -> list[Builder[Panel]]:
             "Generation success",
             "Share of the generations that succeeded, of those that ended by themselves, over the time shown.",
             "percentunit",
-            known(f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}"),
+            known(f"{increase(GENERATIONS, SUCCEEDED)} / {increase(GENERATIONS, ENDED)}"),
             look=Look(limit=SUCCESSFUL, decimals=2, no_value="no generations"),
         ),
         number(
@@ -89,7 +89,7 @@ def _uptime() -> str:
 
 
 def _requests() -> list[Builder[Panel]]:
-    ratio = known(f"{or_zero(rate(GENERATIONS, ERROR))} / {rate(GENERATIONS, ENDED)}")
+    ratio = known(f"{or_zero(rate(GENERATIONS, FAILED))} / {rate(GENERATIONS, ENDED)}")
     return [
         graph(
             "Request rate",

@@ -4,7 +4,6 @@ What tells a metric's series apart is what the alerts tell them apart by: `t2i_o
 """
 
 SERVICE = 'namespace="$namespace",service="$service"'
-SUCCESS, ERROR = 'status="success"', 'status="error"'
 RATE = "$__rate_interval"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Jaeger is scraped as a service of its own, beside the one whose spans it takes.
 JAEGER = 'namespace="$namespace",service="${jaeger}-jaeger-collector"'
 CALLS, SECONDS = "traces_span_metrics_calls_total", "traces_span_metrics_duration_seconds_bucket"
-FAILED = 'status_code="STATUS_CODE_ERROR"'
+ENDED_IN_ERROR = 'status_code="STATUS_CODE_ERROR"'
 CLIENT = 'span_kind="SPAN_KIND_CLIENT"'
 
 
@@ -70,7 +70,7 @@ def _steps() -> list[Builder[Panel]]:
             "Failed steps",
             "Spans a second that ended in an error.",
             "reqps",
-            Query(_rate(CALLS, FAILED), legend),
+            Query(_rate(CALLS, ENDED_IN_ERROR), legend),
             look=Look(no_value="none failed"),
         ),
     ]

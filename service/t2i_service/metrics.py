@@ -16,13 +16,14 @@ from prometheus_client import (
 from prometheus_client.process_collector import ProcessCollector
 
 from t2i_service import telemetry as names
+from t2i_service.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from t2i_service.telemetry import Metric
 
-STATUSES = ("success", "error", "canceled", "refused")
+STATUSES = tuple(map(str, Outcome))
 
 
 class Metrics:
