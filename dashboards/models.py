@@ -9,7 +9,7 @@ from t2i_operator.builders.monitoring.promql import ENDED, SUCCEEDED
 
 from dashboards.frame import dashboard
 from dashboards.panels import FAST, STACKED, SUCCESSFUL, Limit, Look, Query, columns, graph
-from dashboards.phrases import increase, known, provider_errors, quantile, rate, select
+from dashboards.phrases import RETRIES, UPSTREAM_ERRORS, increase, known, quantile, rate, select, troubles
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -109,14 +109,14 @@ def _providers() -> list[Builder[Panel]]:
             "Requests to providers that failed",
             "By model and reason.",
             "reqps",
-            Query(provider_errors(), "{{model}}: {{reason}}"),
+            Query(troubles(UPSTREAM_ERRORS), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="none failed"),
         ),
         graph(
             "Retries",
             "Requests to providers that were sent again, by model and reason.",
             "reqps",
-            Query(rate("t2i_model_retries_total", by="model, reason"), "{{model}}: {{reason}}"),
+            Query(troubles(RETRIES), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="none was needed"),
         ),
         graph(

@@ -9,7 +9,7 @@ from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, S
 
 from dashboards.frame import dashboard
 from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
-from dashboards.phrases import increase, known, or_zero, provider_errors, quantile, rate, select
+from dashboards.phrases import UPSTREAM_ERRORS, increase, known, or_zero, quantile, rate, select, troubles
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -132,7 +132,7 @@ def _requests() -> list[Builder[Panel]]:
             "Errors by their cause",
             "Requests to the providers that failed, by model and reason.",
             "reqps",
-            Query(provider_errors(), "{{model}}: {{reason}}"),
+            Query(troubles(UPSTREAM_ERRORS), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="no errors"),
         ),
     ]
