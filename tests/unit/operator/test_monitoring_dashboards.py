@@ -104,6 +104,17 @@ def test_the_operator_s_dashboard_carries_no_variables() -> None:
     assert not any(link["includeVars"] for link in json.loads(rendered()["operator"])["links"])
 
 
+def test_every_query_of_the_operator_s_dashboard_names_one_operator() -> None:
+    """Operators of several classes share a Prometheus: one that leads must not stand in for one that does not."""
+    panels = json.loads(rendered()["operator"])["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    for expr in asked:
+        selectors = re.findall(r"\w+\{([^}]*)\}", expr)
+        assert selectors
+        for matchers in selectors:
+            assert matchers.startswith('job="text-to-image-operator",namespace="$namespace"'), expr
+
+
 def test_a_long_name_is_a_tag_that_grafana_takes() -> None:
     """Its database has room for 50 bytes; a longer one is an error, and there is no dashboard at all."""
     long, longer = "n" * 46, "s" * 63
