@@ -55,7 +55,7 @@ def pods_of_a_collector(service: Service, ready: str) -> None:
 
 
 def dashboards_shown(service: Service) -> int:
-    """Play the Grafana operator: say of the GrafanaDashboards that a Grafana has them; return of how many it is news."""
+    """Say as the Grafana operator does that a Grafana has the GrafanaDashboards; return of how many that is news."""
     plural, kind, news = "grafanadashboards", "application/merge-patch+json", 0
     for each in service.api.list(plural, service.namespace):
         name = each["metadata"]["name"]
