@@ -22,10 +22,7 @@ DIFF = (
     "kubectl exec -i -n text-to-image-system deploy/text-to-image-operator"
     " -- t2i-operator diff text-to-image/text-to-image"
 )
-EDITED = "edited.yaml"
-DIFF_OF_FILE = (
-    f"kubectl exec -i -n text-to-image-system deploy/text-to-image-operator -- t2i-operator diff -f - < {EDITED}"
-)
+DIFF_OF_FILE = "t2i-operator diff -f edited.yaml"
 DRAW = [command for command in COMMANDS if command.startswith("curl ") and command.endswith(SAVED)]
 # What installs on a cluster of one's own: here all of it is there, so the API server is asked what it would do.
 INSTALL = [command for command in COMMANDS if re.match(r"kubectl (apply|create) ", command)]
@@ -111,9 +108,12 @@ def test_the_sample_in_order_shows_no_difference(reader: guide.Reader) -> None:
 def test_an_edit_is_shown_and_not_done(reader: guide.Reader, kubectl: Callable[..., str], tmp_path: Path) -> None:
     edited = yaml.safe_load((guide.CHECKOUT / "manifests/samples/text-to-image.yaml").read_text())
     edited["spec"]["replicas"] = 7
-    (tmp_path / EDITED).write_text(yaml.safe_dump(edited))
-    command = DIFF_OF_FILE.replace(EDITED, str(tmp_path / EDITED))
-    shown = reader.run(f"{command} || test $? = 1  # as diff(1) ends where there is a difference")
+    (tmp_path / "edited.yaml").write_text(yaml.safe_dump(edited))
+    image = "jsonpath={.spec.template.spec.containers[0].env[?(@.name=='T2I_SERVICE_IMAGE')].value}"
+    operator = ("deployment", "text-to-image-operator", "--namespace=text-to-image-system")
+    setting = f"export T2I_SERVICE_IMAGE={kubectl('get', *operator, '--output', image)}"
+    command = DIFF_OF_FILE.replace("edited.yaml", str(tmp_path / "edited.yaml"))
+    shown = reader.run(f"{setting}; {command} || test $? = 1  # as diff(1) ends where there is a difference")
     assert re.search(r"^\+ +replicas: 7$", shown, re.MULTILINE), shown
     sample = ("t2iservice/text-to-image", "--namespace=text-to-image", "--output=jsonpath={.spec.replicas}")
     assert kubectl("get", *sample) != "7"
