@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.panels import DATASOURCE
@@ -14,8 +15,6 @@ from dashboards.phrases import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from grafana_foundation_sdk.cog.builder import Builder
 
 RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/tree/main/docs/runbooks"
 TAG = "text-to-image"
@@ -45,11 +44,11 @@ def dashboard(
     if scoped:
         built = built.with_variable(query_variable("namespace", "Namespace", "label_values(t2i_build_info, namespace)"))
         service = 'label_values(t2i_build_info{namespace="$namespace"}, service)'
-        built = built.with_variable(query_variable("service", "Service", service)).annotation(_alerts(SERVICE))
+        built = built.with_variable(query_variable("service", "Service", service)).annotation(_Alerts(SERVICE))
     else:
         leaders = 'label_values(t2i_operator_leader{job="text-to-image-operator"}, namespace)'
         whose = 'namespace="$namespace",alertname=~"TextToImageOperator.+"'
-        built = built.with_variable(query_variable("namespace", "Operator in", leaders)).annotation(_alerts(whose))
+        built = built.with_variable(query_variable("namespace", "Operator in", leaders)).annotation(_Alerts(whose))
     for name, panels in rows.items():
         built = built.with_row(build.Row(name))
         for panel in panels:
@@ -93,13 +92,21 @@ def _explore(expr: str) -> build.DashboardLink:
     return build.DashboardLink("Query Prometheus").type(model.DashboardLinkType.LINK).url(url).target_blank(True)
 
 
-def _alerts(whose: str) -> build.AnnotationQuery:
-    firing = f'ALERTS{{{whose},alertstate="firing"}}'
-    return (
-        build.AnnotationQuery()
-        .name("Alerts")
-        .datasource(DATASOURCE)
-        .enable(True)
-        .icon_color("red")
-        .expr(f"max by (alertname, severity) ({firing})")
-    )
+class _Titled(model.AnnotationQuery):
+    """Say which alert it was: Grafana reads these two, which the SDK does not know, and has no title without them."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Grafana reads."""
+        return {**super().to_json(), "titleFormat": "{{alertname}}", "tagKeys": "severity"}
+
+
+class _Alerts(Builder[model.AnnotationQuery]):
+    """The alerts that fired of what `whose` selects."""
+
+    def __init__(self, whose: str) -> None:
+        self._firing = f'ALERTS{{{whose},alertstate="firing"}}'
+
+    def build(self) -> model.AnnotationQuery:
+        """Return the query."""
+        expr = f"max by (alertname, severity) ({self._firing})"
+        return _Titled(name="Alerts", datasource=DATASOURCE, icon_color="red", expr=expr)

@@ -8,7 +8,7 @@ from t2i_operator.builders.monitoring.metrics import BREAKER, COST, MODEL_GENERA
 from t2i_operator.builders.monitoring.promql import ENDED, SUCCEEDED
 
 from dashboards.frame import dashboard
-from dashboards.panels import FAST, STACKED, SUCCESSFUL, Limit, Look, Query, columns, graph
+from dashboards.panels import FAST, GENERATIONS, STACKED, SUCCESSFUL, TOKENS, Limit, Look, Query, columns, graph
 from dashboards.phrases import RETRIES, UPSTREAM_ERRORS, increase, known, quantile, rate, select, troubles
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def _comparison() -> Builder[Panel]:
         "Model against model",
         "Each model over the time shown: how often it was asked, how it ended, how long it took, what it cost.",
         "model",
-        (Query(increase(MODEL_GENERATIONS, by="model"), "Invocations"), "none"),
-        (Query(known(succeeded), "Success"), "percentunit"),
+        (Query(increase(MODEL_GENERATIONS, by="model"), "Invocations", decimals=0), "none"),
+        (Query(known(succeeded), "Success", decimals=2), "percentunit"),
         (Query(quantile(0.5, SECONDS, by="model", window="$__range"), "Median"), "s"),
         (Query(quantile(0.95, SECONDS, by="model", window="$__range"), "95th percentile"), "s"),
         (Query(known(cost), "Cost a request"), "none"),
@@ -54,7 +54,7 @@ def _generations() -> list[Builder[Panel]]:
         graph(
             "Invocations",
             "Generations a second by model.",
-            "reqps",
+            GENERATIONS,
             Query(rate(MODEL_GENERATIONS, by="model"), "{{model}}"),
         ),
         graph(
@@ -70,12 +70,12 @@ def _generations() -> list[Builder[Panel]]:
             "Share of the generations that succeeded, of those that ended by themselves.",
             "percentunit",
             Query(known(succeeded), "{{model}}"),
-            look=Look(limit=SUCCESSFUL),
+            look=Look(limit=SUCCESSFUL, decimals=2),
         ),
         graph(
             "Outcomes",
             "Generations a second by how they ended.",
-            "reqps",
+            GENERATIONS,
             Query(rate(MODEL_GENERATIONS, by="model, status"), "{{model}} {{status}}"),
             look=STACKED,
         ),
@@ -89,7 +89,7 @@ def _generations() -> list[Builder[Panel]]:
         graph(
             "Tokens",
             "Tokens a second, where a provider reports them.",
-            "none",
+            TOKENS,
             Query(rate("t2i_model_tokens_total", by="model, type"), "{{model}} {{type}}"),
             look=Look(no_value="no provider reports tokens"),
         ),
@@ -98,7 +98,7 @@ def _generations() -> list[Builder[Panel]]:
             "Ratings given by users over the last hour.",
             "none",
             Query(increase("t2i_model_feedback_total", by="model, rating", window="1h"), "{{model}} {{rating}}"),
-            look=Look(stacked=True, no_value="nobody has rated a picture"),
+            look=Look(stacked=True, decimals=0, no_value="nobody has rated a picture"),
         ),
     ]
 

@@ -101,6 +101,7 @@ def _cluster() -> list[Builder[Panel]]:
             "Time since each watch was heard; liveness fails when one is broken, not when it is forbidden.",
             "s",
             Query(f"max by (stream) (t2i_operator_watch_age_seconds{{{OPERATOR}}})", "{{stream}}"),
+            look=Look(limit=Limit(300)),
         ),
         graph(
             "Memory",

@@ -8,7 +8,7 @@ from t2i_operator.builders.monitoring.metrics import GENERATIONS, REQUEST_SECOND
 from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, SERVER_ERROR, SUCCEEDED, SYNCHRONOUS
 
 from dashboards.frame import dashboard
-from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
+from dashboards.panels import AVAILABLE, FAST, SPANS, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
 from dashboards.phrases import UPSTREAM_ERRORS, increase, known, or_zero, quantile, rate, select, troubles
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def _requests() -> list[Builder[Panel]]:
             "percentunit",
             Query(f"1 - {ratio}", "success"),
             Query(ratio, "error"),
+            look=Look(decimals=2),
         ),
         graph(
             "Active requests",
@@ -184,7 +185,7 @@ def _budget() -> list[Builder[Panel]]:
             Query(f"max({usual})", "requests"),
             Query(f"max({upper})", "upper end of the usual"),
             Query(f"max({lower})", "lower end of the usual"),
-            look=Look(span=24),
+            look=Look(span=24, decimals=0),
         ),
     ]
 
@@ -211,7 +212,7 @@ def _spans_lost() -> Builder[Panel]:
     return graph(
         "Spans lost",
         "Spans a second that the service could not deliver.",
-        "reqps",
+        SPANS,
         Query(rate("t2i_spans_dropped_total", by="exporter, reason"), "{{exporter}}: {{reason}}"),
         look=Look(no_value="none"),
     )
