@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2i_operator.builders.monitoring.metrics import COST, MODEL_GENERATIONS, REQUESTS
-from t2i_operator.builders.monitoring.promql import GENERATION
+from t2i_operator.builders.monitoring.promql import GENERATION, SUCCEEDED
 
 from dashboards.frame import dashboard
-from dashboards.panels import STACKED, Look, Query, columns, graph, number
-from dashboards.phrases import SUCCESS, increase, or_zero, rate, select
+from dashboards.panels import Look, Query, columns, graph, number
+from dashboards.phrases import increase, or_zero, rate, select
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -21,12 +21,16 @@ WHOLE = Look(decimals=0)
 
 def business() -> Dashboard:
     """Build the dashboard on which one sees: who uses the service, how much, and what does it cost."""
-    return dashboard(
-        "business",
-        "Business",
-        "Who uses the service, how much, and what does it cost?",
-        {"Volume": _volume(), "Callers": _callers(), "Cost": _cost()},
-    ).time("now-7d", "now")
+    return (
+        dashboard(
+            "business",
+            "Business",
+            "Who uses the service, how much, and what does it cost?",
+            {"Volume": _volume(), "Callers": _callers(), "Cost": _cost()},
+        )
+        .time("now-7d", "now")
+        .refresh("5m")
+    )
 
 
 def _volume() -> list[Builder[Panel]]:
@@ -54,14 +58,14 @@ def _volume() -> list[Builder[Panel]]:
             "Pictures a day",
             "Generations that succeeded in the 24 hours before, by model.",
             "none",
-            Query(increase(MODEL_GENERATIONS, SUCCESS, by="model", window="1d"), "{{model}}"),
-            look=STACKED,
+            Query(increase(MODEL_GENERATIONS, SUCCEEDED, by="model", window="1d"), "{{model}}"),
+            look=Look(stacked=True, decimals=0),
         ),
     ]
 
 
 def _last(window: str) -> str:
-    return increase(MODEL_GENERATIONS, SUCCESS, window=window)
+    return increase(MODEL_GENERATIONS, SUCCEEDED, window=window)
 
 
 def _callers() -> list[Builder[Panel]]:
@@ -83,7 +87,7 @@ def _callers() -> list[Builder[Panel]]:
             "Models in demand",
             "Generations over the time shown. Prompts are in no metric: LangTrace shows them.",
             "model",
-            (Query(increase(MODEL_GENERATIONS, by="model"), "Generations"), "none"),
+            (Query(increase(MODEL_GENERATIONS, by="model"), "Generations", decimals=0), "none"),
             span=8,
         ),
     ]

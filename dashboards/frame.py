@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from grafana_foundation_sdk.builders import dashboard as build
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.panels import DATASOURCE
@@ -15,17 +16,16 @@ from dashboards.phrases import SERVICE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from grafana_foundation_sdk.cog.builder import Builder
-
 RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/tree/main/docs/runbooks"
 TAG = "text-to-image"
-OPERATOR_UP = 'up{job="text-to-image-operator"}'
+# Operators of several classes are told apart by the namespaces that they are in.
+OPERATOR = 'job="text-to-image-operator",namespace="$namespace"'
 
 
 def dashboard(
     topic: str, title: str, description: str, rows: Mapping[str, Sequence[Builder[model.Panel]]], *, scoped: bool = True
 ) -> build.Dashboard:
-    """Put a topic's rows of panels on a dashboard; `scoped` ones are about one service and have its variables."""
+    """Put a topic's rows of panels on a dashboard; `scoped` ones are about a service, others about an operator."""
     built = (
         build.Dashboard(f"Text to image / {title}")
         .uid(f"t2i-{topic}")
@@ -38,13 +38,17 @@ def dashboard(
         .editable()
         .link(_other_dashboards())
         .link(_runbooks())
-        .link(_explore(f"up{{{SERVICE}}}" if scoped else OPERATOR_UP))
+        .link(_explore(f"up{{{SERVICE if scoped else OPERATOR}}}"))
         .with_variable(datasource_variable("datasource", "Data source", "prometheus"))
     )
     if scoped:
         built = built.with_variable(query_variable("namespace", "Namespace", "label_values(t2i_build_info, namespace)"))
         service = 'label_values(t2i_build_info{namespace="$namespace"}, service)'
-        built = built.with_variable(query_variable("service", "Service", service)).annotation(_alerts())
+        built = built.with_variable(query_variable("service", "Service", service)).annotation(_Alerts(SERVICE))
+    else:
+        leaders = 'label_values(t2i_operator_leader{job="text-to-image-operator"}, namespace)'
+        whose = 'namespace="$namespace",alertname=~"TextToImageOperator.+"'
+        built = built.with_variable(query_variable("namespace", "Operator in", leaders)).annotation(_Alerts(whose))
     for name, panels in rows.items():
         built = built.with_row(build.Row(name))
         for panel in panels:
@@ -88,13 +92,21 @@ def _explore(expr: str) -> build.DashboardLink:
     return build.DashboardLink("Query Prometheus").type(model.DashboardLinkType.LINK).url(url).target_blank(True)
 
 
-def _alerts() -> build.AnnotationQuery:
-    firing = 'ALERTS{namespace="$namespace",service="$service",alertstate="firing"}'
-    return (
-        build.AnnotationQuery()
-        .name("Alerts")
-        .datasource(DATASOURCE)
-        .enable(True)
-        .icon_color("red")
-        .expr(f"max by (alertname, severity) ({firing})")
-    )
+class _Titled(model.AnnotationQuery):
+    """Say which alert it was: Grafana reads these two, which the SDK does not know, and has no title without them."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Grafana reads."""
+        return {**super().to_json(), "titleFormat": "{{alertname}}", "tagKeys": "severity"}
+
+
+class _Alerts(Builder[model.AnnotationQuery]):
+    """The alerts that fired of what `whose` selects."""
+
+    def __init__(self, whose: str) -> None:
+        self._firing = f'ALERTS{{{whose},alertstate="firing"}}'
+
+    def build(self) -> model.AnnotationQuery:
+        """Return the query."""
+        expr = f"max by (alertname, severity) ({self._firing})"
+        return _Titled(name="Alerts", datasource=DATASOURCE, icon_color="red", expr=expr)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2i_operator.builders.monitoring.metrics import BREAKER, COST, MODEL_GENERATIONS
-from t2i_operator.builders.monitoring.promql import ENDED
+from t2i_operator.builders.monitoring.promql import ENDED, SUCCEEDED
 
 from dashboards.frame import dashboard
-from dashboards.panels import FAST, STACKED, SUCCESSFUL, Limit, Look, Query, columns, graph
-from dashboards.phrases import SUCCESS, increase, known, provider_errors, quantile, rate, select
+from dashboards.panels import FAST, GENERATIONS, STACKED, SUCCESSFUL, TOKENS, Limit, Look, Query, columns, graph
+from dashboards.phrases import RETRIES, UPSTREAM_ERRORS, increase, known, quantile, rate, select, troubles
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -30,15 +30,17 @@ def models() -> Dashboard:
 
 
 def _comparison() -> Builder[Panel]:
-    succeeded = f"{increase(MODEL_GENERATIONS, SUCCESS, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
+    succeeded = (
+        f"{increase(MODEL_GENERATIONS, SUCCEEDED, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
+    )
     # A model that costs nothing has no series of cost; a price in several currencies is shown by the graph below.
     cost = f"{increase(COST, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
     return columns(
         "Model against model",
         "Each model over the time shown: how often it was asked, how it ended, how long it took, what it cost.",
         "model",
-        (Query(increase(MODEL_GENERATIONS, by="model"), "Invocations"), "none"),
-        (Query(known(succeeded), "Success"), "percentunit"),
+        (Query(increase(MODEL_GENERATIONS, by="model"), "Invocations", decimals=0), "none"),
+        (Query(known(succeeded), "Success", decimals=2), "percentunit"),
         (Query(quantile(0.5, SECONDS, by="model", window="$__range"), "Median"), "s"),
         (Query(quantile(0.95, SECONDS, by="model", window="$__range"), "95th percentile"), "s"),
         (Query(known(cost), "Cost a request"), "none"),
@@ -47,12 +49,12 @@ def _comparison() -> Builder[Panel]:
 
 def _generations() -> list[Builder[Panel]]:
     cost = f"{rate(COST, by='model, currency')} / on (model) group_left () {rate(MODEL_GENERATIONS, ENDED, by='model')}"
-    succeeded = f"{rate(MODEL_GENERATIONS, SUCCESS, by='model')} / {rate(MODEL_GENERATIONS, ENDED, by='model')}"
+    succeeded = f"{rate(MODEL_GENERATIONS, SUCCEEDED, by='model')} / {rate(MODEL_GENERATIONS, ENDED, by='model')}"
     return [
         graph(
             "Invocations",
             "Generations a second by model.",
-            "reqps",
+            GENERATIONS,
             Query(rate(MODEL_GENERATIONS, by="model"), "{{model}}"),
         ),
         graph(
@@ -68,12 +70,12 @@ def _generations() -> list[Builder[Panel]]:
             "Share of the generations that succeeded, of those that ended by themselves.",
             "percentunit",
             Query(known(succeeded), "{{model}}"),
-            look=Look(limit=SUCCESSFUL),
+            look=Look(limit=SUCCESSFUL, decimals=2),
         ),
         graph(
             "Outcomes",
             "Generations a second by how they ended.",
-            "reqps",
+            GENERATIONS,
             Query(rate(MODEL_GENERATIONS, by="model, status"), "{{model}} {{status}}"),
             look=STACKED,
         ),
@@ -87,7 +89,7 @@ def _generations() -> list[Builder[Panel]]:
         graph(
             "Tokens",
             "Tokens a second, where a provider reports them.",
-            "none",
+            TOKENS,
             Query(rate("t2i_model_tokens_total", by="model, type"), "{{model}} {{type}}"),
             look=Look(no_value="no provider reports tokens"),
         ),
@@ -96,7 +98,7 @@ def _generations() -> list[Builder[Panel]]:
             "Ratings given by users over the last hour.",
             "none",
             Query(increase("t2i_model_feedback_total", by="model, rating", window="1h"), "{{model}} {{rating}}"),
-            look=Look(stacked=True, no_value="nobody has rated a picture"),
+            look=Look(stacked=True, decimals=0, no_value="nobody has rated a picture"),
         ),
     ]
 
@@ -107,14 +109,14 @@ def _providers() -> list[Builder[Panel]]:
             "Requests to providers that failed",
             "By model and reason.",
             "reqps",
-            Query(provider_errors(), "{{model}}: {{reason}}"),
+            Query(troubles(UPSTREAM_ERRORS), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="none failed"),
         ),
         graph(
             "Retries",
             "Requests to providers that were sent again, by model and reason.",
             "reqps",
-            Query(rate("t2i_model_retries_total", by="model, reason"), "{{model}}: {{reason}}"),
+            Query(troubles(RETRIES), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="none was needed"),
         ),
         graph(

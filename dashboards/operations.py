@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards.frame import dashboard
+from dashboards.frame import OPERATOR, dashboard
 from dashboards.panels import STACKED, Limit, Look, Query, graph, number
 from dashboards.phrases import or_zero
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
-
-JOB = 'job="text-to-image-operator"'
 
 
 def operations() -> Dashboard:
@@ -28,18 +26,18 @@ def operations() -> Dashboard:
 
 
 def _rate(metric: str, by: str) -> str:
-    return f"sum by ({by}) (rate(t2i_operator_{metric}{{{JOB}}}[$__rate_interval]))"
+    return f"sum by ({by}) (rate(t2i_operator_{metric}{{{OPERATOR}}}[$__rate_interval]))"
 
 
 def _resources() -> list[Builder[Panel]]:
-    ready = or_zero(f'sum(t2i_operator_resources{{{JOB},condition="Ready",status="True"}})')
+    ready = or_zero(f'sum(t2i_operator_resources{{{OPERATOR},condition="Ready",status="True"}})')
     return [
         number("Ready", "Resources whose condition Ready is True.", "none", ready, Look(span=6)),
         number(
             "Leading",
             "Replicas that lead: one, or nothing is reconciled.",
             "none",
-            or_zero(f"sum(t2i_operator_leader{{{JOB}}})"),
+            or_zero(f"sum(t2i_operator_leader{{{OPERATOR}}})"),
             Look(limit=Limit(1, below=True), span=6),
         ),
         graph(
@@ -47,7 +45,7 @@ def _resources() -> list[Builder[Panel]]:
             "Resources by condition whose status is not True.",
             "none",
             Query(
-                f'sum by (condition, status) (t2i_operator_resources{{{JOB},status!="True"}}) > 0',
+                f'sum by (condition, status) (t2i_operator_resources{{{OPERATOR},status!="True"}}) > 0',
                 "{{condition}} {{status}}",
             ),
             look=Look(stacked=True, no_value="all hold"),
@@ -70,13 +68,13 @@ def _work() -> list[Builder[Panel]]:
             "Waiting",
             "Resources that wait to be reconciled.",
             "none",
-            Query(f"sum(t2i_operator_queue_depth{{{JOB}}})", "waiting"),
+            Query(f"sum(t2i_operator_queue_depth{{{OPERATOR}}})", "waiting"),
         ),
         graph(
             "Longest wait",
             "How long the first in the queue has waited.",
             "s",
-            Query(f"max(t2i_operator_queue_oldest_seconds{{{JOB}}})", "first in the queue"),
+            Query(f"max(t2i_operator_queue_oldest_seconds{{{OPERATOR}}})", "first in the queue"),
             look=Look(limit=Limit(300)),
         ),
         graph(
@@ -102,12 +100,13 @@ def _cluster() -> list[Builder[Panel]]:
             "Age of the streams",
             "Time since each watch was heard; liveness fails when one is broken, not when it is forbidden.",
             "s",
-            Query(f"max by (stream) (t2i_operator_watch_age_seconds{{{JOB}}})", "{{stream}}"),
+            Query(f"max by (stream) (t2i_operator_watch_age_seconds{{{OPERATOR}}})", "{{stream}}"),
+            look=Look(limit=Limit(300)),
         ),
         graph(
             "Memory",
             "Resident memory of each replica.",
             "bytes",
-            Query(f"sum by (pod) (process_resident_memory_bytes{{{JOB}}})", "{{pod}}"),
+            Query(f"sum by (pod) (process_resident_memory_bytes{{{OPERATOR}}})", "{{pod}}"),
         ),
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2i_operator.builders.monitoring.metrics import GENERATIONS, REQUEST_SECONDS, REQUESTS
-from t2i_operator.builders.monitoring.promql import ENDED, GENERATION, SERVER_ERROR, SYNCHRONOUS
+from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, SERVER_ERROR, SUCCEEDED, SYNCHRONOUS
 
 from dashboards.frame import dashboard
-from dashboards.panels import AVAILABLE, FAST, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
-from dashboards.phrases import ERROR, SUCCESS, increase, known, or_zero, provider_errors, quantile, rate, select
+from dashboards.panels import AVAILABLE, FAST, SPANS, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
+from dashboards.phrases import UPSTREAM_ERRORS, increase, known, or_zero, quantile, rate, select, troubles
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -72,7 +72,7 @@ def _glance() -> list[Builder[Panel]]:
             "Generation success",
             "Share of the generations that succeeded, of those that ended by themselves, over the time shown.",
             "percentunit",
-            known(f"{increase(GENERATIONS, SUCCESS)} / {increase(GENERATIONS, ENDED)}"),
+            known(f"{increase(GENERATIONS, SUCCEEDED)} / {increase(GENERATIONS, ENDED)}"),
             look=Look(limit=SUCCESSFUL, decimals=2, no_value="no generations"),
         ),
         number(
@@ -89,7 +89,7 @@ def _uptime() -> str:
 
 
 def _requests() -> list[Builder[Panel]]:
-    ratio = known(f"{or_zero(rate(GENERATIONS, ERROR))} / {rate(GENERATIONS, ENDED)}")
+    ratio = known(f"{or_zero(rate(GENERATIONS, FAILED))} / {rate(GENERATIONS, ENDED)}")
     return [
         graph(
             "Request rate",
@@ -113,6 +113,7 @@ def _requests() -> list[Builder[Panel]]:
             "percentunit",
             Query(f"1 - {ratio}", "success"),
             Query(ratio, "error"),
+            look=Look(decimals=2),
         ),
         graph(
             "Active requests",
@@ -132,7 +133,7 @@ def _requests() -> list[Builder[Panel]]:
             "Errors by their cause",
             "Requests to the providers that failed, by model and reason.",
             "reqps",
-            Query(provider_errors(), "{{model}}: {{reason}}"),
+            Query(troubles(UPSTREAM_ERRORS), "{{model}}: {{reason}}"),
             look=Look(stacked=True, no_value="no errors"),
         ),
     ]
@@ -184,7 +185,7 @@ def _budget() -> list[Builder[Panel]]:
             Query(f"max({usual})", "requests"),
             Query(f"max({upper})", "upper end of the usual"),
             Query(f"max({lower})", "lower end of the usual"),
-            look=Look(span=24),
+            look=Look(span=24, decimals=0),
         ),
     ]
 
@@ -211,7 +212,7 @@ def _spans_lost() -> Builder[Panel]:
     return graph(
         "Spans lost",
         "Spans a second that the service could not deliver.",
-        "reqps",
+        SPANS,
         Query(rate("t2i_spans_dropped_total", by="exporter, reason"), "{{exporter}}: {{reason}}"),
         look=Look(no_value="none"),
     )

@@ -19,17 +19,23 @@ DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # How often the operator is scraped, and a service by default; a service's own interval is written over it.
 SCRAPED = "30s"
 TRACES = model.DataSourceRef(type_val="jaeger", uid="${traces}")
+# Grafana's own units of rates are of requests, operations and the like; `count:` makes any other.
+SPANS, GENERATIONS, TOKENS = (f"count:{what}/s" for what in ("spans", "generations", "tokens"))
 # Grafana's name for the colour of text.
 NEUTRAL = "text"
 
 
 class Query(NamedTuple):
-    """One line of a graph, or one column of a table; a line with a `unit` of its own has its axis on the right."""
+    """One line of a graph, or one column of a table; a line with a `unit` of its own has its axis on the right.
+
+    `decimals` are a column's: a graph has one number of them for all.
+    """
 
     expr: str
     legend: str
     exemplars: bool = False
     unit: str | None = None
+    decimals: int | None = None
 
 
 class Limit(NamedTuple):
@@ -80,6 +86,10 @@ def graph(title: str, description: str, unit: str, *queries: Query, look: Look =
     )
     if look.minimum is not None:
         panel = panel.min(look.minimum)
+    if unit == "percentunit":
+        panel = panel.max(1)
+    if look.decimals is not None:
+        panel = panel.decimals(look.decimals)
     if look.stacked:
         panel = panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL))
     if look.limit:
@@ -138,14 +148,14 @@ def columns(title: str, description: str, by: str, *queries: tuple[Query, str], 
         .cell_options(common_model.TableAutoCellOptions())
         .inspect(False)
     )
-    renamed = {by: by.capitalize()}
+    renamed = {by: by.replace("_", " ").capitalize()}
     for index, (query, unit) in enumerate(queries):
         reference = chr(ord("A") + index)
         target = _target(query).ref_id(reference).instant().format(prometheus_model.PromQueryFormat.TABLE)
         renamed[f"Value #{reference}" if len(queries) > 1 else "Value"] = query.legend
-        panel = panel.with_target(target).override_by_name(
-            query.legend, [model.DynamicConfigValue(id_val="unit", value=unit)]
-        )
+        shown = {"unit": unit} if query.decimals is None else {"unit": unit, "decimals": query.decimals}
+        properties = [model.DynamicConfigValue(id_val=name, value=value) for name, value in shown.items()]
+        panel = panel.with_target(target).override_by_name(query.legend, properties)
     organize = {"excludeByName": {"Time": True}, "renameByName": renamed}
     return panel.transformations(
         [

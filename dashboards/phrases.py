@@ -4,7 +4,7 @@ What tells a metric's series apart is what the alerts tell them apart by: `t2i_o
 """
 
 SERVICE = 'namespace="$namespace",service="$service"'
-SUCCESS, ERROR = 'status="success"', 'status="error"'
+UPSTREAM_ERRORS, RETRIES = "t2i_model_upstream_errors_total", "t2i_model_retries_total"
 RATE = "$__rate_interval"
 
 
@@ -40,6 +40,6 @@ def or_zero(expr: str) -> str:
     return f"({expr} or vector(0))"
 
 
-def provider_errors() -> str:
-    """Give the rate of failed requests to providers by their cause, of causes there are: each is counted from 0 on."""
-    return f"{rate('t2i_model_upstream_errors_total', by='model, reason')} > 0"
+def troubles(metric: str) -> str:
+    """Give the rate of what went wrong with providers by its reason, of those there were: each is counted from 0 on."""
+    return f"{rate(metric, by='model, reason')} > 0"

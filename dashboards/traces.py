@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from grafana_foundation_sdk.models.dashboard import VariableHide
 
 from dashboards.frame import dashboard, datasource_variable, query_variable
-from dashboards.panels import Look, Query, columns, dependencies, graph
+from dashboards.panels import SPANS, Look, Query, columns, dependencies, graph
 from dashboards.phrases import known
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Jaeger is scraped as a service of its own, beside the one whose spans it takes.
 JAEGER = 'namespace="$namespace",service="${jaeger}-jaeger-collector"'
 CALLS, SECONDS = "traces_span_metrics_calls_total", "traces_span_metrics_duration_seconds_bucket"
-FAILED = 'status_code="STATUS_CODE_ERROR"'
+ENDED_IN_ERROR = 'status_code="STATUS_CODE_ERROR"'
 CLIENT = 'span_kind="SPAN_KIND_CLIENT"'
 
 
@@ -56,10 +56,10 @@ def _steps() -> list[Builder[Panel]]:
             "Steps",
             "Each step of a request over the time shown.",
             "span_name",
-            (Query(_rate(CALLS, by="span_name", window="$__range"), "Spans a second"), "reqps"),
+            (Query(_rate(CALLS, by="span_name", window="$__range"), "Spans a second"), SPANS),
             (Query(_quantile(0.95, by="span_name", window="$__range"), "95th percentile"), "s"),
         ),
-        graph("Spans", "Spans a second by service and step.", "reqps", Query(_rate(CALLS), legend)),
+        graph("Spans", "Spans a second by service and step.", SPANS, Query(_rate(CALLS), legend)),
         graph(
             "Slow steps",
             "95th percentile by step. A dot is one slow span: it leads to its trace.",
@@ -69,8 +69,8 @@ def _steps() -> list[Builder[Panel]]:
         graph(
             "Failed steps",
             "Spans a second that ended in an error.",
-            "reqps",
-            Query(_rate(CALLS, FAILED), legend),
+            SPANS,
+            Query(_rate(CALLS, ENDED_IN_ERROR), legend),
             look=Look(no_value="none failed"),
         ),
     ]
@@ -95,5 +95,5 @@ def _dependencies() -> list[Builder[Panel]]:
 def _collection() -> list[Builder[Panel]]:
     collected = _rate("otelcol_receiver_accepted_spans_total", by="transport")
     return [
-        graph("Spans taken in", "Spans a second that Jaeger received.", "reqps", Query(collected, "{{transport}}")),
+        graph("Spans taken in", "Spans a second that Jaeger received.", SPANS, Query(collected, "{{transport}}")),
     ]

@@ -61,7 +61,7 @@ def values_of(label: str, metric: Metric, extent: Extent, endpoints: Iterable[st
         "commit": 1,
     }
     reasons = {
-        telemetry.MODEL_RETRIES: len(upstream_errors.reasons()),
+        telemetry.MODEL_RETRIES: len(upstream_errors.worth_asking_again()),
         telemetry.UPSTREAM_ERRORS: len(upstream_errors.reasons()),
         telemetry.REJECTED: 5,
         telemetry.SPANS_DROPPED: 2,
@@ -130,5 +130,5 @@ def _of_alert(rule: dict[str, Any], extent: Extent) -> int:
     if "by (model)" in rule["expr"]:
         return extent.models
     if "burn_rate" in rule["labels"]:
-        return len(OBJECTIVES)
+        return 1 if "slo" in rule["labels"] else len(OBJECTIVES)
     return extent.currencies if rule["labels"].get("signal") == "cost" else 1

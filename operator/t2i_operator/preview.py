@@ -43,6 +43,7 @@ _ENDS = {
     Fate.WAITS: "would be deleted once no pod of the old template is left",
     Fate.STANDS_IN: "would stay until the cluster serves the kind of what is to follow it",
     Fate.LEADS_IN: "would stay until RouteReady is True",
+    Fate.SHOWS: "would stay until a Grafana has the GrafanaDashboard of that name",
 }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from t2i_service import logs, problems, upstream_errors
+from t2i_service import logs, problems
 from t2i_service.access import Access
 from t2i_service.admission import Admission
 from t2i_service.background import Background
@@ -75,8 +75,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     for model in models:
         generator.breakers[model.name] = breaker = Breaker(model.name)
         currency = model.price.currency if model.price else None
-        reasons = upstream_errors.reasons() if model.provider == "Replicate" else ()
-        metrics.offer(model.name, providers[model.provider].name, currency, reasons)
+        name, asks_upstream = providers[model.provider].name, model.provider == "Replicate"
+        metrics.offer(model.name, name, currency, asks_upstream=asks_upstream)
         metrics.breaker_state.labels(model.name).set_function(partial(getattr, breaker, "state"))
     return State(
         settings=settings,

@@ -16,13 +16,13 @@ from prometheus_client import (
 from prometheus_client.process_collector import ProcessCollector
 
 from t2i_service import telemetry as names
+from t2i_service import upstream_errors
+from t2i_service.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from t2i_service.telemetry import Metric
 
-STATUSES = ("success", "error", "canceled", "refused")
+STATUSES = tuple(map(str, Outcome))
 
 
 class Metrics:
@@ -66,18 +66,21 @@ class Metrics:
             for answer in (200, 202, 500, 502, 503, 504):
                 self.http_children("POST", endpoint, answer)
 
-    def offer(self, model: str, provider: str, currency: str | None, reasons: Iterable[str] = ()) -> None:
+    def offer(self, model: str, provider: str, currency: str | None, *, asks_upstream: bool = False) -> None:
         """Start at zero what is counted of a model, for the same reason.
 
-        `currency` is None where it has no price; `reasons` are those for which its provider can fail.
+        `currency` is None where it has no price; `asks_upstream`: its provider can fail, and be asked again.
         """
         for status in STATUSES:
             self.model_generations.labels(model, provider, status)
         for rating in ("up", "down"):
             self.feedback.labels(model, rating)
         self.model_duration.labels(model)
-        for reason in reasons:
-            self.upstream_errors.labels(model, reason)
+        if asks_upstream:
+            for reason in upstream_errors.reasons():
+                self.upstream_errors.labels(model, reason)
+            for reason in upstream_errors.worth_asking_again():
+                self.retries.labels(model, reason)
         if currency:
             self.model_cost.labels(model, currency)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from t2i_service.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_TEXT = 2000
 
@@ -139,6 +144,17 @@ class OutputRefusedError(UpstreamError):
     reason = "bad_image"
 
 
-def reasons(kind: type[UpstreamError] = UpstreamError) -> frozenset[str]:
+def reasons() -> frozenset[str]:
     """Return every reason that can be counted."""
-    return frozenset({kind.reason}).union(*(reasons(child) for child in kind.__subclasses__()))
+    return frozenset(kind.reason for kind in _kinds(UpstreamError))
+
+
+def worth_asking_again() -> frozenset[str]:
+    """Return those for which a request is sent again; of a reason that two kinds share, one is enough."""
+    return frozenset(kind.reason for kind in _kinds(UpstreamError) if kind.transient)
+
+
+def _kinds(kind: type[UpstreamError]) -> Iterator[type[UpstreamError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _kinds(child)

@@ -52,3 +52,17 @@ def pods_of_a_collector(service: Service, ready: str) -> None:
     eventually(lambda: service.api.find(plural, service.namespace, name), "the OpenTelemetryCollector")
     path, kind = service.api.path(plural, service.namespace, name), "application/merge-patch+json"
     service.api.request("PATCH", f"{path}/status", {"status": status}, kind, fieldManager=MANAGER)
+
+
+def dashboards_shown(service: Service) -> int:
+    """Say as the Grafana operator does that a Grafana has the GrafanaDashboards; return of how many that is news."""
+    plural, kind, news = "grafanadashboards", "application/merge-patch+json", 0
+    for each in service.api.list(plural, service.namespace):
+        name = each["metadata"]["name"]
+        if not name.startswith(f"{service.name}-dashboard-") or each.get("status", {}).get("conditions"):
+            continue
+        status = {"conditions": [{"type": "DashboardSynchronized", "status": "True", "reason": "ApplySuccessful"}]}
+        path = f"{service.api.path(plural, service.namespace, name)}/status"
+        service.api.request("PATCH", path, {"status": status}, kind, fieldManager=MANAGER)
+        news += 1
+    return news

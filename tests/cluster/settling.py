@@ -4,13 +4,15 @@ from tests.cluster import pods
 from tests.cluster.api import Object, eventually
 from tests.cluster.gateways import accept, give_address
 from tests.cluster.operators import Service
+from tests.cluster.products import dashboards_shown
 
 
 def settle(service: Service, spec: Object) -> None:
     """Wait until all is as the newest spec wants it and is said to be; of a paused one, until it is left alone.
 
     Parked pods become ready, an autoscaler takes as many as it may, an Ingress gets an address, an HTTPRoute is
-    accepted by the Gateway: each only once the operator has seen the spec, or it would rightly put it back.
+    accepted by the Gateway, a Grafana takes the dashboards: each only once the operator has seen the spec, or it would
+    rightly put it back.
     """
     if spec.get("paused"):
         service.wait("Reconciling", "False", "Paused")
@@ -19,7 +21,7 @@ def settle(service: Service, spec: Object) -> None:
     def settled() -> bool:
         found = {name: each["status"] for name, each in service.conditions().items()}
         number, summary = _number(service), service.live()["status"]["replicasSummary"]
-        if _scale(service, spec) or _let_in(service, spec):
+        if _scale(service, spec) or _let_in(service, spec) or _show(service, spec):
             return False
         # What depends on the number is made by the time that the pods of a number are said to be ready.
         assert summary.endswith(f"/{number}"), summary
@@ -27,6 +29,7 @@ def settle(service: Service, spec: Object) -> None:
             return False
         assert summary == f"{number}/{number}"
         assert (found["Ready"], found["RouteReady"], found["Reconciling"]) == ("True", "True", "False"), found
+        assert found["DashboardsReady"] == "True", "what another form has left is still there"
         return True
 
     eventually(settled, "everything to be as the spec wants it", seconds=60)
@@ -56,6 +59,11 @@ def _let_in(service: Service, spec: Object) -> bool:
         accept(service.api, service.namespace, service.name, accepted=True)
         return True
     return False
+
+
+def _show(service: Service, spec: Object) -> bool:
+    wanted = spec.get("monitoring", {}).get("dashboards", {})
+    return wanted.get("format") == "GrafanaDashboard" and dashboards_shown(service) > 0
 
 
 def _is_accepted(route: Object) -> bool:

@@ -83,7 +83,8 @@ def test_alerts_on_the_operator_lead_to_its_dashboard_where_grafana_is(render: R
         objects["ConfigMap", "text-to-image-operator-dashboard"]["data"]["text-to-image-operator.json"]
     )
     links = {rule["annotations"]["dashboard_url"] for rule in group["rules"]}
-    assert links == {f"{grafana.rstrip('/')}/d/{dashboard['uid']}"}
+    shown = f"{grafana.rstrip('/')}/d/{dashboard['uid']}?var-namespace="
+    assert links == {f"{shown}{namespace}" for namespace in ("here", "{{ $labels.namespace }}")}
 
 
 def test_a_value_that_does_not_exist_is_refused_by_name(render: Render) -> None:

@@ -10,7 +10,13 @@ from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, 
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
-from tests.cluster.products import Product, grafana_operator, opentelemetry_operator, pods_of_a_collector
+from tests.cluster.products import (
+    Product,
+    dashboards_shown,
+    grafana_operator,
+    opentelemetry_operator,
+    pods_of_a_collector,
+)
 
 Kubectl = Callable[..., str]
 CONFIG_MAPS: Object = {"mode": "Managed", "format": "ConfigMap", "labels": {"team": "images"}}
@@ -116,6 +122,11 @@ def _switch(service: Service, old: str, new: str, dashboards: Object) -> None:
     names = _dashboards(service, old).keys()
     since = {plural: service.api.now(plural, service.namespace) for plural in (old, new)}
     service.edit(monitoring={"dashboards": dashboards})
+    if new == "grafanadashboards":
+        message = service.wait("DashboardsReady", "Unknown", "Pending")["message"]
+        assert all(f"ConfigMap {name}" in message for name in names)
+        assert _dashboards(service, old).keys() == names, "no Grafana has the new ones yet"
+        assert dashboards_shown(service) == len(names)
     eventually(lambda: not _dashboards(service, old), f"the {old} to be pruned")
     service.wait("DashboardsReady", "True", "InPlace")
 

@@ -89,10 +89,13 @@ def test_the_second_replica_has_its_budget_where_it_is(mine: Path, part: str) ->
     assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
-def test_the_readme_s_overlay_runs_the_images_that_it_names(mine: Path) -> None:
+@pytest.mark.parametrize("part", ["base", "overlays/namespaced", "overlays/class", "overlays/high-availability"])
+def test_the_readme_s_overlay_runs_the_images_that_it_names(mine: Path, part: str) -> None:
+    """It is what the README applies, over whichever of ours: those name images that no registry has."""
     readme = (ROOT / "README.md").read_text()
+    assert re.findall(r"^kubectl apply -k (\S+)$", readme, re.MULTILINE) == [mine.name]
     (text,) = re.findall(r"```yaml\n(# mine/kustomization.yaml\n.*?)```", readme, re.DOTALL)
-    objects = rendered(yaml.safe_load(text), mine)
+    objects = rendered(yaml.safe_load(text.replace("manifests/base", f"manifests/{part}")), mine)
     (container,) = only(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
     named = (container["image"], settings(objects).service_image)
     assert named == ("registry.example.com/operator:mine", "registry.example.com/service:mine")

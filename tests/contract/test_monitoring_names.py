@@ -14,6 +14,7 @@ from t2i_operator import spec
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.spec.alerts import DURATION_BUCKETS
 from t2i_service import telemetry
+from t2i_service.metrics import STATUSES
 
 from dev.bench.made_by_rules import label_sets
 
@@ -88,6 +89,17 @@ def test_what_is_queried_is_emitted(where: str, expr: str) -> None:
         # `status` on durations: the service times no 202, so `status!="202"`, shared with the counter, leaves all in.
         allowed = emitted[name] | ({"status"} if name.startswith("http_request_duration") else set())
         assert labels <= allowed, f"{where} asks {name} for {labels - allowed}"
+
+
+def test_outcomes_that_are_asked_for_are_counted() -> None:
+    """A word that the service does not count would match nothing, and an alert on it would stay silent."""
+    counted = {telemetry.GENERATIONS.name, telemetry.MODEL_GENERATIONS.name}
+    asked: set[str] = set()
+    for _, expr in _expressions():
+        for name, matchers in SELECTOR.findall(expr):
+            if name in counted:
+                asked.update(*(words.split("|") for words in re.findall(r'status=~?"([^"]*)"', matchers)))
+    assert {"success", "error"} <= asked <= set(STATUSES)
 
 
 def test_thresholds_are_bounds_of_the_service_s_buckets() -> None:

@@ -96,13 +96,23 @@ def test_rules_of_the_default_resource_are_small(rules: list[dict[str, Any]]) ->
     assert len(yaml.safe_dump({"groups": rules})) <= 30_000
 
 
+def test_an_objective_with_burn_rules_of_its_own_has_no_more_alerts(rules: list[dict[str, Any]]) -> None:
+    modest = built(alerts={"slo": {"availability": "0.9"}})
+    assert sum(len(group["rules"]) for group in modest) > sum(len(group["rules"]) for group in rules)
+    alerts = [series.recorded(groups, series.Extent())["alerts"] for groups in (modest, rules)]
+    assert alerts[0] == alerts[1]
+
+
 @pytest.fixture
 def rules() -> list[dict[str, Any]]:
+    return built()
+
+
+def built(**monitoring: Any) -> list[dict[str, Any]]:
     metadata = {"name": "text-to-image", "namespace": "text-to-image"}
     models = [{"name": "sdxl", "provider": "Sandbox", "price": {"perImage": "0.01"}}]
-    groups: list[dict[str, Any]] = prometheus_rule(spec.parse({"metadata": metadata, "spec": {"models": models}}))[
-        "spec"
-    ]["groups"]
+    body = {"metadata": metadata, "spec": {"models": models, "monitoring": monitoring}}
+    groups: list[dict[str, Any]] = prometheus_rule(spec.parse(body))["spec"]["groups"]
     return groups
 
 

@@ -176,6 +176,7 @@ def test_what_alerts_and_panels_count_starts_at_zero(start: Callable[..., Runnin
         't2i_model_feedback_total{model="sdxl",rating="down"} 0.0',
         't2i_model_duration_seconds_count{model="sdxl"} 0.0',
         't2i_model_upstream_errors_total{model="sdxl",reason="unauthorized"} 0.0',
+        't2i_model_retries_total{model="sdxl",reason="rate_limited"} 0.0',
         't2i_key_requests_total{key="anonymous"} 0.0',
         'image_generation_total{status="error"} 0.0',
     ):

@@ -23,13 +23,13 @@ def queries(subject: Subject, topic: str, *, window: str = "1m", shown: str = "3
     return filled_queries(topic, text, window=window, shown=shown)
 
 
-def filled_queries(topic: str, text: str, *, window: str, shown: str) -> list[Query]:
-    """Return those of any dashboard's JSON."""
+def filled_queries(topic: str, text: str, *, window: str, shown: str, **chosen: str) -> list[Query]:
+    """Return those of any dashboard's JSON; `chosen` are variables that nothing has set."""
     dashboard = json.loads(text)
     variables = {
         each["name"]: each["current"]["value"] for each in dashboard["templating"]["list"] if "current" in each
     }
-    variables |= {"__rate_interval": window, "__range": shown}
+    variables |= {"__rate_interval": window, "__range": shown, **chosen}
     return [
         Query(topic, panel["title"], target["legendFormat"], _filled(target["expr"], variables))
         for panel in dashboard["panels"]

@@ -47,7 +47,7 @@ def test_every_query_of_its_dashboard_has_data(
     until(lambda: subject.get("service", service)["metadata"]["labels"][label] != "nobody", "the label to be put back")
     stored = kubectl("get", "configmap", "text-to-image-operator-dashboard", f"--namespace={SYSTEM}", "-o", "json")
     (text,) = json.loads(stored)["data"].values()
-    asked = filled_queries("operator", text, window="2m", shown="30m")
+    asked = filled_queries("operator", text, window="2m", shown="30m", namespace=SYSTEM)
     assert asked
 
     def complete() -> bool:

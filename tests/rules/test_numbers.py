@@ -31,10 +31,10 @@ def numbers() -> dict[str, str]:
     return numbers_of(content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview"))
 
 
-def numbers_of(shown: dict[str, Any]) -> dict[str, str]:
-    """Fill the variables in as for an hour that is shown."""
+def numbers_of(shown: dict[str, Any], *, hours: int = 1, **chosen: str) -> dict[str, str]:
+    """Fill the variables in as for an hour that is shown, or more."""
     asked = shown | {"panels": [panel for panel in shown["panels"] if panel["type"] == "stat"]}
-    queries = filled_queries("any", json.dumps(asked), window="2m", shown="1h")
+    queries = filled_queries("any", json.dumps(asked), window="2m", shown=f"{hours}h", **chosen)
     return {query.title: query.expr for query in queries}
 
 
@@ -78,12 +78,31 @@ def test_a_service_that_is_gone_is_not_up(
     promtool(say(series | another, numbers, {"Pods answering": answering, "Uptime": uptime}))
 
 
+def test_an_hour_without_prometheus_is_no_uptime(promtool: Callable[..., None]) -> None:
+    """Nobody knows of it, and the panel says so; only what the last scrape tells holds for five minutes more."""
+    overview = content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview")
+    seen_before, seen_again = 20 + 5, 40
+    away = {
+        f'{UP},pod="a"}}': "_ 1x40 _x120 1x78",
+        'up{namespace="other",service="other-service"}': "_ 1x40 _x120 1x78",
+    }
+    said = {"Pods answering": 1, "Uptime": (seen_before + seen_again) / 120}
+    promtool(say(away, numbers_of(overview, hours=2), said))
+
+
 def test_an_operator_that_is_gone_does_not_lead(promtool: Callable[..., None]) -> None:
-    """Nothing at all would be in no colour."""
-    leading = 't2i_operator_leader{job="text-to-image-operator",pod="a"}'
-    shown = numbers_of(json.loads(rendered()["operator"]))
-    promtool(say({leading: "1x240"}, shown, {"Leading": 1}))
-    promtool(say({leading: "1x60 stale"}, shown, {"Leading": 0}))
+    """Nothing at all would be in no colour; nor does another class's, in a namespace of its own, stand in for it."""
+    ready = 'job="text-to-image-operator",condition="Ready",status="True"'
+    series = {
+        't2i_operator_leader{job="text-to-image-operator",namespace="its-own",pod="a"}': "1x240",
+        't2i_operator_leader{job="text-to-image-operator",namespace="its-own",pod="b"}': "0x240",
+        't2i_operator_leader{job="text-to-image-operator",namespace="gone",pod="c"}': "1x60 stale",
+        f't2i_operator_resources{{{ready},namespace="its-own",pod="a"}}': "7x240",
+        f't2i_operator_resources{{{ready},namespace="gone",pod="c"}}': "5x60 stale",
+    }
+    for namespace, leading, resources in (("its-own", 1, 7), ("gone", 0, 0)):
+        shown = numbers_of(json.loads(rendered()["operator"]), namespace=namespace)
+        promtool(say(series, shown, {"Leading": leading, "Ready": resources}))
 
 
 def counters(good: int, bad: int) -> dict[str, str]:

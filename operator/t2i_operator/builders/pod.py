@@ -14,9 +14,9 @@ from t2i_operator.builders.environment import (
 )
 from t2i_operator.builders.observed import Observed
 from t2i_operator.builders.pod_template import merged
+from t2i_operator.builders.restricted import container_security, pod_security, volume_mounts
 from t2i_operator.kube.kinds import Object
 
-USER = 65532
 _MARGIN_SECONDS = 10
 
 
@@ -44,13 +44,7 @@ def _pod_spec(resource: spec.TextToImageService, observed: Observed) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": DRAIN_SECONDS + grace_seconds(resource) + _MARGIN_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "topologySpreadConstraints": [
             _spread(name, "kubernetes.io/hostname"),
             _spread(name, "topology.kubernetes.io/zone"),
@@ -73,16 +67,9 @@ def _container(resource: spec.TextToImageService, observed: Observed) -> Object:
         "readinessProbe": _probe("/ready", period=5, failures=2),
         # No CPU limit: throttling a pod that draws or encodes slows every request in it.
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
-            {"name": mount.volume["name"], "mountPath": mount.path, **({"readOnly": True} if mount.read_only else {})}
-            for mount in _mounts(resource, observed)
-        ],
+        "volumeMounts": volume_mounts(_mounts(resource, observed)),
     }
 
 

@@ -10,7 +10,7 @@ import msgspec
 from t2i_operator import naming
 from t2i_operator.known import catalogue, drift
 from t2i_operator.known.entry import Entry, entry
-from t2i_operator.known.grafana import unshown
+from t2i_operator.known.grafana import shown
 from t2i_operator.known.rollout import Rollout, collector_rollout, rollout
 from t2i_operator.kube.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
@@ -33,7 +33,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`).
 
     `watched`: it carries the label that the streams select by; of one that does not, no event tells.
-    `orphan`: nothing but our annotation says whose it is.
+    `orphan`: nothing but our annotation says whose it is. `shown`: what the Grafana operator says (see `grafana`).
     """
 
     uid: str
@@ -46,7 +46,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: Entry | None = None
     deleting: bool = False
     watched: bool = True
-    unshown: bool = False
+    shown: bool | None = None
     orphan: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
@@ -183,7 +183,7 @@ class Children:
             entry=entry(kind, live),
             deleting="deletionTimestamp" in metadata,
             watched=metadata.get("labels", {}).get(naming.MANAGED_BY_LABEL) == naming.OPERATOR,
-            unshown=kind == GRAFANA_DASHBOARD and unshown(live),
+            shown=shown(live) if kind == GRAFANA_DASHBOARD else None,
             orphan=controller(metadata) is None,
         )
         return identity, known, child

@@ -2,13 +2,26 @@
 
 from t2i_operator.kube.kinds import Object
 
+_SYNCHRONIZED, _NO_INSTANCE = "DashboardSynchronized", "NoMatchingInstance"
+# Of a dashboard that a file brings, Grafana takes no other by its API: "Cannot save provisioned dashboard".
+_IN_THE_WAY = "provisioned"
 
-def unshown(dashboard: Object) -> bool:
-    """Tell whether it has looked for a Grafana to show a GrafanaDashboard in, and found none.
 
-    Source: `setNoMatchingInstancesCondition` of grafana/grafana-operator v5; before that had conditions, a field of the
-    status. What has no status yet, nobody has looked at.
+def shown(dashboard: Object) -> bool | None:
+    """Tell whether every Grafana that it is for has a GrafanaDashboard; False: there is none; None: not yet known.
+
+    One that is held up by nothing but its own ConfigMap, which a sidecar gave to the same Grafana, counts as shown: it
+    is once that has gone.
+
+    Source: `setNoMatchingInstancesCondition` and `buildSynchronizedCondition` of grafana/grafana-operator v5; before it
+    had conditions, fields of the status. What has no status yet, nobody has looked at.
     """
     status = dashboard.get("status", {})
-    conditions = {each.get("type"): each.get("status") for each in status.get("conditions", ())}
-    return bool(status.get("NoMatchingInstances")) or conditions.get("NoMatchingInstance") == "True"
+    conditions = {each.get("type"): each for each in status.get("conditions", ())}
+    if status.get("NoMatchingInstances") or conditions.get(_NO_INSTANCE, {}).get("status") == "True":
+        return False
+    if (synchronized := conditions.get(_SYNCHRONIZED)) is not None:
+        taken = synchronized.get("status") == "True" or _IN_THE_WAY in synchronized.get("message", "")
+    else:
+        taken = bool(status.get("hash"))
+    return taken or None

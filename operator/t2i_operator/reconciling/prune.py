@@ -10,6 +10,7 @@ from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, condition_of
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import (
+    CONFIG_MAP,
     GRAFANA_DASHBOARD,
     HTTP_ROUTE,
     INGRESS,
@@ -27,7 +28,7 @@ class Fate(Enum):
 
     HELD: what counts for the same condition is not all in its place. WAITS: pods of the old template may still read it.
     STANDS_IN: it does meanwhile the work of one whose kind the cluster does not serve. LEADS_IN: it is the way in until
-    its successor works.
+    its successor works. SHOWS: it is the dashboard that people see until a Grafana has its successor.
     """
 
     DELETED = auto()
@@ -36,6 +37,7 @@ class Fate(Enum):
     WAITS = auto()
     STANDS_IN = auto()
     LEADS_IN = auto()
+    SHOWS = auto()
 
 
 def fates(
@@ -49,12 +51,15 @@ def fates(
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
             held = condition_of(identity, metadata.name) in unfinished
-            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome)
+            shows = _shows(identity, children, wanted)
+            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome, shows=shows)
 
 
-def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> Fate:
+def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, shows: bool) -> Fate:
     if _stands_in(identity, resource, outcome.absent):
         return Fate.STANDS_IN
+    if shows:
+        return Fate.SHOWS
     if identity.name in references.named(resource, identity.kind):
         return Fate.RELEASED
     if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
@@ -74,7 +79,7 @@ class Pruner:
         """Only to be called after every apply of what serves succeeded."""
         for identity, child, fate in fates(self._children, resource, wanted, outcome):
             match fate:
-                case Fate.STANDS_IN:
+                case Fate.STANDS_IN | Fate.SHOWS:
                     outcome.objects.append(identity)
                 case Fate.LEADS_IN:
                     outcome.kept.append(identity)
@@ -130,6 +135,13 @@ def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Containe
         asked = tracing.mode == "Managed" and tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
         return asked and OPENTELEMETRY_COLLECTOR in absent
     return False
+
+
+def _shows(identity: Id, children: Children, wanted: Container[Id]) -> bool:
+    """Tell whether the place of a ConfigMap is taken by a GrafanaDashboard, of its name, that no Grafana has yet."""
+    successor = identity._replace(kind=GRAFANA_DASHBOARD)
+    child = children.get(successor)
+    return identity.kind == CONFIG_MAP and successor in wanted and not (child and child.shown)
 
 
 def released(live: Object) -> Object:

@@ -2,7 +2,7 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.known.children import Id
-from t2i_operator.known.faults import jaeger_of
+from t2i_operator.known.faults import condition_of, jaeger_of
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import (
@@ -23,6 +23,10 @@ _SELDOM = (
 )
 _UNSHOWN = (
     "the Grafana operator finds no running Grafana with the labels of spec.monitoring.dashboards.instanceSelector"
+)
+_UNTAKEN = (
+    "no Grafana is known to have the GrafanaDashboards: their status says why, or says nothing because no Grafana"
+    " operator runs"
 )
 
 _PRODUCTS = {
@@ -90,9 +94,17 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
         return _disabled("dashboards")
     kind = GRAFANA_DASHBOARD if wanted.format == "GrafanaDashboard" else CONFIG_MAP
     found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
-    if found.status == "True" and kind == GRAFANA_DASHBOARD and outcome.unshown:
-        return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}")
-    return found
+    if found.status != "True" or kind != GRAFANA_DASHBOARD:
+        return found
+    shown = [each for each in outcome.objects if each.kind == CONFIG_MAP and _counts(each, resource, "DashboardsReady")]
+    stays = f"; {', '.join(map(str, shown))} is kept until one has" if shown else ""
+    if outcome.unshown:
+        return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}{stays}")
+    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if shown else found
+
+
+def _counts(identity: Id, resource: spec.TextToImageService, condition: str) -> bool:
+    return condition_of(identity, resource.metadata.name) == condition
 
 
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:

@@ -14,6 +14,10 @@ from t2i_operator.reconciling import unwatched
 
 KEY = Key("n", "a")
 ID = Id(CONFIG_MAP, "n", "a-config")
+# Grafana's own words, in the Grafana operator's sentence.
+PROVISIONED = (
+    '- n/g: [POST /dashboards/db][400] postDashboardBadRequest {"message":"Cannot save provisioned dashboard"}'
+)
 
 
 def config_map(version: int, *, uid: str = "1", owner: str = "u", text: str = "x", theirs: str = "") -> dict[str, Any]:
@@ -57,26 +61,37 @@ def test_the_event_of_our_own_write_is_not_even_digested(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("status", "unshown"),
+    ("status", "shown"),
     [
-        ({}, False),
-        ({"conditions": [{"type": "DashboardSynchronized", "status": "True"}]}, False),
-        ({"conditions": [{"type": "NoMatchingInstance", "status": "True"}]}, True),
-        ({"conditions": [{"type": "NoMatchingInstance", "status": "False"}]}, False),
-        ({"NoMatchingInstances": True}, True),
-        ({"NoMatchingInstances": False}, False),
+        ({}, None),
+        ({"conditions": [{"type": "DashboardSynchronized", "status": "True"}]}, True),
+        ({"conditions": [{"type": "DashboardSynchronized", "status": "False", "message": "- a: refused"}]}, None),
+        ({"conditions": [{"type": "DashboardSynchronized", "status": "False", "message": PROVISIONED}]}, True),
+        ({"conditions": [{"type": "NoMatchingInstance", "status": "True"}]}, False),
+        ({"conditions": [{"type": "NoMatchingInstance", "status": "False"}]}, None),
+        ({"NoMatchingInstances": True}, False),
+        ({"NoMatchingInstances": False, "hash": "3a"}, True),
     ],
-    ids=["not judged", "shown", "no Grafana", "found again", "an older operator's", "an older operator's, shown"],
+    ids=[
+        "not judged",
+        "shown",
+        "refused",
+        "held up by the ConfigMap's",
+        "no Grafana",
+        "found again",
+        "an older operator's",
+        "an older operator's, shown",
+    ],
 )
-def test_a_dashboard_that_no_grafana_shows_is_news(status: dict[str, Any], *, unshown: bool) -> None:
+def test_whether_a_grafana_has_a_dashboard_is_news(status: dict[str, Any], *, shown: bool | None) -> None:
     children, before, after = Children(), config_map(5), {**config_map(6), "status": status}
     for live in (before, after):
         live["metadata"]["name"] = "a-dashboard-overview"
     children.observe(GRAFANA_DASHBOARD, before)
     told = children.observe(GRAFANA_DASHBOARD, after)
     ((_, child),) = children.of(KEY, "u")
-    assert child.unshown == unshown
-    assert told == ({KEY} if unshown else set())
+    assert child.shown is shown
+    assert told == (set() if shown is None else {KEY})
 
 
 def test_an_event_that_changes_nothing_of_ours_concerns_nobody() -> None:

@@ -144,6 +144,25 @@ def test_dashboards_that_no_grafana_shows_are_not_ready(dashboards: dict[str, An
     assert ("instanceSelector" in found.message) == (said[0] == "False")
 
 
+@pytest.mark.parametrize("unshown", [False, True], ids=["not known", "no Grafana"])
+def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unshown: bool) -> None:
+    """Where no Grafana operator runs, nobody else would ever say why nothing goes on."""
+    selector = {"matchLabels": {"a": "b"}}
+    name, stays = "a-b-dashboard-overview", Id(CONFIG_MAP, "n", "a-b-dashboard-models")
+    outcome = Outcome(
+        generation=1,
+        resource=resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}),
+        rollout=SERVES,
+        objects=[Id(GRAFANA_DASHBOARD, "n", name), stays, Id(CONFIG_MAP, "n", "a-b-config")],
+        unshown=[Id(GRAFANA_DASHBOARD, "n", name)] if unshown else [],
+    )
+    found = {each.type: each for each in conditions(outcome)}
+    said = found["DashboardsReady"]
+    assert (said.status, said.reason) == (("False", "NotSelected") if unshown else ("Unknown", "Pending"))
+    assert said.message.endswith(f"; {stays} is kept until one has")
+    assert found["Ready"].holds
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

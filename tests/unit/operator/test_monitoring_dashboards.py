@@ -105,6 +105,17 @@ def test_the_operator_s_dashboard_carries_no_variables() -> None:
     assert not any(link["includeVars"] for link in json.loads(rendered()["operator"])["links"])
 
 
+def test_every_query_of_the_operator_s_dashboard_names_one_operator() -> None:
+    """Operators of several classes share a Prometheus: one that leads must not stand in for one that does not."""
+    panels = json.loads(rendered()["operator"])["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    for expr in asked:
+        selectors = re.findall(r"\w+\{([^}]*)\}", expr)
+        assert selectors
+        for matchers in selectors:
+            assert matchers.startswith('job="text-to-image-operator",namespace="$namespace"'), expr
+
+
 def test_a_long_name_is_a_tag_that_grafana_takes() -> None:
     """Its database has room for 50 bytes; a longer one is an error, and there is no dashboard at all."""
     long, longer = "n" * 46, "s" * 63
@@ -269,6 +280,9 @@ def test_grafana_s_own_types_know_every_field(topic: str) -> None:
     """What they do not know is lost on the way through them; what they add is their defaults."""
     register_default_plugins()
     shipped = content(resource(dashboards={"traceURL": "https://jaeger.example.com"}), topic)
+    (annotation,) = shipped["annotations"]["list"]
+    for name in ("titleFormat", "tagKeys"):
+        del annotation[name]  # the Prometheus data source's own
     read = json.loads(JSONEncoder().encode(Dashboard.from_json(copy.deepcopy(shipped))))
     assert list(_lost(shipped, read)) == []
 
@@ -295,6 +309,46 @@ def test_every_panel_says_what_it_shows() -> None:
             asked = [target.get("expr") or target.get("queryType") for target in panel["targets"]]
             assert asked, panel["title"]
             assert all(asked), panel["title"]
+
+
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_an_alert_is_named_where_it_is_marked(topic: str) -> None:
+    """Grafana's Prometheus data source names nothing by itself: title and tags are empty unless they are asked for."""
+    (annotation,) = json.loads(rendered()[topic])["annotations"]["list"]
+    asked = re.findall(r"by \(([^)]*)\)", annotation["expr"])[0].split(", ")
+    assert [annotation["titleFormat"].strip("{}"), annotation["tagKeys"]] == asked == ["alertname", "severity"]
+
+
+COUNTED_AS = {"reqps": "Requests", "count:spans/s": "Spans", "count:generations/s": "Generations"}
+COUNTED_AS |= {"count:tokens/s": "Tokens", "ops": "Reconciliations"}
+
+
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_a_rate_has_the_unit_of_what_is_counted(topic: str) -> None:
+    for panel in json.loads(rendered()[topic])["panels"]:
+        counted = re.match(r"(\w+) a second", panel.get("description", ""))
+        if counted and counted[1] in COUNTED_AS.values():
+            assert COUNTED_AS.get(panel["fieldConfig"]["defaults"]["unit"]) == counted[1], panel["title"]
+
+
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_shares_end_at_one_and_counts_have_no_fractions(topic: str) -> None:
+    """Prometheus extrapolates an increase: of one picture there would be 1.03."""
+    for panel in json.loads(rendered()[topic])["panels"]:
+        shown = panel.get("fieldConfig", {}).get("defaults", {})
+        if panel["type"] == "timeseries" and shown["unit"] == "percentunit":
+            assert shown["max"] == 1, panel["title"]
+        asked = " ".join(target.get("expr", "") for target in panel.get("targets", ()))
+        counts = re.match(r"sum( by \(.*?\))? \(increase\(", asked) and "cost" not in asked
+        if counts and shown.get("unit") == "none":
+            assert shown["decimals"] == 0, panel["title"]
+
+
+@pytest.mark.parametrize("topic", sorted(rendered()))
+def test_no_column_is_headed_by_a_label_s_own_name(topic: str) -> None:
+    for panel in (panel for panel in json.loads(rendered()[topic])["panels"] if panel["type"] == "table"):
+        (organize,) = (each["options"] for each in panel["transformations"] if each["id"] == "organize")
+        assert not [head for head in organize["renameByName"].values() if "_" in head], panel["title"]
 
 
 def test_no_panel_speaks_of_outcomes_that_it_does_not_draw() -> None:

@@ -37,7 +37,8 @@ def _without_exceptions(dashboard: dict[str, Any]) -> dict[str, Any]:
     """Take out what Grafana reads though the schema leaves it open, and the names of limits, which are not shipped."""
     body = copy.deepcopy(dashboard)
     for each in body["annotations"].get("list", ()):
-        each.pop("expr", None)  # a Prometheus annotation's query, the schema's TODO
+        for name in ("expr", "titleFormat", "tagKeys"):  # a Prometheus annotation's own, the schema's TODO
+            each.pop(name, None)
     for panel in body["panels"]:
         for step in panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", ()):
             step.pop("of", None)

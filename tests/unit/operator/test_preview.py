@@ -106,6 +106,19 @@ async def test_dashboards_stay_until_their_successors_kind_is_served(capsys: pyt
     assert all(line.endswith("the cluster does not serve its kind") for line in absent)
 
 
+async def test_dashboards_stay_until_a_grafana_has_their_successors(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = in_order(DASHBOARD, **GRAFANA)
+
+    async def served(_: Kind, body: Object, **_options: Any) -> Object:
+        return cluster.live.get(identify(body), body)
+
+    monkeypatch.setattr(cluster, "apply", served)
+    assert await diff(cluster, **GRAFANA) == 1, "the GrafanaDashboards are new"
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"# {DASHBOARD} would stay until a Grafana has")
+
+
 @pytest.mark.parametrize(
     ("owned", "wanted"),
     [(POLICY, {}), (INWARDS, {}), (COMPOSED, {}), (DASHBOARD, {})],

@@ -74,6 +74,27 @@ async def test_what_works_stays_until_its_successors_kind_is_served(absent: list
     assert sorted(outcome.deleted) == sorted(set(OWNED) - set(kept))
 
 
+@pytest.mark.parametrize(
+    ("status", "kept"),
+    [
+        ({}, True),
+        ({"conditions": [{"type": "NoMatchingInstance", "status": "True"}]}, True),
+        ({"conditions": [{"type": "DashboardSynchronized", "status": "True"}]}, False),
+    ],
+    ids=["nobody has looked", "no Grafana", "shown"],
+)
+async def test_a_dashboard_stays_until_a_grafana_has_its_successor(status: Object, *, kept: bool) -> None:
+    children, successor = Children(), DASHBOARD._replace(kind=GRAFANA_DASHBOARD)
+    children.observe(DASHBOARD.kind, live(DASHBOARD))
+    children.observe(GRAFANA_DASHBOARD, {**live(successor), "status": status})
+    wanted = resource(monitoring={"dashboards": {"format": "GrafanaDashboard"}})
+    outcome = Outcome(generation=1, resource=wanted)
+    async with aiohttp.ClientSession() as session:
+        await Pruner(Deleting(session), children).prune(wanted, {successor}, outcome)
+    assert (outcome.objects, outcome.deleted) == (([DASHBOARD], []) if kept else ([], [DASHBOARD]))
+    assert outcome.settled, "an event tells when a Grafana has it"
+
+
 async def test_what_is_switched_off_goes_all_the_same() -> None:
     children = Children()
     children.observe(DASHBOARD.kind, live(DASHBOARD))

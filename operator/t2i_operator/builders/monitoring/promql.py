@@ -10,7 +10,7 @@ GENERATION = f'endpoint=~"{"|".join(metrics.GENERATION_ENDPOINTS)}"'
 SYNCHRONOUS = f'{GENERATION},status!="202"'
 SERVER_ERROR = f'{GENERATION},status=~"5.."'
 # Of generations: what was canceled or refused says nothing about the model.
-ENDED, FAILED = 'status=~"success|error"', 'status="error"'
+ENDED, SUCCEEDED, FAILED = 'status=~"success|error"', 'status="success"', 'status="error"'
 
 
 class Scope(NamedTuple):

@@ -18,6 +18,7 @@ from t2i_operator.builders.monitoring.jaeger.configuration import (
     configuration,
 )
 from t2i_operator.builders.pod_template import merged
+from t2i_operator.builders.restricted import container_security, pod_security, volume_mounts
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, Object
 from t2i_operator.spec.jaeger import POD_TEMPLATE
 
@@ -30,7 +31,6 @@ PORTS = {
     "http-query": QUERY,
 }
 _FOLDER, _FILE = "/etc/jaeger/config", "config.json"
-_USER = 65532
 
 
 def config_map(resource: spec.TextToImageService) -> Object:
@@ -91,13 +91,7 @@ def _pod_spec(resource: spec.TextToImageService, image: str) -> Object:
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "containers": [_container(resource, image)],
         "volumes": [mount.volume for mount in _mounts(resource)],
     }
@@ -116,16 +110,9 @@ def _container(resource: spec.TextToImageService, image: str) -> Object:
         "livenessProbe": _probe(period=15),
         "startupProbe": _probe(period=2) | {"failureThreshold": 60},
         "resources": memory.resources(resource),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
-            {"name": mount.volume["name"], "mountPath": mount.path, **({"readOnly": True} if mount.read_only else {})}
-            for mount in _mounts(resource)
-        ],
+        "volumeMounts": volume_mounts(_mounts(resource)),
     }
 
 

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import Scope, scope
+from t2i_operator.builders.monitoring.promql import FAILED, Scope, scope
 from t2i_operator.builders.monitoring.rules.rule import ALERTS, Alert, Part
-
-_ERROR = 'status="error"'
 
 
 def parts(resource: spec.TextToImageService) -> Iterator[Part]:
@@ -48,7 +46,7 @@ def _breaker_open(series: Scope) -> Alert:
     which scrapes may miss; what they do not miss are the failures, whether or not the provider was asked.
     """
     given_up = f"{series.select(metrics.BREAKER)} > 0"
-    failing = f"increase({series.select(metrics.MODEL_GENERATIONS, _ERROR)}[5m]) > 0"
+    failing = f"increase({series.select(metrics.MODEL_GENERATIONS, FAILED)}[5m]) > 0"
     return Alert(
         alert="TextToImageBreakerOpen",
         expr=f"max by (model) (\n{given_up}\nand on (pod, model)\n{failing}\n)",
