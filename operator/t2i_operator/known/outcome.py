@@ -30,6 +30,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     `unseen` are conditions that nothing is known of, because the Secrets and ConfigMaps they depend on were not read;
     `held` are those that a failure, which may pass, keeps as they are. `stopped` says that the API server bade us stop.
+    `awaited` says that the pod's trouble may still end without a person's doing.
     """
 
     generation: int
@@ -52,6 +53,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
     unshown: list[Id] = msgspec.field(default_factory=list)
     trouble: Trouble | None = None
+    awaited: bool = False
     route: Route | None = None
     kept: list[Id] = msgspec.field(default_factory=list)
     objects: list[Id] = msgspec.field(default_factory=list)

@@ -29,6 +29,7 @@ class Judgement:
         outcome.rollout = self.rollout(key, uid)
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         outcome.trouble = self._cache.pods.newest_trouble(key, outcome.rollout or Rollout())
+        outcome.awaited = self._cache.pods.awaited(outcome.trouble)
         outcome.unshown = [identity for identity, child in self._cache.children.of(key, uid) if child.unshown]
         outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
         outcome.unwatched = any(not child.watched for _, child in self._cache.children.of(key, uid))

@@ -128,8 +128,7 @@ class Reconciler:
         if outcome.kept:
             return _SWITCH_SECONDS
         poll = self._settings.credentials_poll_seconds if _is_polled(outcome.resource) else math.inf
-        ends = outcome.trouble.until - time.time() if outcome.trouble else math.inf
-        return max(0.0, min(self._settings.resync_seconds, poll, ends))
+        return max(0.0, min(self._settings.resync_seconds, poll, _turns(outcome) - time.time()))
 
     async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
         resource = outcome.resource = spec.parse(body)
@@ -217,6 +216,13 @@ class Reconciler:
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
             raise GoneError
+
+
+def _turns(outcome: Outcome) -> float:
+    """Return the Unix time at which something else is to be said of a pod though no event tells of it."""
+    if outcome.trouble is None:
+        return math.inf
+    return outcome.trouble.awaited_until if outcome.awaited else outcome.trouble.until
 
 
 def _is_polled(resource: spec.TextToImageService | None) -> bool:
