@@ -8,7 +8,6 @@ from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.secret_watch import SecretWatch, Versions
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG
-from t2i_operator.reconciling.placement import SERVERS_OWN
 
 
 async def versions(watch: SecretWatch, resource: spec.TextToImageService, outcome: Outcome) -> Versions:
@@ -22,7 +21,7 @@ async def versions(watch: SecretWatch, resource: spec.TextToImageService, outcom
             found |= await watch.versions(resource.metadata.namespace, [source])
         except ApiError as error:
             users = _users(resource, source)
-            if not users or error.status in SERVERS_OWN:
+            if not users or error.stops:
                 raise
             kind, name = references.read_source(source)
             for user in users:
