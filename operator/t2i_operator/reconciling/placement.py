@@ -146,10 +146,9 @@ class Placement:
 
 def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome) -> set[Id]:
     """Return also what the pods of such a Deployment mount: the next of them would start with half of a change."""
-    unread = {fault.identity: fault.condition for fault in outcome.faults}
-    rolled = {condition for identity, condition in unread.items() if identity.kind == DEPLOYMENT}
+    name, unread = resource.metadata.name, {fault.identity for fault in outcome.faults}
+    rolled = {condition_of(identity, name) for identity in unread if identity.kind == DEPLOYMENT}
     mounted = [identity for identity in map(identify, wanted) if identity.kind in _MOUNTED]
-    name = resource.metadata.name
     return {*unread, *(identity for identity in mounted if condition_of(identity, name) in rolled)}
 
 
