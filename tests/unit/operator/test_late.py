@@ -23,6 +23,7 @@ from t2i_operator.kube.kinds import (
 from t2i_operator.naming import FIELD_MANAGER
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.status.status import status
 
 from tests.unit.operator.passes import KEY, Parts
 from tests.unit.operator.resources import UNOBSERVED
@@ -153,6 +154,26 @@ async def test_a_server_that_answers_nobody_is_left_alone(
     with pytest.raises(ApiError):
         await parts.reconciler.reconcile(KEY)
     assert len(server.asked) == asked
+
+
+async def test_the_service_is_said_to_answer_where_it_did_until_a_pass_came_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = await steady()
+    server = Hanging(monkeypatch, parts, CONFIG_MAP)
+    server.error = ApiError(503, "ServiceUnavailable", "shutting down")
+    models = [{"name": "another", "provider": "Sandbox"}]
+    parts.edit(service={"port": 90}, models=models)
+    for parts.now in (0.0, LASTING_SECONDS):
+        with pytest.raises(ApiError):
+            await parts.reconciler.reconcile(KEY)
+    assert parts.outcome.stopped
+    before: Object = {"endpoint": "http://pictures-service.studio.svc:80"}
+    assert status(KEY, parts.outcome, [], before, "now")["endpoint"] == before["endpoint"]
+
+    server.kinds = ()
+    await parts.look()
+    assert status(KEY, parts.outcome, [], before, "now")["endpoint"] == "http://pictures-service.studio.svc:90"
 
 
 def test_what_a_webhook_denies_says_nothing_of_the_server() -> None:
