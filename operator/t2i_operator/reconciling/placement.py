@@ -10,6 +10,7 @@ from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.targets import target
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Kind, Object
+from t2i_operator.reconciling import volume
 from t2i_operator.reconciling.objects import Objects, identify
 
 _MOUNTED = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, VOLUME_CLAIM)
@@ -73,6 +74,7 @@ class Placement:
             except NotLeadingError:
                 raise
             except ApiError as error:
+                volume.advise(identity, error)
                 outcome.failed(identity, APPLY_FAILED, error)
                 if silence.is_the_servers(identity, error):
                     outcome.leave(map(identify, wanted[number:]), error)
@@ -82,7 +84,7 @@ class Placement:
 
     def _has_ground(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
         """Tell whether what an object stands on, or acts on, is there."""
-        if identity.kind == DEPLOYMENT and _lacks_ground(identity, resource, outcome):
+        if identity.kind == DEPLOYMENT and self._lacks_ground(identity, resource, outcome):
             return False
         acts_on = target(identity, resource.metadata.name)
         if acts_on is None or self._objects.owns(acts_on, resource):
@@ -90,6 +92,15 @@ class Placement:
         if not outcome.faults:  # it went this moment: nothing may be pruned on that account
             outcome.waiting = f"{identity} waits for {acts_on}"
         return False
+
+    def _lacks_ground(self, deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+        """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
+        condition = condition_of(deployment, resource.metadata.name)
+        return any(
+            fault.identity.kind in _MOUNTED
+            and not (volume.is_usable(fault) and self._objects.owns(fault.identity, resource))
+            for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition)
+        )
 
     async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
         """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
@@ -150,9 +161,3 @@ def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome
     rolled = {condition_of(identity, name) for identity in unread if identity.kind == DEPLOYMENT}
     mounted = [identity for identity in map(identify, wanted) if identity.kind in _MOUNTED]
     return {*unread, *(identity for identity in mounted if condition_of(identity, name) in rolled)}
-
-
-def _lacks_ground(deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
-    """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
-    condition = condition_of(deployment, resource.metadata.name)
-    return any(fault.identity.kind in _MOUNTED for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition))
