@@ -136,18 +136,33 @@ def _probe(watched: Watched) -> Object:
 
 
 def test_a_pod_template_of_jaeger_s_that_is_refused_keeps_nothing_else_waiting(service: Service) -> None:
-    def wants(**pod: object) -> Object:
-        return {"tracing": {"mode": "Managed", "jaeger": {"podTemplate": {"spec": pod}}}}
+    def wants(sampling: str = "Disabled", **pod: object) -> Object:
+        jaeger = {"podTemplate": {"spec": pod}, "tailSampling": {"mode": sampling}}
+        return {"tracing": {"mode": "Managed", "jaeger": jaeger}}
+
+    def config() -> Object | None:
+        found = service.api.find("configmaps", service.namespace, f"{service.name}-jaeger-config")
+        return found and found["data"]
 
     nowhere = {"example.com/nowhere": "true"}
     service.create(monitoring={**UNOBSERVED, **wants(restartPolicy="Sometimes", nodeSelector=nowhere)})
     condition = service.wait("TracingReady", "False", "ApplyFailed")
     assert "restartPolicy" in condition["message"]
     service.ready()
+    assert config() is None, "it is for a pod that there is not"
 
     service.edit(monitoring=wants(restartPolicy="Always"))
     service.wait("TracingReady", "False", "JaegerNotReady", seconds=BACKED_OFF)
     assert service.child("deployments", "-jaeger")["spec"]["template"]["spec"]["nodeSelector"] == nowhere
+    before = config()
+    assert before
+
+    service.edit(monitoring=wants("Enabled", restartPolicy="Sometimes"))
+    service.wait("TracingReady", "False", "ApplyFailed")
+    assert config() == before, "the pod that runs may start anew with it"
+
+    service.edit(monitoring=wants("Enabled", restartPolicy="Always"))
+    eventually(lambda: config() != before, "the configuration to follow", BACKED_OFF)
 
 
 @pytest.mark.parametrize("watched", [RULE, WAY_IN], ids=lambda watched: watched.plural)
