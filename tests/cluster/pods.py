@@ -40,8 +40,18 @@ def serve(service: Service) -> bool:
     return bool(unready)
 
 
+def found_no_node(service: Service, since: str) -> None:
+    """Have all pods say since when the scheduler knows no node for them, which it leaves alone while it knows none."""
+    for name in names(service):
+        _patch(service, name, {"type": "PodScheduled", "lastTransitionTime": since})
+
+
 def _say(service: Service, name: str, *, ready: bool) -> None:
-    status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+    _patch(service, name, {"type": "Ready", "status": str(ready)})
+
+
+def _patch(service: Service, name: str, condition: Object) -> None:
+    status = {"conditions": [condition]}
     path = service.api.path("pods", service.namespace, name) + "/status"
     service.api.request("PATCH", path, {"status": status}, "application/strategic-merge-patch+json")
 

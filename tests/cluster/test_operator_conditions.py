@@ -196,7 +196,11 @@ def test_pods_that_break_after_their_rollout_are_not_waited_for(service: Service
     service.ready()
     pods.say(service, ready=False)
     service.wait("Ready", "False", "Unschedulable")
+    assert service.conditions()["Reconciling"]["status"] == "True", "an autoscaler may bring a node"
+
+    pods.found_no_node(service, "2026-01-01T00:00:00Z")
     service.wait("Reconciling", "False", "Unschedulable")
+    assert service.conditions()["Stalled"]["status"] == "False"
 
 
 def test_a_rollout_that_somebody_paused_says_how_to_resume_it(service: Service, kubectl: Callable[..., str]) -> None:

@@ -1,5 +1,6 @@
 """What somebody refuses is said of the object that it was refused for, and keeps no other from its place."""
 
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -22,6 +23,7 @@ TOLD_SECONDS = 10.0
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
 Refuse = Callable[..., Callable[[], None]]
+Unreachable = Callable[..., Callable[[], None]]
 
 
 class Watched(NamedTuple):
@@ -85,21 +87,25 @@ def _probe_is_refused(api: Api, namespace: str) -> bool:
 
 
 @pytest.fixture
-def unreachable(api: Api, namespace: str) -> Iterator[Callable[[Watched], Callable[[], None]]]:
-    """Have a webhook that nobody answers asked about each such object of the namespace; what is returned ends it."""
+def unreachable(api: Api, namespace: str) -> Iterator[Unreachable]:
+    """Have a webhook at a port where nobody listens asked about each such object of the namespace.
+
+    What is returned ends it.
+    """
     left: list[str] = []
 
     def end() -> None:
         while left:
             api.request("DELETE", f"{WEBHOOKS}/{left.pop()}")
 
-    def unreachable(watched: Watched) -> Callable[[], None]:
+    def unreachable(watched: Watched, port: int) -> Callable[[], None]:
         plural = watched.plural
         name = f"unreachable-{plural}-{namespace}"
         rules = {"apiGroups": ["*"], "apiVersions": ["*"], "resources": [plural], "operations": ["CREATE", "UPDATE"]}
         webhook = {
             "name": f"{plural}.texttoimage.test",
-            "clientConfig": {"url": f"https://127.0.0.1:{free_port()}/"},
+            "clientConfig": {"url": f"https://127.0.0.1:{port}/"},
+            "timeoutSeconds": 30,
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
             "rules": [rules],
             "failurePolicy": "Fail",
@@ -130,26 +136,41 @@ def _probe(watched: Watched) -> Object:
 
 
 def test_a_pod_template_of_jaeger_s_that_is_refused_keeps_nothing_else_waiting(service: Service) -> None:
-    def wants(**pod: object) -> Object:
-        return {"tracing": {"mode": "Managed", "jaeger": {"podTemplate": {"spec": pod}}}}
+    def wants(sampling: str = "Disabled", **pod: object) -> Object:
+        jaeger = {"podTemplate": {"spec": pod}, "tailSampling": {"mode": sampling}}
+        return {"tracing": {"mode": "Managed", "jaeger": jaeger}}
+
+    def config() -> Object | None:
+        found = service.api.find("configmaps", service.namespace, f"{service.name}-jaeger-config")
+        return found and found["data"]
 
     nowhere = {"example.com/nowhere": "true"}
     service.create(monitoring={**UNOBSERVED, **wants(restartPolicy="Sometimes", nodeSelector=nowhere)})
     condition = service.wait("TracingReady", "False", "ApplyFailed")
     assert "restartPolicy" in condition["message"]
     service.ready()
+    assert config() is None, "it is for a pod that there is not"
 
     service.edit(monitoring=wants(restartPolicy="Always"))
     service.wait("TracingReady", "False", "JaegerNotReady", seconds=BACKED_OFF)
     assert service.child("deployments", "-jaeger")["spec"]["template"]["spec"]["nodeSelector"] == nowhere
+    before = config()
+    assert before
+
+    service.edit(monitoring=wants("Enabled", restartPolicy="Sometimes"))
+    service.wait("TracingReady", "False", "ApplyFailed")
+    assert config() == before, "the pod that runs may start anew with it"
+
+    service.edit(monitoring=wants("Enabled", restartPolicy="Always"))
+    eventually(lambda: config() != before, "the configuration to follow", BACKED_OFF)
 
 
 @pytest.mark.parametrize("watched", [RULE, WAY_IN], ids=lambda watched: watched.plural)
 def test_a_webhook_that_cannot_be_reached_silences_nothing_else(
-    service: Service, unreachable: Callable[[Watched], Callable[[], None]], watched: Watched
+    service: Service, unreachable: Unreachable, watched: Watched
 ) -> None:
     condition = watched.condition
-    end = unreachable(watched)
+    end = unreachable(watched, free_port())
     service.create(replicas=1, **pods.PARKED, **watched.wanted)
     eventually(lambda: pods.names(service), "a pod")
     service.wait("Available", "False", seconds=TOLD_SECONDS)
@@ -165,6 +186,21 @@ def test_a_webhook_that_cannot_be_reached_silences_nothing_else(
     end()
     eventually(lambda: service.conditions()[condition]["reason"] != "Pending", "the object", BACKED_OFF)
     assert service.child(watched.plural, watched.suffix)
+
+
+def test_a_webhook_that_hangs_keeps_its_own_kind_waiting(service: Service, unreachable: Unreachable) -> None:
+    """It may think for thirty seconds, and a write of the operator's is over after ten; dashboards come later."""
+    port = free_port()
+    end = unreachable(RULE, port)
+    with socket.create_server(("127.0.0.1", port)):  # connected to, and never answered
+        service.create(monitoring={**ALERTS["monitoring"], "dashboards": {"mode": "Managed"}})
+        service.wait("DashboardsReady", "True", seconds=BACKED_OFF)
+        service.ready()
+        assert service.conditions()["AlertsReady"]["reason"] == "Pending"
+
+    end()
+    eventually(lambda: service.conditions()["AlertsReady"]["reason"] != "Pending", "the rule", BACKED_OFF)
+    assert service.child(RULE.plural, RULE.suffix)
 
 
 def test_a_refused_ingress_lowers_its_own_condition_only(service: Service, refuse: Refuse) -> None:

@@ -36,6 +36,6 @@ def desired(resource: spec.TextToImageService, observed: Observed) -> list[Objec
         autoscaler(resource),
         ingress(resource),
         http_route(resource),
-        *monitoring_objects(resource, observed.jaeger_image, observed.storage_checksum, observed.volume_size),
+        *monitoring_objects(resource, observed),
     )
     return [each for each in objects if each is not None]

@@ -28,12 +28,15 @@ _AGAIN_AND_AGAIN = 2
 # `restartCount` is of the pod's whole life, and `lastState` of any time in it. After a run of ten minutes the kubelet,
 # too, starts its back-off anew.
 _SHORT_RUN = timedelta(minutes=10)
+# A busy scheduler takes seconds for a pod, an autoscaler minutes for a node. It is a rollout's deadline, too.
+_AWAITED = timedelta(minutes=10)
 
 
 class Trouble(msgspec.Struct, frozen=True, gc=False, order=True):
     """The reason for machines and the sentence for people; `since` orders pods by age.
 
     `template` is the hash of the pod's template, and `until` the Unix time at which the trouble is over by itself.
+    Until `awaited_until`, what the pod lacks may well come without a person's doing.
     """
 
     since: str
@@ -41,6 +44,7 @@ class Trouble(msgspec.Struct, frozen=True, gc=False, order=True):
     message: str
     template: str = ""
     until: float = math.inf
+    awaited_until: float = -math.inf
 
 
 class Pods:
@@ -53,7 +57,8 @@ class Pods:
     def newest_trouble(self, key: Key, rollout: Rollout) -> Trouble | None:
         """Return the trouble of the newest template's youngest pod, and of an older one's only while that has none.
 
-        Why it has none the rollout may tell itself, which is nearer to the cause.
+        Why it has none the rollout may tell itself, which is nearer to the cause. What is only awaited comes last,
+        and of that first what will be given up soonest.
         """
         now = self._clock()
         found = [each for each in self._troubles.get(key, {}).values() if now < each.until]
@@ -61,7 +66,11 @@ class Pods:
             found = [each for each in found if each.template == rollout.template]
         elif not rollout.updated and rollout.replica_failure:
             return None
-        return max(found, default=None)
+        return max(found, key=lambda each: (-max(now, each.awaited_until), each), default=None)
+
+    def awaited(self, found: Trouble | None) -> bool:
+        """Tell whether what a pod lacks, a node, may still come by itself."""
+        return found is not None and self._clock() < found.awaited_until
 
     def observe(self, pod: Object) -> Key | None:
         """Take note of a pod; return its resource when that changes what is to be said."""
@@ -110,6 +119,7 @@ class _Found(NamedTuple):
     reason: str
     message: str
     until: float = math.inf
+    awaited_until: float = -math.inf
 
 
 def trouble(pod: Object) -> Trouble | None:
@@ -126,13 +136,16 @@ def trouble(pod: Object) -> Trouble | None:
         message=f"pod {metadata['name']}: {found.message}",
         template=metadata.get("labels", {}).get(naming.TEMPLATE_HASH_LABEL, ""),
         until=found.until,
+        awaited_until=found.awaited_until,
     )
 
 
 def _unschedulable(pod: Object) -> _Found | None:
     for condition in pod.get("status", {}).get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return _Found("Unschedulable", condition.get("message", "no node takes it"))
+            since = condition.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"]
+            ends = (datetime.fromisoformat(since) + _AWAITED).timestamp()
+            return _Found("Unschedulable", condition.get("message", "no node takes it"), awaited_until=ends)
     return None
 
 

@@ -12,6 +12,10 @@ _TOO_LARGE = ("request is too large", "larger than max")
 _WRONG_TYPES = ("failed to create typed patch object", "unable to convert unstructured object")
 # Not there, in time, yet or any more: namespace and kind come and go, tokens and versions grow old.
 _PASSING = frozenset({0, 401, 404, 408, 409, 410, 429})
+# No answer, too many requests, or nobody there: whatever is asked for next would fare alike.
+_OVERALL = frozenset({0, 429, 503})
+# The API server's own word, with 504, for what we say of an answer that did not come; a proxy has none.
+_GATEWAY_TIMEOUT, _LATE = 504, "Timeout"
 _NO_HEADERS: Mapping[str, str] = {}
 # A Retry-After of more would have a resource wait for a server that has long been well again.
 _MOST_PATIENCE_SECONDS = 30.0
@@ -46,6 +50,24 @@ class ApiError(Exception):
         return self.status in (400, 422) or any(words in self.message for words in _WRONG_TYPES)
 
     @property
+    def stops(self) -> bool:
+        """Tell whether the API server as a whole is in trouble, so that nothing more is to be asked of it for now.
+
+        A webhook or a policy that denies an object may do so with the same statuses, and means that object. So does
+        an Internal Error (500), which is how the API server tells of a webhook that it could not call.
+        """
+        return self.status in _OVERALL and not any(words in self.message for words in _POLICIES)
+
+    @property
+    def late(self) -> bool:
+        """Tell whether the time for an answer was over, ours or the API server's.
+
+        It may be in trouble as a whole, or wait for a webhook of this one kind's that hangs: a webhook has ten seconds
+        by default, as long as we wait, and may have thirty.
+        """
+        return self.status == _GATEWAY_TIMEOUT or self.reason == _LATE
+
+    @property
     def transient(self) -> bool:
         """Tell whether the same request may well succeed soon, without a person's doing."""
         final = self.refuses_content or any(words in self.message for words in (*_POLICIES, *_TOO_LARGE))
@@ -77,5 +99,6 @@ def refused(status: int, content: bytes, headers: Mapping[str, str] = _NO_HEADER
 
 def unreachable(method: str, path: str, error: BaseException) -> ApiError:
     """Say that there was no answer, or none that can be read."""
-    what = "no answer in time" if isinstance(error, TimeoutError) else str(error) or repr(error)
-    return ApiError(0, "Unreachable", f"{method} {path}: {what}")
+    late = isinstance(error, TimeoutError)
+    what = "no answer in time" if late else str(error) or repr(error)
+    return ApiError(0, _LATE if late else "Unreachable", f"{method} {path}: {what}")

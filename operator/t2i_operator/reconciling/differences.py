@@ -51,20 +51,39 @@ def _missing(
         if isinstance(value, dict) and value:
             yield from _missing(value, found, inside, theirs, where)
         elif isinstance(value, list) and inside is not None:
-            yield from _missing_items(value, inside, theirs, where)
+            yield from _missing_items(value, found, inside, theirs, where)
         elif inside is None:
-            yield Difference(where, next(iter(theirs), ""), agrees=found == value)
+            yield Difference(where, next(iter(theirs), ""), agrees=_says(found, value))
 
 
-def _missing_items(wanted: list[Any], ours: Object, others: dict[str, Object], path: str) -> Iterator[Difference]:
+def _missing_items(
+    wanted: list[Any], live: Any, ours: Object, others: dict[str, Object], path: str
+) -> Iterator[Difference]:
     for item in wanted:
         inside = _item_fields(item, ours)
         theirs = _theirs(others, functools.partial(_item_fields, item))
         where = f"{path}[{_label(item)}]"
+        found = _live_item(item, live, [ours, *others.values()])
         if inside is None:
-            yield Difference(where, next(iter(theirs), ""))
+            yield Difference(where, next(iter(theirs), ""), agrees=_says(found, item))
         elif inside:
-            yield from _missing(item, None, inside, theirs, where)
+            yield from _missing(item, found, inside, theirs, where)
+
+
+def _live_item(wanted: Any, live: Any, fields: list[Object]) -> Any:
+    """Return the item by the key that a list of this kind has, which only those who have some of its items name."""
+    items = live if isinstance(live, list) else []
+    key = next((name for each in fields for name in each if name.startswith("k:") and drift.is_item(name, wanted)), "")
+    return next((item for item in items if (drift.is_item(key, item) if key else item == wanted)), None)
+
+
+def _says(live: Any, wanted: Any) -> bool:
+    """Tell whether all that is wanted is there; what the API server filled in beside is nobody's wish."""
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        return all(_says(live.get(name), value) for name, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(live, list):
+        return len(live) == len(wanted) and all(map(_says, live, wanted))
+    return bool(live == wanted)
 
 
 def _field(name: str, fields: Object) -> Object | None:

@@ -29,6 +29,7 @@ class Judgement:
         outcome.rollout = self.rollout(key, uid)
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         outcome.trouble = self._cache.pods.newest_trouble(key, outcome.rollout or Rollout())
+        outcome.awaited = self._cache.pods.awaited(outcome.trouble)
         outcome.unshown = [identity for identity, child in self._cache.children.of(key, uid) if child.shown is False]
         outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
         outcome.unwatched = any(not child.watched for _, child in self._cache.children.of(key, uid))
@@ -50,7 +51,10 @@ class Judgement:
             outcome.cannot_judge([READY], error)
 
     async def judge_route(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
-        """Look at the way in, once a pass; without its certificate it does not work yet: somebody may issue it soon."""
+        """Look at the way in, once a pass; without its certificate it does not work yet: somebody may issue it soon.
+
+        Whether one is there that could not be read nobody knows.
+        """
         if outcome.route is not None:
             return
         try:
@@ -58,7 +62,9 @@ class Judgement:
         except ApiError as error:
             route = Route("Unknown", "NotVisible", error.message)
             outcome.cannot_judge([ROUTE_READY], error)
-        lack = outcome.lacks.get(ROUTE_READY)
+        unseen = [each.error for each in outcome.unjudged if each.condition == ROUTE_READY]
+        words = [error.message for error in unseen if isinstance(error, ApiError)]
+        lack = ("NotVisible", words[0]) if words else outcome.lacks.get(ROUTE_READY)
         outcome.route = Route("Unknown", *lack) if lack and route.works else route
 
     def rollout(self, key: Key, uid: str) -> Rollout | None:

@@ -11,11 +11,10 @@ from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, Object
 from t2i_operator.reconciling import handover, reclaim, replacement, unwatched
-from t2i_operator.reconciling.differences import Difference, differences, without
+from t2i_operator.reconciling.finding import find, named
 from t2i_operator.reconciling.ownership import Whose, foreign, rival, selector, selector_differs, whose
 
 _BY_NAME = {kind.name: kind for kind in CHILDREN}
-_NAMED_FIELDS = 3
 _REPLACED, _REFUSED = 409, 422
 
 
@@ -155,32 +154,28 @@ class Objects:
         identity = identify(desired)
         if self._as_wanted(identity, live, expected):
             return
-        hands_over = _hands_over(desired)
-        changed = differences(desired, live) if drift.owned_fields(live) else []
         given_up = self._contest.given_up(identity)
-        if contested := [each for each in changed if each.field in given_up]:
-            outcome.fault(identity, CONTESTED, f"{identity}: another writer keeps changing {_named(contested)}")
-            desired = without(desired, {each.field for each in contested})
-            expected = drift.expected(desired)
-            changed = [each for each in changed if each.field not in given_up]
-            if self._as_wanted(identity, live, expected):
+        found = find(desired, expected, live, given_up)
+        if found.contested:
+            outcome.fault(identity, CONTESTED, f"{identity}: another writer keeps changing {named(found.contested)}")
+            if self._as_wanted(identity, live, found.expected):
                 return
-        overwritten = not changed and self._is_overwritten(identity, live, expected)
+        overwritten = not found.changed and self._is_overwritten(identity, live, found.expected)
         if overwritten and RIVAL in given_up:
             return
-        if not changed and await self._is_our_own_doing(live, desired, expected):
+        if not found.changed and await self._is_our_own_doing(live, found.desired, found.expected):
             return
-        if hands_over:
+        if _hands_over(desired):
             await handover.replicas(self._cluster, live)
-        applied = await self._overrule(live, desired, expected)
+        applied = await self._overrule(live, found.desired, found.expected)
         if applied.version == int(live["metadata"]["resourceVersion"]):
             return  # what differs is the API server's or a webhook's doing, and is known from now on
         if overwritten:
             self._contest.repaired(identity, RIVAL)
             outcome.repaired.append(f"{identity}: changed under the operator's own name")
-        elif put_back := [each for each in changed if not each.agrees]:
+        elif put_back := found.put_back:
             self._contest.repaired(identity, *(each.field for each in put_back))
-            outcome.repaired.append(f"{identity}: {_named(put_back)}")
+            outcome.repaired.append(f"{identity}: {named(put_back)}")
         else:
             outcome.updated.append(identity)
 
@@ -251,10 +246,6 @@ class Objects:
 
 def _to(uid: str, desired: Object) -> Object:
     return {**desired, "metadata": {**desired["metadata"], "uid": uid}}
-
-
-def _named(changed: list[Difference]) -> str:
-    return ", ".join(f"{each.field} ({each.manager or 'removed'})" for each in changed[:_NAMED_FIELDS])
 
 
 def _hands_over(desired: Object) -> bool:

@@ -10,7 +10,7 @@ from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import Object
 from t2i_operator.naming import Key
 from t2i_operator.reconciling.objects import Objects, identify
-from t2i_operator.reconciling.placement import SERVERS_OWN, Placement
+from t2i_operator.reconciling.placement import Placement
 
 
 class _Checked(NamedTuple):
@@ -41,7 +41,7 @@ class Pause:
                 live = await self._objects.read(identity, resource)
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
-                if error.status in SERVERS_OWN:
+                if error.stops:
                     outcome.leave(map(identify, wanted[number:]), error)
                     break
                 continue

@@ -9,12 +9,39 @@ from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, condition_of, jaeg
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.targets import target
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Kind, Object
+from t2i_operator.reconciling import volume
 from t2i_operator.reconciling.objects import Objects, identify
 
-# No answer, too many requests, or nobody there: the next object would fare alike.
-SERVERS_OWN = (0, 429, 503)
 _MOUNTED = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, VOLUME_CLAIM)
+_LATE_KINDS = 2
+
+
+class _Silence:
+    """The kinds that had no answer in time in a pass, perhaps for a webhook that hangs: they alone wait for it.
+
+    Two may be one webhook's, as PrometheusRules and AlertmanagerConfigs are. When a third kind has no answer either,
+    the API server is taken to be in trouble as a whole.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[Kind, tuple[Id, ApiError]] = {}
+
+    def is_the_servers(self, identity: Id, error: ApiError) -> bool:
+        """Take note of a failure; tell whether the API server is not to be asked for anything more in this pass."""
+        if error.late and len(self._first) < _LATE_KINDS:
+            self._first[identity.kind] = identity, error
+            return False
+        return error.stops or error.late
+
+    def covers(self, identity: Id, outcome: Outcome) -> bool:
+        """Tell whether an object would wait for the same webhook, and have the outcome say so."""
+        if identity.kind not in self._first:
+            return False
+        first, error = self._first[identity.kind]
+        message = f"{identity} was not tried: {first} had no answer in time; a webhook for its kind may hang"
+        outcome.fault(identity, APPLY_FAILED, message, error)
+        return True
 
 
 class Placement:
@@ -35,29 +62,45 @@ class Placement:
         await self.check_template(resource, wanted)
         await self._check_jaeger(resource, wanted, outcome)
         left_alone = _left_alone(wanted, resource, outcome)
-        expected = {}
+        silence, expected = _Silence(), {}
         for number, desired in enumerate(wanted, 1):
             identity = identify(desired)
-            if identity.kind == DEPLOYMENT and _lacks_ground(identity, resource, outcome):
+            if not self._has_ground(identity, resource, outcome) or identity in left_alone:
                 continue
-            acts_on = target(identity, resource.metadata.name)
-            if acts_on is not None and not self._objects.owns(acts_on, resource):
-                if not outcome.faults:  # it went this moment: nothing may be pruned on that account
-                    outcome.waiting = f"{identity} waits for {acts_on}"
-                continue
-            if identity in left_alone:
+            if not self._objects.in_sync(desired) and silence.covers(identity, outcome):
                 continue
             try:
                 expected[identity] = await self._objects.place(desired, resource, outcome, again=identity in before)
             except NotLeadingError:
                 raise
             except ApiError as error:
+                volume.advise(identity, error)
                 outcome.failed(identity, APPLY_FAILED, error)
-                if error.status in SERVERS_OWN:
+                if silence.is_the_servers(identity, error):
                     outcome.leave(map(identify, wanted[number:]), error)
                     break
         outcome.objects += [each for each in map(identify, wanted) if self._objects.owns(each, resource)]
         return expected
+
+    def _has_ground(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+        """Tell whether what an object stands on, or acts on, is there."""
+        if identity.kind == DEPLOYMENT and self._lacks_ground(identity, resource, outcome):
+            return False
+        acts_on = target(identity, resource.metadata.name)
+        if acts_on is None or self._objects.owns(acts_on, resource):
+            return True
+        if not outcome.faults:  # it went this moment: nothing may be pruned on that account
+            outcome.waiting = f"{identity} waits for {acts_on}"
+        return False
+
+    def _lacks_ground(self, deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+        """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
+        condition = condition_of(deployment, resource.metadata.name)
+        return any(
+            fault.identity.kind in _MOUNTED
+            and not (volume.is_usable(fault) and self._objects.owns(fault.identity, resource))
+            for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition)
+        )
 
     async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
         """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
@@ -76,7 +119,7 @@ class Placement:
         except ApiError as error:
             if error.refuses_content:
                 raise strategic.InvalidPatchError(f"spec.podTemplate: {error.message}") from error
-            if error.status in SERVERS_OWN:
+            if error.stops and not error.late:
                 raise
             return not error.transient
         return True
@@ -117,14 +160,7 @@ def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome
 
     Its next pod would else start with half of a change.
     """
-    unread = {fault.identity: fault.condition for fault in outcome.faults}
-    rolled = {condition for identity, condition in unread.items() if identity.kind == DEPLOYMENT}
+    name, unread = resource.metadata.name, {fault.identity for fault in outcome.faults}
+    rolled = {condition_of(identity, name) for identity in unread if identity.kind == DEPLOYMENT}
     mounted = [identity for identity in map(identify, wanted) if identity.kind in _MOUNTED]
-    name = resource.metadata.name
     return {*unread, *(identity for identity in mounted if condition_of(identity, name) in rolled)}
-
-
-def _lacks_ground(deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
-    """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
-    condition = condition_of(deployment, resource.metadata.name)
-    return any(fault.identity.kind in _MOUNTED for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition))

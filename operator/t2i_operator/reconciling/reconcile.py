@@ -128,15 +128,14 @@ class Reconciler:
         if outcome.kept:
             return _SWITCH_SECONDS
         poll = self._settings.credentials_poll_seconds if _is_polled(outcome.resource) else math.inf
-        ends = outcome.trouble.until - time.time() if outcome.trouble else math.inf
-        return max(0.0, min(self._settings.resync_seconds, poll, ends))
+        return max(0.0, min(self._settings.resync_seconds, poll, _turns(outcome) - time.time()))
 
     async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
         resource = outcome.resource = spec.parse(body)
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
         last = self._recall(key, resource, outcome)
-        facts = await self._facts(resource, outcome, rollout)
+        facts = await self._facts(resource, outcome, rollout, carried_out=last is not None)
         if last is not None and self._unchanged(last, key, facts):
             outcome.objects = list(last.expected)
             return
@@ -151,7 +150,7 @@ class Reconciler:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)
             await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
-        if outcome.settled:
+        if outcome.settled and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
                 expected=self._cache.children.shared(key, expected),
@@ -162,14 +161,14 @@ class Reconciler:
             self._ledger.settle(key, complete)
 
     def _recall(self, key: Key, resource: spec.TextToImageService, outcome: Outcome) -> Pass | None:
-        """Return the last complete pass, and start with its findings if it was of this spec."""
+        """Return the last complete pass of this very spec, and start with what it found."""
         last, metadata = self._ledger.last(key), resource.metadata
         if last is not None and (last.facts.uid, last.facts.generation) == (metadata.uid, metadata.generation):
             outcome.credentials, outcome.lacks = last.credentials, last.lacks
-        else:
-            outcome.unseen = references.conditions(resource)
-            outcome.credentials = credentials.not_given(resource)
-        return last
+            return last
+        outcome.unseen = references.conditions(resource)
+        outcome.credentials = credentials.not_given(resource)
+        return None
 
     async def _wanted(
         self, resource: spec.TextToImageService, facts: Facts, rollout: Rollout | None, outcome: Outcome
@@ -191,12 +190,14 @@ class Reconciler:
         self._ledger.note(key, uid, map(identify, wanted), made)
         return expected
 
-    async def _facts(self, resource: spec.TextToImageService, outcome: Outcome, rollout: Rollout | None) -> Facts:
+    async def _facts(
+        self, resource: spec.TextToImageService, outcome: Outcome, rollout: Rollout | None, *, carried_out: bool
+    ) -> Facts:
         metadata = resource.metadata
         return Facts(
             metadata.uid,
             metadata.generation,
-            await unread.versions(self._secret_watch, resource, outcome),
+            await unread.versions(self._secret_watch, resource, outcome, carried_out=carried_out),
             outcome.absent,
             several_pods(resource, rollout.wanted if rollout else 0),
         )
@@ -217,6 +218,13 @@ class Reconciler:
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
             raise GoneError
+
+
+def _turns(outcome: Outcome) -> float:
+    """Return the Unix time at which something else is to be said of a pod though no event tells of it."""
+    if outcome.trouble is None:
+        return math.inf
+    return outcome.trouble.awaited_until if outcome.awaited else outcome.trouble.until
 
 
 def _is_polled(resource: spec.TextToImageService | None) -> bool:

@@ -3,18 +3,23 @@
 from t2i_operator import naming, spec
 from t2i_operator.known import credentials, references
 from t2i_operator.known.children import Id
-from t2i_operator.known.faults import APPLY_FAILED, jaeger_of
+from t2i_operator.known.faults import APPLY_FAILED, READY, ROUTE_READY, Fault, condition_of, jaeger_of
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.secret_watch import SecretWatch, Versions
 from t2i_operator.kube.cluster import ApiError
-from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG
-from t2i_operator.reconciling.placement import SERVERS_OWN
+from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, DEPLOYMENT, INGRESS
 
 
-async def versions(watch: SecretWatch, resource: spec.TextToImageService, outcome: Outcome) -> Versions:
-    """Return the version of each source; None also for one that cannot be read, of whose user `outcome` has a fault.
+async def versions(
+    watch: SecretWatch, resource: spec.TextToImageService, outcome: Outcome, *, carried_out: bool
+) -> Versions:
+    """Return the version of each source; None also for one that cannot be read, of whose user `outcome` has faults.
 
-    Raises `ApiError` where it is not only for what observes: the service's pods must not be rolled without it.
+    `carried_out`: all that this very spec asks for was in its place. Else the service's Deployment, where that is the
+    user, may be of an older one, which Ready has to tell beside the condition that speaks of the source. An Ingress
+    only names its certificate, and does not wait for it: whether it serves is what cannot be judged.
+
+    Raises `ApiError` where it has credentials or callers' keys: pods must not be rolled without, nor said to have all.
     """
     found: Versions = {}
     for source in references.sources(resource):
@@ -22,26 +27,31 @@ async def versions(watch: SecretWatch, resource: spec.TextToImageService, outcom
             found |= await watch.versions(resource.metadata.namespace, [source])
         except ApiError as error:
             users = _users(resource, source)
-            if not users or error.status in SERVERS_OWN:
+            if not users or error.stops:
                 raise
             kind, name = references.read_source(source)
-            for user in users:
-                message = f"{user} is left as it is: {kind.name} {name} cannot be read: {error.message}"
-                outcome.fault(user, APPLY_FAILED, message, error)
+            error.message = f"{kind.name} {name} cannot be read: {error.message}"
+            if users.pop(ROUTE_READY, None):
+                outcome.cannot_judge([ROUTE_READY], error)
+            for condition, user in users.items():
+                message = f"{user} is left as it is: {error.message}"
+                older = not carried_out and condition_of(user, resource.metadata.name) == READY
+                told = (condition, READY) if older else (condition,)
+                outcome.faults += [Fault(user, each, APPLY_FAILED, message, error) for each in told]
             found[source] = None
     return found
 
 
-def _users(resource: spec.TextToImageService, source: str) -> list[Id]:
-    """Return the objects that only observe and are made for a source; none where anything else is for it too."""
-    metadata = resource.metadata
+def _users(resource: spec.TextToImageService, source: str) -> dict[str, Id]:
+    """Return the objects that are made for a source, by the conditions; none where credentials are in it, too."""
+    namespace, name = resource.metadata.namespace, resource.metadata.name
+    exports = resource.spec.monitoring.tracing.mode == "External"
     users = {
-        "AlertsReady": Id(ALERTMANAGER_CONFIG, metadata.namespace, naming.alertmanager_config(metadata.name)),
-        "TracingReady": jaeger_of(resource),
+        "AlertsReady": Id(ALERTMANAGER_CONFIG, namespace, naming.alertmanager_config(name)),
+        "TracingReady": Id(DEPLOYMENT, namespace, naming.deployment(name)) if exports else jaeger_of(resource),
+        ROUTE_READY: Id(INGRESS, namespace, naming.ingress(name)),
     }
-    if resource.spec.monitoring.tracing.mode == "External":
-        del users["TracingReady"]  # the service's own pods read it
-    named = {each.condition for each in references.references(resource) if each.source == source and each.condition}
-    if source in credentials.secret_names(resource) or not named <= users.keys():
-        return []
-    return [users[condition] for condition in sorted(named)]
+    if source in credentials.secret_names(resource):
+        return {}
+    named = {each.condition for each in references.references(resource) if each.source == source}
+    return {condition: user for condition, user in users.items() if condition in named}

@@ -16,7 +16,7 @@ from t2i_operator.spec.scalars import (
     matches,
 )
 
-_ANEW = (
+ANEW = (
     "to begin with a new volume set storage.type: Memory, and Badger again once that is in place; its traces are lost"
 )
 
@@ -28,7 +28,7 @@ def _volume_rule(holds: str, sentence: str) -> Rule:
         f" || {of}.jaeger.storage.type != 'Badger'"
         for of in ("self", "oldSelf")
     )
-    return Rule(f"{no_volume} || {holds}", f"{sentence}; {_ANEW}")
+    return Rule(f"{no_volume} || {holds}", f"{sentence}; {ANEW}")
 
 
 def _size(of: str) -> str:

@@ -163,10 +163,11 @@ def _in_vain(outcome: Outcome, credentials: Condition) -> tuple[str, str] | None
 def _broken(outcome: Outcome) -> tuple[str, str] | None:
     """Say why pods do not serve that no deadline waits for: who waits for the end, as Argo CD does, would never stop.
 
-    Whatever becomes of the way in; what is still to be written of that which serves may mend them.
+    Whatever becomes of the way in; what is still to be written of that which serves may mend them, and so may a node
+    that is awaited.
     """
     rollout = outcome.rollout
-    if rollout is None or rollout.complete or not rollout.over:
+    if rollout is None or rollout.complete or not rollout.over or outcome.awaited:
         return None
     unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
     return None if unwritten else reasons.stuck(outcome, rollout)

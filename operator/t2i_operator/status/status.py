@@ -37,10 +37,14 @@ def status(key: Key, outcome: Outcome, conditions: Iterable[Condition], before: 
 
 
 def _endpoints(key: Key, outcome: Outcome, before: Object) -> Object:
-    """Say where the service answers and where its spans go; a spec that is not carried out has moved neither."""
+    """Say where the service answers and where its spans go; a spec that is not carried out has moved neither.
+
+    Nor has one, for all that is known, whose objects the API server did not let us reach.
+    """
     resource = outcome.resource
-    unplaced = outcome.failure or any(fault.identity.kind == SERVICE for fault in outcome.of(*_UNPLACED))
-    if "endpoint" in before and (resource is None or outcome.invalid or unplaced or resource.spec.paused):
+    unplaced = any(fault.identity.kind == SERVICE for fault in outcome.of(*_UNPLACED))
+    undone = outcome.invalid or outcome.failure or outcome.stopped or unplaced
+    if "endpoint" in before and (resource is None or undone or resource.spec.paused):
         return {name: before[name] for name in ("endpoint", "tracesEndpoint") if name in before}
     if resource is None:
         return {}

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 from t2i_operator import spec
 from t2i_operator.builders import Observed, desired
 from t2i_operator.known.rollout import Rollout, rollout
 from t2i_operator.kube.kinds import Kind, Object
 
 OBSERVED = Observed(image="ghcr.io/text-to-image/service:1.2.3", keys={"primary": "a2V5", "key": "AAAA"})
+WITH_JAEGER = msgspec.structs.replace(OBSERVED, jaeger_image="jaeger:2")
 
 
 UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}

@@ -19,6 +19,7 @@ from tests.unit.operator.resources import deployed, resource
 SCRIPT = Path(__file__).parents[3] / "manifests/argocd/health.lua"
 BROKEN: dict[str, Any] = {"readyReplicas": 0, "availableReplicas": 0}
 CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
+UNPLACED = Trouble("0", "Unschedulable", "pod pictures-b: 0/3 nodes are available")
 MISSING = Problem("SecretMissing", "there is no Secret keys")
 
 
@@ -49,6 +50,12 @@ STATES = {
         "as the controller says",
     ),
     "broken after a rollout": (told(rollout=deployed(**BROKEN), trouble=CRASH), "Degraded", "exits with code 1"),
+    "waiting for a node": (
+        told(rollout=deployed(**BROKEN), trouble=UNPLACED, awaited=True),
+        "Progressing",
+        "0/3 nodes are available",
+    ),
+    "without a node for long": (told(rollout=deployed(**BROKEN), trouble=UNPLACED), "Degraded", "0/3 nodes"),
     "without its Secret": (told(credentials=MISSING), "Degraded", "there is no Secret keys"),
     "refused": (told(failure="exceeded quota"), "Degraded", "exceeded quota"),
     "invalid": (told(invalid="spec.models: Is required", resource=None), "Degraded", "spec.models"),

@@ -133,6 +133,50 @@ def test_a_list_item_that_another_changed_is_named() -> None:
     assert differences(DESIRED, changed) == [Difference("spec.template.spec.containers[main].image", "kubectl")]
 
 
+MAIN = 'k:{"name":"main"}'
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "changes"),
+    [
+        (["f:image"], "image", {"image": "other"}),
+        (["f:args"], "args", {"args": ["a", "b"]}),
+        (["f:env", 'k:{"name":"EMPTY"}', "f:value"], "env[EMPTY].value", {"env": [{"name": "EMPTY", "value": "x"}]}),
+        (["f:env", 'k:{"name":"EMPTY"}'], "env[EMPTY]", {"env": [{"name": "OTHER"}, {"name": "EMPTY", "value": "x"}]}),
+        (["f:ports", 'k:{"containerPort":80,"protocol":"TCP"}'], "ports[80]", {"ports": []}),
+        (["f:ports"], "ports", {"ports": [{"containerPort": 90}]}),
+    ],
+    ids=["field", "atomic list", "field of an item of an item", "named item", "item with two keys", "whole list"],
+)
+@pytest.mark.parametrize("agrees", [True, False], ids=["agrees", "differs"])
+def test_whether_what_another_took_inside_a_list_agrees_is_seen(
+    path: list[str], name: str, changes: dict[str, Any], *, agrees: bool
+) -> None:
+    changed = live()
+    container = changed["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": "OTHER"}, {"name": "EMPTY", "value": ""}]
+    container |= {} if agrees else changes
+    ours, theirs = fields(changed)["f:spec"]["f:template"]["f:spec"]["f:containers"][MAIN], dict[str, Any]()
+    fields(changed, 0)["f:spec"] = {"f:template": {"f:spec": {"f:containers": {MAIN: theirs}}}}
+    for part in path[:-1]:
+        ours, theirs = ours[part], theirs.setdefault(part, {})
+    theirs[path[-1]] = ours.pop(path[-1])
+    ours["."] = {}  # or the list itself is not ours any more, which is another case
+
+    where = f"spec.template.spec.containers[main].{name}"
+    assert differences(DESIRED, changed) == [Difference(where, "kubectl", agrees=agrees)]
+
+
+@pytest.mark.parametrize("theirs", [["a", "b"], ["b"]], ids=str)
+def test_whether_a_plain_item_that_another_took_is_there_is_seen(theirs: list[str]) -> None:
+    wanted = {"kind": "K", "metadata": {"finalizers": ["a"]}}
+    took = {"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:finalizers": {'v:"a"': {}}}}}
+    kept = {"manager": "text-to-image-operator", "fieldsV1": {"f:metadata": {"f:finalizers": {".": {}}}}}
+    found = {"metadata": {"finalizers": theirs, "managedFields": [took, kept]}}
+    expected = [Difference("metadata.finalizers[a]", "kubectl", agrees="a" in theirs)]
+    assert differences(wanted, found) == expected
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

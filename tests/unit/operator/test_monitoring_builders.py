@@ -13,7 +13,7 @@ from t2i_operator.builders.monitoring.desired import monitoring_objects
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, service_monitor
 
-from tests.unit.operator.resources import resource
+from tests.unit.operator.resources import WITH_JAEGER, resource
 
 RECEIVERS = [
     {"name": "chat", "slack": {"apiURL": {"secretKeyRef": {"name": "hooks", "key": "slack"}}, "channel": "#images"}},
@@ -32,7 +32,7 @@ def observed(**monitoring: Any) -> spec.TextToImageService:
 
 
 def objects(wanted: spec.TextToImageService) -> set[tuple[str, str]]:
-    return {(each["kind"], each["metadata"]["name"]) for each in monitoring_objects(wanted, "jaeger:2")}
+    return {(each["kind"], each["metadata"]["name"]) for each in monitoring_objects(wanted, WITH_JAEGER)}
 
 
 def alerts_of(wanted: spec.TextToImageService) -> set[str]:
@@ -63,12 +63,12 @@ def test_each_block_can_be_switched_off() -> None:
 
 def test_what_is_built_is_fresh_and_the_same_each_time() -> None:
     wanted = observed(alerts={"receivers": RECEIVERS, "budget": {"amount": "1"}})
-    first = list(monitoring_objects(wanted, "jaeger:2"))
+    first = list(monitoring_objects(wanted, WITH_JAEGER))
     kept = copy.deepcopy(first)
     for each in first:
         each["metadata"]["labels"].clear()
         each.pop("spec", None)
-    assert list(monitoring_objects(wanted, "jaeger:2")) == kept
+    assert list(monitoring_objects(wanted, WITH_JAEGER)) == kept
 
 
 def test_the_metrics_own_endpoint_label_survives_the_target_s() -> None:
@@ -83,7 +83,9 @@ def test_service_and_jaeger_are_scraped_by_different_labels() -> None:
     of_service = service_monitor(observed())["spec"]["selector"]["matchLabels"]
     of_jaeger = jaeger_monitor(observed())["spec"]["selector"]["matchLabels"]
     services = {
-        each["metadata"]["name"]: each for each in monitoring_objects(observed(), "") if each["kind"] == "Service"
+        each["metadata"]["name"]: each
+        for each in monitoring_objects(observed(), WITH_JAEGER)
+        if each["kind"] == "Service"
     }
     matched = [name for name, each in services.items() if of_jaeger.items() <= each["metadata"]["labels"].items()]
     assert matched == ["pictures-jaeger-collector"]
@@ -95,7 +97,7 @@ def test_a_collector_is_scraped_as_the_service_that_the_dashboard_asks_for() -> 
         metrics={"interval": "15s", "labels": {"release": "stack"}},
         tracing={"jaeger": {"format": "OpenTelemetryCollector"}},
     )
-    built = {(each["kind"], each["metadata"]["name"]): each for each in monitoring_objects(wanted, "")}
+    built = {(each["kind"], each["metadata"]["name"]): each for each in monitoring_objects(wanted, WITH_JAEGER)}
     monitor, own = built["ServiceMonitor", "pictures-jaeger-monitor"], built["Service", "pictures-jaeger-metrics"]
     selected = monitor["spec"]["selector"]["matchLabels"].items()
     services = [each for (kind, _), each in built.items() if kind == "Service"]
@@ -124,7 +126,9 @@ def test_services_select_a_collector_s_pods_by_what_never_changes(namespace: str
         "monitoring": {"tracing": {"jaeger": {"format": "OpenTelemetryCollector"}}},
     }
     wanted = spec.parse({"metadata": {"name": "pictures", "namespace": namespace}, "spec": body})
-    selectors = [each["spec"]["selector"] for each in monitoring_objects(wanted, "") if each["kind"] == "Service"]
+    selectors = [
+        each["spec"]["selector"] for each in monitoring_objects(wanted, WITH_JAEGER) if each["kind"] == "Service"
+    ]
     assert len(selectors) == 2
     for each in selectors:
         assert each == {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from t2i_operator.builders.monitoring.desired import monitoring_objects
 from t2i_operator.builders.monitoring.jaeger.configuration import configuration
 from t2i_operator.builders.strategic import InvalidPatchError
 
-from tests.unit.operator.resources import resource
+from tests.unit.operator.resources import WITH_JAEGER, resource
 
 MODELS = [
     {"name": "fast", "provider": "Sandbox", "timeoutSeconds": 30},
@@ -27,7 +28,8 @@ SEARCH = {
 def jaeger(*, volume_size: str = "", **wanted: Any) -> dict[str, Any]:
     """Return Jaeger's objects by kind and name."""
     monitoring = {"tracing": {"jaeger": wanted}, "dashboards": {"mode": "Disabled"}, "alerts": {"mode": "Disabled"}}
-    built = monitoring_objects(resource(models=MODELS, monitoring=monitoring), "jaeger:2", volume_size=volume_size)
+    observed = msgspec.structs.replace(WITH_JAEGER, volume_size=volume_size)
+    built = monitoring_objects(resource(models=MODELS, monitoring=monitoring), observed)
     return {f"{each['kind']} {each['metadata']['name']}": each for each in built}
 
 

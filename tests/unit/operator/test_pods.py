@@ -261,6 +261,41 @@ def test_a_trouble_that_lasts_is_told_before_one_that_may_be_over() -> None:
     assert "container side" in found.message
 
 
+UNPLACED = {"conditions": [{**UNSCHEDULABLE["conditions"][0], "lastTransitionTime": BEGAN}]}
+
+
+def test_a_node_is_awaited_for_ten_minutes_from_when_the_scheduler_found_none() -> None:
+    now = OVER - 1
+    pods = Pods(lambda: now)
+    pods.observe(pod(created="2026-01-01T11:00:00Z", **UNPLACED))
+    found = pods.newest_trouble(KEY, ROLLS)
+    assert found is not None
+    assert pods.awaited(found)
+    now = OVER
+    assert not pods.awaited(found)
+    assert pods.newest_trouble(KEY, ROLLS) == found, "it is the same trouble, and lasts"
+    assert not pods.awaited(None)
+
+
+def test_what_is_only_awaited_hides_no_trouble_that_lasts() -> None:
+    now = OVER - 1
+    pods = Pods(lambda: now)
+    pods.observe(pod("a-old", **container(state=ended("Error", 1))))
+    pods.observe(pod("a-young", created=BEGAN, **UNPLACED))
+    assert reason(pods, ROLLS) == "CrashLoopBackOff"
+    now = OVER
+    assert reason(pods, ROLLS) == "Unschedulable", "the youngest one's, when neither is awaited"
+
+
+def test_of_pods_that_are_awaited_the_one_that_is_given_up_first_is_told() -> None:
+    pods, later = Pods(lambda: OVER - 1), {**UNPLACED["conditions"][0], "lastTransitionTime": "2026-01-01T12:05:00Z"}
+    pods.observe(pod("a-first", **UNPLACED))
+    pods.observe(pod("a-later", created=BEGAN, conditions=[later]))
+    found = pods.newest_trouble(KEY, ROLLS)
+    assert found is not None
+    assert found.awaited_until == OVER, "or the look that finds it would come late"
+
+
 def test_pods_on_their_way_out_do_not_count() -> None:
     pods, leaving = Pods(), pod(**waiting("ErrImagePull"))
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"

@@ -63,12 +63,13 @@ async def test_what_goes_with_a_deleted_resource_of_the_name_was_deleted_by_nobo
 async def test_what_a_pass_did_not_get_to_is_repaired_when_it_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     parts, identity = Parts(), Id(SERVICE, KEY.namespace, f"{KEY.name}-service")
     await parts.look()
-    stop = ApiError(503, "Unavailable", 'admission webhook "policy.example.com" denied the request: not here')
+    stop = ApiError(503, "ServiceUnavailable", "shutting down")
     webhook = refusing(monkeypatch, parts, CONFIG_MAP, stop)
     webhook.refused = (Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-config"),)
     parts.edit(models=[{"name": "other", "provider": "Sandbox"}])
-    await parts.look(stop)
-    assert parts.outcome.stopped
+    with pytest.raises(ApiError):
+        await parts.reconciler.reconcile(KEY)
+    assert parts.reporter.report_deeds.await_args.args[2].stopped
 
     webhook.refused = ()
     del parts.cluster.live[identity]

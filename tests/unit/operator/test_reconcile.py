@@ -82,8 +82,9 @@ async def test_what_is_known_of_credentials_stays_while_secrets_cannot_be_read(
     assert (outcome.credentials, outcome.lacks) == (problem, lacks)
 
 
+@pytest.mark.parametrize("trouble", ["containerStatuses", "conditions"])
 async def test_a_trouble_that_time_ends_is_looked_at_again_then(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     cache, reporter = Cache(), MagicMock(report=AsyncMock())
     metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "generation": 1, "resourceVersion": "1"}
@@ -95,9 +96,11 @@ async def test_a_trouble_that_time_ends_is_looked_at_again_then(
     began = datetime.now(UTC) - timedelta(minutes=9)
     crashed = {"name": "main", "lastState": {"terminated": {"reason": "Error", "exitCode": 1}}}
     running = {"running": {"startedAt": began.isoformat()}}
+    unplaced = {"type": "PodScheduled", "reason": "Unschedulable", "lastTransitionTime": began.isoformat()}
     labels = {"app.kubernetes.io/instance": KEY.name, "app.kubernetes.io/component": "service"}
     pod = {"metadata": {"name": "p", "namespace": KEY.namespace, "labels": labels}}
-    assert cache.pods.observe(pod | {"status": {"containerStatuses": [{**crashed, "state": running}]}}) == KEY
+    told: dict[str, Any] = {"containerStatuses": [{**crashed, "state": running}], "conditions": [unplaced]}
+    assert cache.pods.observe(pod | {"status": {trouble: told[trouble]}}) == KEY
     again = await reconciler.reconcile(KEY)
     assert again is not None
     assert again <= 60

@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 from t2i_operator.builders.monitoring.desired import monitoring_objects
 from t2i_operator.known import references
@@ -11,7 +12,7 @@ from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, OPENTELEMETRY_COLLEC
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
 from t2i_operator.status.conditions import conditions
 
-from tests.unit.operator.resources import UNOBSERVED, resource
+from tests.unit.operator.resources import UNOBSERVED, WITH_JAEGER, resource
 
 
 def key(name: str, key: str = "k") -> dict[str, Any]:
@@ -150,7 +151,8 @@ def test_what_jaeger_reads_rolls_its_pod(kind: Kind) -> None:
     wanted = observed(tracing={**JAEGER, "jaeger": {**JAEGER["jaeger"], "format": kind.name}})
 
     def annotations(checksum: str) -> Any:
-        built = next(each for each in monitoring_objects(wanted, "j:2", checksum) if each["kind"] == kind.name)["spec"]
+        seen = msgspec.structs.replace(WITH_JAEGER, storage_checksum=checksum)
+        built = next(each for each in monitoring_objects(wanted, seen) if each["kind"] == kind.name)["spec"]
         return built.get("podAnnotations", {}) if kind != DEPLOYMENT else built["template"]["metadata"]["annotations"]
 
     assert annotations("1")[CREDENTIALS_CHECKSUM_ANNOTATION] == "1"

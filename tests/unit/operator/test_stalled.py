@@ -95,6 +95,16 @@ def test_pods_that_break_after_their_rollout_are_not_waited_for(
     assert found["Stalled"].status == "False", "it may be mended by what it waits for"
 
 
+@pytest.mark.parametrize("awaited", [True, False], ids=["awaited", "no longer"])
+def test_a_pod_that_an_autoscaler_may_find_a_node_for_is_waited_for(*, awaited: bool) -> None:
+    told = ("Unschedulable", "pod pictures-b: 0/3 nodes are available")
+    seen, trouble = deployed(readyReplicas=1, availableReplicas=1), Trouble("0", *told)
+    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=trouble, awaited=awaited))
+    assert found["Ready"][1:] == found["Progressing"][1:] == ("False", *told), "told at once either way"
+    assert found["Reconciling"][1:] == (str(awaited), *told)
+    assert found["Stalled"].status == "False"
+
+
 @pytest.mark.parametrize("paused", [True, False], ids=["paused", "running"])
 def test_a_rollout_that_somebody_paused_says_how_to_resume_it(*, paused: bool) -> None:
     seen = deployed("DeploymentPaused" if paused else "NewReplicaSetCreated", paused=paused, **OLD_PODS)

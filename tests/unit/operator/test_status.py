@@ -42,13 +42,15 @@ REFUSED = Outcome(generation=2, invalid="spec.podTemplate: no pod", resource=res
 PAUSED = Outcome(generation=2, resource=resource(service={"port": 90}, paused=True))
 CUT_SHORT = Outcome(generation=2, resource=resource(service={"port": 90}), failure="no answer in time")
 UNPLACED = Outcome(generation=2, resource=resource(service={"port": 90}))
+STOPPED = Outcome(generation=2, resource=resource(service={"port": 90}))
+STOPPED.leave([Id(SERVICE, "studio", "pictures-service")], ApiError(503, "ServiceUnavailable", "shutting down"))
 UNPLACED.failed(Id(SERVICE, "studio", "pictures-service"), APPLY_FAILED, ApiError(403, "Forbidden", "exceeded quota"))
 
 
 @pytest.mark.parametrize(
     "outcome",
-    [UNREADABLE, REFUSED, PAUSED, CUT_SHORT, UNPLACED],
-    ids=["unreadable", "refused", "paused", "cut short", "unplaced"],
+    [UNREADABLE, REFUSED, PAUSED, CUT_SHORT, STOPPED, UNPLACED],
+    ids=["unreadable", "refused", "paused", "cut short", "stopped", "unplaced"],
 )
 def test_what_is_not_carried_out_moves_no_endpoint(outcome: Outcome) -> None:
     said = status(Key("studio", "pictures"), outcome, [], SERVES_AT, "now")

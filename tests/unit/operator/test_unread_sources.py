@@ -11,9 +11,11 @@ from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
     DEPLOYMENT,
+    INGRESS,
     NETWORK_POLICY,
     OPENTELEMETRY_COLLECTOR,
     SECRET,
+    SERVICE,
     VOLUME_CLAIM,
     Kind,
     Object,
@@ -184,11 +186,16 @@ async def test_what_came_before_an_object_that_cannot_be_made_stays() -> None:
     assert claim not in parts.cluster.live
 
 
-EXPORTED = {"mode": "External", "endpoint": "https://c:4317", "headersSecretRef": {"name": NAMED.name}}
-FOR_PODS = {
-    "headers of spans": {"monitoring": {**UNOBSERVED, "tracing": EXPORTED}},
-    "callers' keys too": {**alerts().wanted, "access": {"apiKeysSecretRef": {"name": NAMED.name}}},
+AUTHORITY: Object = {"configMapKeyRef": {"name": BUNDLE.name, "key": "ca.crt"}}
+OTHERS = [{"name": "another", "provider": "Sandbox"}]
+EXPORTED: Object = {"mode": "External", "endpoint": "https://c:4317", "headersSecretRef": {"name": NAMED.name}}
+EXPORTS = {
+    "headers": (NAMED, EXPORTED),
+    "certificate": (BUNDLE, {**EXPORTED, "headersSecretRef": None, "tls": {"ca": AUTHORITY}}),
 }
+CALLED = {**alerts().wanted, "access": {"apiKeysSecretRef": {"name": NAMED.name}}}
+MOUNTED = Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-config")
+POLICY, SERVED = Id(NETWORK_POLICY, *KEY), Id(SERVICE, KEY.namespace, f"{KEY.name}-service")
 
 
 async def edited_in_vain(parts: Parts, refusal: ApiError, said: str) -> None:
@@ -201,15 +208,98 @@ async def edited_in_vain(parts: Parts, refusal: ApiError, said: str) -> None:
     assert not parts.cluster.written
 
 
-@pytest.mark.parametrize("wanted", FOR_PODS.values(), ids=FOR_PODS)
-async def test_the_service_s_own_pods_are_not_rolled_without_it(wanted: Object) -> None:
-    parts = Parts(**wanted)
+async def test_what_credentials_are_in_too_ends_the_pass() -> None:
+    parts = Parts(**CALLED)
     parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
     keep(parts)
     await parts.look()
     await edited_in_vain(parts, LOCKED, "no matching key")
 
 
+async def exports(tracing: Object) -> Parts:
+    """Return a service that sends spans elsewhere, by what can still be read."""
+    parts = Parts(monitoring={**UNOBSERVED, "tracing": tracing}, networkPolicy={"mode": "Managed"})
+    keep(parts)
+    for _ in range(2):
+        assert (await parts.look())["TracingReady"].reason == "External"
+    parts.cluster.written.clear()
+    return parts
+
+
+@pytest.mark.parametrize(("source", "tracing"), EXPORTS.values(), ids=EXPORTS)
+async def test_pods_that_send_spans_are_not_rolled_without_it_and_all_else_is_done(source: Id, tracing: Object) -> None:
+    parts = await exports(tracing)
+    parts.cluster.refused[source] = FORBIDDEN
+    parts.edit(networkPolicy={"mode": "Disabled"}, service={"port": 90}, models=OTHERS)
+    said = await parts.look(FORBIDDEN)
+    assert SERVED in parts.cluster.written
+    assert not {DEPLOYED, MOUNTED} & set(parts.cluster.written), "neither the pods nor half of what they read"
+    words = f"{DEPLOYED} is left as it is: {source.kind.name} {source.name} cannot be read: {FORBIDDEN.message}"
+    for condition in ("Ready", "Progressing", "TracingReady"):
+        assert said[condition][1:3] == ("False", "ApplyFailed"), "the pods are of the older spec"
+        assert said[condition].message.startswith(words)
+    assert POLICY in parts.cluster.live, "what serves is not all in its place"
+
+    del parts.cluster.refused[source]
+    said = await parts.look()
+    assert {DEPLOYED, MOUNTED} <= set(parts.cluster.written)
+    assert POLICY not in parts.cluster.live
+    assert (said["Ready"].status, said["TracingReady"].reason) == ("True", "External")
+
+
+@pytest.mark.parametrize(("source", "tracing"), EXPORTS.values(), ids=EXPORTS)
+async def test_traces_that_may_get_lost_lower_no_ready_of_pods_that_are_as_wanted(source: Id, tracing: Object) -> None:
+    parts = await exports(tracing)
+    parts.cluster.refused[source] = LOCKED
+    said = await parts.look(LOCKED)
+    assert {said[each].status for each in ("Ready", "TracingReady")} == {"True"}, "it may pass"
+
+    parts.now = LASTING_SECONDS
+    said = await parts.look(LOCKED)
+    assert (said["Ready"].status, said["Stalled"].status) == ("True", "False")
+    assert said["TracingReady"][1:3] == ("False", "ApplyFailed")
+    assert not parts.cluster.written
+
+    keep(parts, password="another")
+    del parts.cluster.refused[source]
+    said = await parts.look()
+    assert DEPLOYED in parts.cluster.written, "its pods are rolled for the new one"
+    assert said["TracingReady"].reason == "External"
+
+
+async def test_an_ingress_only_names_its_certificate() -> None:
+    ingress = Id(INGRESS, *KEY)
+    parts = Parts(ingress={"host": "a.example.com", "tls": {"secretName": NAMED.name}})
+    keep(parts)
+    parts.say(ingress, {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
+    assert (await parts.look())["RouteReady"].status == "True"
+    parts.cluster.refused[NAMED] = FORBIDDEN
+    parts.edit(ingress={"host": "b.example.com", "tls": {"secretName": NAMED.name}}, networkPolicy={"mode": "Managed"})
+    said = await parts.look(FORBIDDEN)
+    assert {ingress, POLICY} <= set(parts.cluster.written)
+    assert said["Ready"].status == "True"
+    message = f"Secret {NAMED.name} cannot be read: {FORBIDDEN.message}"
+    assert said["RouteReady"][1:] == ("Unknown", "NotVisible", message)
+
+    del parts.cluster.refused[NAMED], parts.cluster.live[NAMED]
+    assert (await parts.look())["RouteReady"].reason == "SecretMissing", (
+        "which a pass that could not look does not know"
+    )
+    keep(parts)
+    assert (await parts.look())["RouteReady"].status == "True"
+
+
 async def test_a_server_that_bids_to_stop_is_asked_for_nothing_more() -> None:
     parts = await ready(alerts())
     await edited_in_vain(parts, SILENT, "unable to handle")
+
+
+async def test_a_pass_that_was_cut_short_repeats_nothing_that_nobody_could_look_at() -> None:
+    keys = Id(SECRET, KEY.namespace, "keys")
+    parts = Parts(ingress={"host": "a.example.com", "tls": {"secretName": NAMED.name}})
+    parts.say(Id(INGRESS, *KEY), {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
+    parts.edit(credentials={"secretRef": {"name": keys.name}})
+    parts.cluster.refused[NAMED] = FORBIDDEN
+    assert (await parts.look(FORBIDDEN))["RouteReady"].reason == "NotVisible"
+    parts.cluster.refused[keys], parts.stored = FORBIDDEN, []
+    assert (await parts.look(FORBIDDEN))["RouteReady"].reason == "NotVisible", "its Secret was never found missing"

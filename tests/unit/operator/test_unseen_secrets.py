@@ -17,21 +17,25 @@ CREDENTIALS: Object = {"credentials": {"secretRef": {"name": "tokens"}}}
 CA: Object = {"ca": {"configMapKeyRef": {"name": "authority", "key": "ca.crt"}}}
 EXTERNAL: Object = {"mode": "External", "endpoint": "https://traces:4317", "tls": CA}
 ROUTED: Object = {"ingress": {"host": "images.example.com", "tls": {"secretName": "tokens"}}}
-DEPENDS: list[tuple[str, Id, dict[str, Any]]] = [
-    ("CredentialsReady", TOKENS, CREDENTIALS),
-    ("TracingReady", Id(CONFIG_MAP, KEY.namespace, "authority"), {"monitoring": {**UNOBSERVED, "tracing": EXTERNAL}}),
-    ("RouteReady", TOKENS, ROUTED),
+UNSEEN, LEFT = ("Unknown", "NotVisible"), ("False", "ApplyFailed")
+AUTHORITY = Id(CONFIG_MAP, KEY.namespace, "authority")
+DEPENDS: list[tuple[str, Id, dict[str, Any], tuple[str, str]]] = [
+    ("CredentialsReady", TOKENS, CREDENTIALS, UNSEEN),
+    ("TracingReady", AUTHORITY, {"monitoring": {**UNOBSERVED, "tracing": EXTERNAL}}, LEFT),
+    ("RouteReady", TOKENS, ROUTED, UNSEEN),
 ]
 
 
-@pytest.mark.parametrize(("condition", "source", "wanted"), DEPENDS, ids=[each[0] for each in DEPENDS])
-async def test_nobody_says_that_all_is_there_who_could_not_look(condition: str, source: Id, wanted: Any) -> None:
+@pytest.mark.parametrize(("condition", "source", "wanted", "told"), DEPENDS, ids=[each[0] for each in DEPENDS])
+async def test_nobody_says_that_all_is_there_who_could_not_look(
+    condition: str, source: Id, wanted: Any, told: tuple[str, str]
+) -> None:
     parts = Parts(**wanted)
     if condition == "RouteReady":
         parts.say(Id(INGRESS, *KEY), {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
     parts.cluster.refused[source] = FORBIDDEN
     said = (await parts.look(FORBIDDEN))[condition]
-    assert (said.status, said.reason) == ("Unknown", "NotVisible")
+    assert (said.status, said.reason) == told
     assert FORBIDDEN.message in said.message
 
 

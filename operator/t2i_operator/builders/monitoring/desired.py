@@ -11,16 +11,15 @@ from t2i_operator.builders.monitoring.jaeger.services import collector_service, 
 from t2i_operator.builders.monitoring.jaeger.storage import volume_claim
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, service_monitor
+from t2i_operator.builders.observed import Observed
 from t2i_operator.kube.kinds import Object
 
 
-def monitoring_objects(
-    resource: spec.TextToImageService, jaeger_image: str, storage_checksum: str = "", volume_size: str = ""
-) -> Iterator[Object]:
+def monitoring_objects(resource: spec.TextToImageService, observed: Observed) -> Iterator[Object]:
     """Yield them; which of the optional kinds the cluster knows is the caller's to see."""
     wanted = resource.spec.monitoring
     if wanted.tracing.mode == "Managed":
-        yield from _jaeger(resource, jaeger_image, storage_checksum, volume_size)
+        yield from _jaeger(resource, observed)
     if wanted.metrics.mode == "Managed":
         yield service_monitor(resource)
     if wanted.alerts.mode == "Managed":
@@ -31,8 +30,9 @@ def monitoring_objects(
         yield from dashboards(resource)
 
 
-def _jaeger(resource: spec.TextToImageService, image: str, checksum: str, volume_size: str) -> Iterator[Object]:
-    claim = volume_claim(resource, volume_size)
+def _jaeger(resource: spec.TextToImageService, observed: Observed) -> Iterator[Object]:
+    image, checksum = observed.jaeger_image, observed.storage_checksum
+    claim = volume_claim(resource, observed.volume_size)
     if claim:
         yield claim
     scraped = resource.spec.monitoring.metrics.mode == "Managed"

@@ -1,0 +1,207 @@
+"""A write that has no answer in time: whether one kind waits for its webhook, or the API server for itself."""
+
+import asyncio
+from unittest.mock import AsyncMock
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from t2i_operator.known.children import Id
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.errors import unreachable
+from t2i_operator.kube.kinds import (
+    ALERTMANAGER_CONFIG,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    NETWORK_POLICY,
+    PROMETHEUS_RULE,
+    SERVICE_MONITOR,
+    Kind,
+    Object,
+)
+from t2i_operator.naming import FIELD_MANAGER
+from t2i_operator.reconciling.objects import identify
+from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.status.status import status
+
+from tests.unit.operator.passes import KEY, Parts
+from tests.unit.operator.resources import UNOBSERVED
+from tests.unit.operator.test_unread import DEPLOYED
+
+HOOK = {"name": "hook", "webhook": {"url": {"secretKeyRef": {"name": "theirs", "key": "url"}}}}
+WATCHED: Object = {
+    "monitoring": {
+        **UNOBSERVED,
+        "metrics": {"mode": "Managed"},
+        "alerts": {"mode": "Managed", "receivers": [HOOK]},
+        "dashboards": {"mode": "Managed"},
+    }
+}
+RULE = Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
+LATE = unreachable("PATCH", "/of/one", TimeoutError())
+
+
+class Hanging:
+    """Has a webhook hang that is asked about these kinds; `asked` is what was written of them in vain."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, parts: Parts, *kinds: Kind) -> None:
+        self.kinds, self.error, self.asked = kinds, LATE, list[Id]()
+        self._apply = parts.cluster.apply
+        monkeypatch.setattr(parts.cluster, "apply", self.apply)
+
+    async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
+        if kind in self.kinds:
+            self.asked.append(identify(body))
+            raise ApiError(self.error.status, self.error.reason, self.error.message)
+        return await self._apply(kind, body, manager=manager, dry_run=dry_run)
+
+
+async def steady() -> Parts:
+    parts = Parts()
+    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await parts.look()
+    parts.cluster.written.clear()
+    return parts
+
+
+def dashboards(parts: Parts) -> int:
+    return len([each for each in parts.cluster.written if each.name.startswith(f"{KEY.name}-dashboard-")])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LATE,
+        ApiError(504, "Timeout", "request did not complete within the allotted timeout"),
+        ApiError(504, "Unknown", "<html>Gateway Time-out</html>"),
+    ],
+    ids=["no answer", "the server's own", "a proxy's"],
+)
+async def test_a_webhook_of_two_kinds_that_hangs_lets_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, error: ApiError
+) -> None:
+    parts = await steady()
+    webhook = Hanging(monkeypatch, parts, PROMETHEUS_RULE, ALERTMANAGER_CONFIG)
+    webhook.error = error
+    parts.edit(**WATCHED, logging={"level": "DEBUG"})
+    said = await parts.look(error)
+    assert DEPLOYED in parts.cluster.written
+    assert dashboards(parts) > 1
+    assert {said[each].status for each in ("Ready", "MetricsReady", "DashboardsReady")} == {"True"}
+    assert said["AlertsReady"][1:3] == ("Unknown", "Pending"), "it may pass"
+
+    parts.now = LASTING_SECONDS
+    said = await parts.look(error)
+    assert said["Ready"].status == "True"
+    assert said["AlertsReady"][1:3] == ("False", "ApplyFailed")
+    assert f"{RULE}: {error.message}" in said["AlertsReady"].message
+
+
+async def test_the_rest_of_a_kind_that_waits_is_not_tried_and_what_came_before_it_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts, policy = await steady(), Id(NETWORK_POLICY, *KEY)
+    parts.edit(networkPolicy={"mode": "Managed"})
+    await parts.look()
+    webhook = Hanging(monkeypatch, parts, CONFIG_MAP)
+    parts.edit(networkPolicy={"mode": "Disabled"}, **WATCHED)
+    await parts.look(LATE)
+    (first,) = webhook.asked
+    others = [fault for fault in parts.outcome.faults if fault.identity != first]
+    assert len(others) > 1
+    assert {fault.condition for fault in others} == {"DashboardsReady"}
+    assert all(f"was not tried: {first} had no answer" in fault.message for fault in others)
+    assert RULE in parts.cluster.written
+    assert policy not in parts.cluster.live, "what counts for another condition goes"
+
+    parts.edit(monitoring={**WATCHED["monitoring"], "dashboards": {"mode": "Disabled"}})
+    webhook.asked.clear()
+    await parts.look()
+    assert not webhook.asked
+
+
+async def test_what_is_in_its_place_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = await steady()
+    parts.edit(**WATCHED)
+    await parts.look()
+    Hanging(monkeypatch, parts, CONFIG_MAP)
+    overview = Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-dashboard-overview")
+    parts.say(overview, {})
+    changed = {**parts.cluster.live[overview], "data": {}}
+    parts.cache.children.observe(CONFIG_MAP, parts.cluster.store(overview, changed))
+    await parts.look(LATE)
+    assert [fault.identity for fault in parts.outcome.faults] == [overview]
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (LATE, 3),
+        (ApiError(504, "Unknown", "<html>"), 3),
+        (ApiError(503, "ServiceUnavailable", "shutting down"), 1),
+        (ApiError(429, "", "busy"), 1),
+    ],
+    ids=["late", "a proxy's", "503", "429"],
+)
+async def test_a_server_that_answers_nobody_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, error: ApiError, asked: int
+) -> None:
+    parts = await steady()
+    server = Hanging(monkeypatch, parts, SERVICE_MONITOR, PROMETHEUS_RULE, ALERTMANAGER_CONFIG, CONFIG_MAP, DEPLOYMENT)
+    server.error = error
+    parts.edit(**WATCHED, logging={"level": "DEBUG"})
+    with pytest.raises(ApiError):
+        await parts.reconciler.reconcile(KEY)
+    assert len(server.asked) == asked
+
+
+async def test_the_service_is_said_to_answer_where_it_did_until_a_pass_came_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = await steady()
+    server = Hanging(monkeypatch, parts, CONFIG_MAP)
+    server.error = ApiError(503, "ServiceUnavailable", "shutting down")
+    models = [{"name": "another", "provider": "Sandbox"}]
+    parts.edit(service={"port": 90}, models=models)
+    for parts.now in (0.0, LASTING_SECONDS):
+        with pytest.raises(ApiError):
+            await parts.reconciler.reconcile(KEY)
+    assert parts.outcome.stopped
+    before: Object = {"endpoint": "http://pictures-service.studio.svc:80"}
+    assert status(KEY, parts.outcome, [], before, "now")["endpoint"] == before["endpoint"]
+
+    server.kinds = ()
+    await parts.look()
+    assert status(KEY, parts.outcome, [], before, "now")["endpoint"] == "http://pictures-service.studio.svc:90"
+
+
+def test_what_a_webhook_denies_says_nothing_of_the_server() -> None:
+    """It may deny with any status."""
+    denied = 'admission webhook "a.example.com" denied the request: busy'
+    assert not ApiError(503, "ServiceUnavailable", denied).stops
+    assert ApiError(503, "ServiceUnavailable", "shutting down").stops
+
+
+async def test_an_answer_that_does_not_come_is_late_and_a_server_that_is_not_there_is_not() -> None:
+    over = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.Response:
+        await over.wait()
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_patch("/{path:.*}", hang)
+    body: Object = {"metadata": {"name": "a", "namespace": "n"}}
+    async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as session:
+        cluster = Cluster(session, time_left=lambda: 0.1)
+        with pytest.raises(ApiError) as late:
+            await cluster.apply(CONFIG_MAP, body)
+        over.set()
+        await server.close()
+        with pytest.raises(ApiError) as gone:
+            await cluster.apply(CONFIG_MAP, body)
+    assert (late.value.late, gone.value.late) == (True, False)
+    assert gone.value.stops
+    assert late.value.transient
+    assert gone.value.transient
