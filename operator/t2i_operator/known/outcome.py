@@ -37,9 +37,10 @@ class Outcome(msgspec.Struct, kw_only=True):
     objects; `unjudged` are failures to look at what lives, `held` the conditions that stay as they are stored because
     a failure may pass.
 
-    Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and
-    `awaited` whether that may still end by itself, `selected` whether Prometheus and its like take an object in, `unshown`
-    the dashboards that no Grafana takes, `route` and `kept` the way in and the one before it; `unwatched` that an object has lost our label, so that no event tells of it.
+    Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and `awaited`
+    whether that may still end by itself; `selected` whether Prometheus and its like take an object in, `unshown` the
+    dashboards that no Grafana takes, `route` and `kept` the way in and the one before it; `unwatched` that an object
+    has lost our label, so that no event tells of it.
 
     The rest are the deeds, for Events and metrics.
     """
