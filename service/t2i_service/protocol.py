@@ -17,9 +17,14 @@ from t2i_service.middleware import ARRIVAL_SECONDS, LATE_BODY
 if TYPE_CHECKING:
     import asyncio
 
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 # What common proxies let through; beside it, the packet in which a head begins is not counted.
 MOST_HEAD_BYTES = 32 * 1024
 BEGUN = -1
+# What may wait behind the request that is answered before no more is read, and so no end of the connection seen.
+MOST_WAITING = 8
 
 
 class Protocol(HttpToolsProtocol):
@@ -29,6 +34,7 @@ class Protocol(HttpToolsProtocol):
     _lines: int | None = None
     _reading = False  # a request has begun to arrive, and has not ended
     _due: asyncio.TimerHandle | None = None
+    _answered: RequestResponseCycle | None = None  # the one that is answered, or was last
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -38,6 +44,10 @@ class Protocol(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._answered is not None and not self._answered.response_complete:
+            # uvicorn tells the newest request alone, which may wait behind this one.
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         self._unset_keepalive_if_required()
         if self._due is not None:
             self._due.cancel()
@@ -101,6 +111,13 @@ class Protocol(HttpToolsProtocol):
         self._lines = None
         if not self.parser.should_upgrade():
             super().on_headers_complete()
+            if self.pipeline and len(self.pipeline) <= MOST_WAITING:
+                self.flow.resume_reading()
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_chunk_header(self) -> None:
         """Count from here on: behind the last chunk's come trailers."""
@@ -125,7 +142,7 @@ class Protocol(HttpToolsProtocol):
     def _late(self) -> None:
         self._due, cycle = None, self.cycle
         if self.pipeline:
-            # Nothing is read of it before the one ahead is answered.
+            # Its answer has to wait for that of the one ahead.
             self._due = self.loop.call_later(ARRIVAL_SECONDS, self._late)
         elif cycle is None or cycle.response_complete:
             self.transport.close()
