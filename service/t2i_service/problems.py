@@ -9,6 +9,7 @@ import msgspec
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from t2i_service.context import request_context
 from t2i_service.errors import InvalidInputError, ServiceError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from t2i_service.privacy import Privacy
 
 MAX_DETAIL_CHARACTERS = 1000
+METHOD_NOT_ALLOWED = 405
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 # Python 3.13 renames this one; a code must not depend on the interpreter.
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -56,9 +58,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     phrase = _PHRASES.get(error.status_code) or HTTPStatus(error.status_code).phrase
     translated = ServiceError(str(error.detail), headers=dict(error.headers or {}))
+    if error.status_code == METHOD_NOT_ALLOWED:
+        translated.headers["Allow"] = ", ".join(sorted(_methods(request)))
     translated.status, translated.title = error.status_code, phrase
     translated.code = phrase.lower().replace(" ", "_").replace("-", "_")
     return await _service_error(request, translated)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return what may be done at this path; the error names the methods of the first route alone, in any order."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in routes for method in route.methods}
 
 
 async def _bug(request: Request, _error: Exception) -> Response:
