@@ -142,7 +142,8 @@ def silence(metrics: Metrics) -> None:
 def strip(app: Any, state: State) -> ASGIApp:
     """Return the application without what stands around it."""
     silence(state.metrics)
-    state.generator._recorder = NoRecorder(state.metrics, state.privacy)
+    # The very object: it is not the generator alone that has it.
+    state.generator._recorder.__class__ = NoRecorder
     return Bare(app._app, state.access)
 
 
