@@ -57,6 +57,11 @@ class Generation:
     total_seconds: float = 0.0
 
     @property
+    def known(self) -> Prediction | None:
+        """Its prediction as far as is known: how it ended, else how it was created."""
+        return self.prediction or (self.created.result() if self.created else None)
+
+    @property
     def cost(self) -> Cost | None:
         """What it costs, as far as is known."""
         return cost_of(self.task.model.price, self.prediction)

@@ -26,7 +26,7 @@ KEPT_SECONDS = 3600
 def id_of(run: Generation, state: State) -> str:
     """Return the id under which any replica finds this generation again."""
     context = request_context()
-    prediction = run.prediction or (run.created.result() if run.created else None)
+    prediction = run.known
     reference = Reference(
         model=run.task.model.name,
         provider=run.provider.name,
@@ -59,7 +59,7 @@ def image_url(request: Request, state: State, generation_id: str, index: int) ->
 def result_of(run: Generation, request: Request, state: State, *, links: bool) -> dict[str, Any]:
     """Return a run's result, its images inside or behind links."""
     context, generation_id = request_context(), id_of(run, state)
-    prediction = run.prediction or (run.created.result() if run.created else None)
+    prediction = run.known
     images = []
     for index, image in enumerate(run.images):
         where = (
