@@ -9,7 +9,7 @@ from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from t2i_service.protocol import MOST_WAITING
+from t2i_service.web.protocol import MOST_WAITING
 
 from tests.contract.conftest import SANDBOX
 from tests.fakes.waiting import wait_for
