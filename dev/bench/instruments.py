@@ -1,20 +1,26 @@
-"""What each instrument costs a request, in the CPU time of the worker: all variants in turn, round by round."""
+"""What each instrument costs a request, in the CPU time of the worker: all variants in turn, round by round.
+
+Each round starts each variant anew: one start of the same program may take a third more a request than another.
+"""
 
 from __future__ import annotations
 
 import statistics
-from contextlib import ExitStack
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dev.bench.load import wrk
 from dev.bench.measure import cpu_seconds
-from dev.bench.programs import SUBJECT, Program, Recording, awaken, metric, recording, serving
+from dev.bench.programs import SUBJECT, Recording, awaken, metric, recording, serving
 from dev.cluster.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECTIONS = 16
+WARM_UP_SECONDS = 1
+# Longer than an exporter waits for more spans.
+QUIET_SECONDS = 1.2
 LARGE = ("--image-bytes", "1500000")
 
 
@@ -25,6 +31,16 @@ class Variant(NamedTuple):
     otlp: bool = True
     langtrace: bool = False
     ratio: float = 1.0
+
+    @property
+    def exporters(self) -> int:
+        """How many send spans."""
+        return self.otlp + self.langtrace
+
+    def environment(self, sinks: Recording) -> dict[str, str]:
+        """Return what the service is told of it."""
+        chosen = {"T2I_SAMPLING_RATIO": str(self.ratio)}
+        return chosen | (sinks.otlp if self.otlp else {}) | (sinks.langtrace if self.langtrace else {})
 
 
 BARE = Variant(("--without", "all"), otlp=False)
@@ -43,52 +59,54 @@ VARIANTS = {
 
 
 class Run(NamedTuple):
-    """One variant under load once."""
+    """One variant under load once, in a process of its own."""
 
     microseconds: float
     requests_a_second: float
     busy: float
     spans: dict[str, int]
     requests: int
+    dropped: float
 
 
-def loaded(service: Program, sinks: Recording, seconds: float) -> Run:
-    """Saturate one service; the time its spans take to leave counts as its own."""
-    before, cpu = sinks.counts(), cpu_seconds(service.pid)
-    load = wrk(service.url, CONNECTIONS, seconds)
-    busy = (cpu_seconds(service.pid) - cpu) / load.seconds
-    if load.broken or load.refused:
-        raise RuntimeError(f"{load.broken} connections broke and {load.refused} answers were no images")
-    last: list[dict[str, int]] = []
+def run(variant: Variant, sinks: Recording, seconds: float) -> Run:
+    """Start the service, let it warm up, saturate it; the time its spans take to leave counts as its own."""
+    with serving([*SUBJECT, *variant.options], variant.environment(sinks)) as service:
+        awaken(service, variant.exporters)
+        wrk(service.url, CONNECTIONS, WARM_UP_SECONDS)
+        before, cpu = arrived(variant, sinks), cpu_seconds(service.pid)
+        load = wrk(service.url, CONNECTIONS, seconds)
+        busy = (cpu_seconds(service.pid) - cpu) / load.seconds
+        if load.broken or load.refused:
+            raise RuntimeError(f"{load.broken} connections broke and {load.refused} answers were no images")
+        after, spent = arrived(variant, sinks), cpu_seconds(service.pid) - cpu
+        dropped = metric(service, "t2i_spans_dropped_total")
+    spans = {name: count - before[name] for name, count in after.items()}
+    return Run(spent / load.requests * 1e6, load.requests / load.seconds, busy, spans, load.requests, dropped)
+
+
+def arrived(variant: Variant, sinks: Recording) -> dict[str, int]:
+    """Return how many spans have come, once the last of them has."""
+    counts = [sinks.counts()]
 
     def quiet() -> bool:
-        last.append(sinks.counts())
-        return len(last) > 1 and last[-1] == last[-2]
+        counts.append(sinks.counts())
+        return counts[-1] == counts[-2]
 
-    until(quiet, seconds=30, every=1.5)
-    spent = cpu_seconds(service.pid) - cpu
-    arrived = {name: count - before[name] for name, count in last[-1].items()}
-    return Run(spent / load.requests * 1e6, load.requests / load.seconds, busy, arrived, load.requests)
+    if variant.exporters:
+        time.sleep(QUIET_SECONDS)
+        until(quiet, seconds=30, every=QUIET_SECONDS)
+    return counts[-1]
 
 
 def instruments(seconds: float, rounds: int) -> dict[str, Any]:
     """Measure every variant in turn, round by round, so that what else the machine does falls on all of them."""
     runs: dict[str, list[Run]] = {name: [] for name in VARIANTS}
-    with ExitStack() as stack:
-        sinks = stack.enter_context(recording())
-        services = {}
-        for name, variant in VARIANTS.items():
-            environment = {"T2I_SAMPLING_RATIO": str(variant.ratio)}
-            environment |= sinks.otlp if variant.otlp else {}
-            environment |= sinks.langtrace if variant.langtrace else {}
-            services[name] = stack.enter_context(serving([*SUBJECT, *variant.options], environment))
-            awaken(services[name], variant.otlp + variant.langtrace)
-            loaded(services[name], sinks, 1)
+    with recording() as sinks:
         for _ in range(rounds):
-            for name, service in services.items():
-                runs[name].append(loaded(service, sinks, seconds))
-        dropped = {name: metric(service, "t2i_spans_dropped_total") for name, service in services.items()}
-    figures = {name: _figures(runs, name) | {"spans_dropped": dropped[name]} for name in runs}
+            for name, variant in VARIANTS.items():
+                runs[name].append(run(variant, sinks, seconds))
+    figures = {name: _figures(runs, name) for name in runs}
     whole = figures["all"]["microseconds"]
     each = {what: whole - figures[f"all but {what}"]["microseconds"] for what in ("tracing", "metrics", "logs")}
     each["langtrace"] = figures["all and LangTrace"]["microseconds"] - whole
@@ -108,4 +126,5 @@ def _figures(runs: Mapping[str, list[Run]], name: str) -> dict[str, Any]:
         "worker_busy": round(statistics.median(run.busy for run in mine), 2),
         "requests": sum(run.requests for run in mine),
         "spans_arrived": {sink: sum(run.spans[sink] for run in mine) for sink in mine[0].spans},
+        "spans_dropped": sum(run.dropped for run in mine),
     }

@@ -11,9 +11,10 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
-from t2i_service import telemetry, upstream_errors
 from t2i_service.errors import ServiceError
-from t2i_service.metrics import STATUSES
+from t2i_service.observing import telemetry
+from t2i_service.observing.metrics import STATUSES
+from t2i_service.providers import upstream_errors
 
 from dev.bench.exposition import of_service
 from dev.bench.made_by_rules import OBJECTIVES, label_sets, resource
@@ -22,7 +23,7 @@ from dev.bench.programs import SERVICE, http, serving
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from t2i_service.telemetry import Metric
+    from t2i_service.observing.telemetry import Metric
 
 # Prometheus' client library: the process, the interpreter, its garbage collector.
 RUNTIME_SERIES = 16

@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prometheus_client.metrics import MetricWrapperBase
 from starlette.responses import PlainTextResponse
-from t2i_service import logs, main
+from t2i_service import main
 from t2i_service.app import create_state
-from t2i_service.context import RequestContext, current
-from t2i_service.privacy import Privacy
+from t2i_service.generating.recording import Recorder
+from t2i_service.observing import logs
+from t2i_service.observing.context import RequestContext, current
+from t2i_service.observing.privacy import Privacy
+from t2i_service.observing.spans import Kind, Span
 from t2i_service.providers.pictures import image_from
 from t2i_service.providers.sandbox import SandboxProvider
-from t2i_service.recording import Recorder
 from t2i_service.settings import load
-from t2i_service.spans import Kind, Span
 from typing_extensions import override
 
 from tests.fakes.replicate_wire import blank_png
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
-    from t2i_service.access import Access
-    from t2i_service.metrics import Metrics
+    from t2i_service.callers.access import Access
+    from t2i_service.observing.metrics import Metrics
     from t2i_service.providers.base import Image, Prediction
     from t2i_service.state import State
 
@@ -142,7 +143,8 @@ def silence(metrics: Metrics) -> None:
 def strip(app: Any, state: State) -> ASGIApp:
     """Return the application without what stands around it."""
     silence(state.metrics)
-    state.generator._recorder = NoRecorder(state.metrics, state.privacy)
+    # The very object: it is not the generator alone that has it.
+    state.generator._recorder.__class__ = NoRecorder
     return Bare(app._app, state.access)
 
 

@@ -10,37 +10,39 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
-from t2i_service import logs, problems
-from t2i_service.access import Access
-from t2i_service.admission import Admission
-from t2i_service.background import Background
-from t2i_service.breaker import Breaker
-from t2i_service.generation import Generator
-from t2i_service.image_links import ImageLinks
-from t2i_service.keyring import Keyring
-from t2i_service.langtrace import langtrace_of
-from t2i_service.metrics import Metrics
-from t2i_service.middleware import Instruments
-from t2i_service.models import Models
-from t2i_service.openapi import describe
-from t2i_service.places import AT_ONCE, Places
+from t2i_service.callers.access import Access
+from t2i_service.callers.image_links import ImageLinks
+from t2i_service.callers.keyring import Keyring
+from t2i_service.callers.places import AT_ONCE, Places
+from t2i_service.callers.ratings import Ratings
+from t2i_service.generating.admission import Admission
+from t2i_service.generating.background import Background
+from t2i_service.generating.breaker import Breaker
+from t2i_service.generating.generation import Generator
+from t2i_service.generating.recording import Recorder
+from t2i_service.observing import logs
+from t2i_service.observing.metrics import Metrics
+from t2i_service.observing.unscraped import Unscraped
+from t2i_service.offer.models import Models
+from t2i_service.providers import upstream_errors
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Wire
 from t2i_service.providers.sandbox import SandboxProvider
-from t2i_service.ratings import Ratings
-from t2i_service.recording import Recorder
 from t2i_service.routes import docs, feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
-from t2i_service.tracing import Tracing
-from t2i_service.unscraped import Unscraped
+from t2i_service.tracing.langtrace import langtrace_of
+from t2i_service.tracing.tracing import Tracing
 from t2i_service.version import installed
+from t2i_service.web import problems
+from t2i_service.web.middleware import Instruments
+from t2i_service.web.openapi import describe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.types import ASGIApp
 
-    from t2i_service.privacy import Privacy
+    from t2i_service.observing.privacy import Privacy
     from t2i_service.providers.base import Provider
     from t2i_service.settings import Settings
 
@@ -75,8 +77,9 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     for model in models:
         generator.breakers[model.name] = breaker = Breaker(model.name)
         currency = model.price.currency if model.price else None
-        name, asks_upstream = providers[model.provider].name, model.provider == "Replicate"
-        metrics.offer(model.name, name, currency, asks_upstream=asks_upstream)
+        metrics.offer(model.name, providers[model.provider].name, currency)
+        if model.provider == "Replicate":
+            metrics.offer_upstream(model.name, upstream_errors.reasons(), upstream_errors.worth_asking_again())
         metrics.breaker_state.labels(model.name).set_function(partial(getattr, breaker, "state"))
     return State(
         settings=settings,

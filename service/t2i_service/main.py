@@ -13,13 +13,13 @@ from urllib.parse import unquote
 import uvicorn
 from typing_extensions import override
 
-from t2i_service import logs
 from t2i_service.app import CLEANUP_SECONDS, create_app, create_state
-from t2i_service.keyring import KeysError
-from t2i_service.models_config import ModelsError
-from t2i_service.privacy import Privacy
-from t2i_service.protocol import Protocol
+from t2i_service.callers.keyring import KeysError
+from t2i_service.observing import logs
+from t2i_service.observing.privacy import Privacy
+from t2i_service.offer.models_config import ModelsError
 from t2i_service.settings import Settings, SettingsError, load
+from t2i_service.web.protocol import Protocol
 
 if TYPE_CHECKING:
     from socket import socket

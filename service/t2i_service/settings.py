@@ -18,10 +18,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from t2i_service.access import read_api_keys
-from t2i_service.keyring import KeysError, read_signing_keys
-from t2i_service.models_config import ModelsError
-from t2i_service.models_config import read as read_models
+from t2i_service.callers.access import read_api_keys
+from t2i_service.callers.keyring import KeysError, read_signing_keys
+from t2i_service.offer.models_config import ModelsError
+from t2i_service.offer.models_config import read as read_models
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PREFIX = "T2I_"

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from t2i_service.access import Access
-    from t2i_service.background import Background
-    from t2i_service.generation import Generator
-    from t2i_service.image_links import ImageLinks
-    from t2i_service.keyring import Keyring
-    from t2i_service.langtrace import LangTrace
-    from t2i_service.metrics import Metrics
-    from t2i_service.models import Models
-    from t2i_service.places import Places
-    from t2i_service.privacy import Privacy
+    from t2i_service.callers.access import Access
+    from t2i_service.callers.image_links import ImageLinks
+    from t2i_service.callers.keyring import Keyring
+    from t2i_service.callers.places import Places
+    from t2i_service.callers.ratings import Ratings
+    from t2i_service.generating.background import Background
+    from t2i_service.generating.generation import Generator
+    from t2i_service.observing.metrics import Metrics
+    from t2i_service.observing.privacy import Privacy
+    from t2i_service.observing.unscraped import Unscraped
+    from t2i_service.offer.models import Models
     from t2i_service.providers.base import Provider
-    from t2i_service.ratings import Ratings
     from t2i_service.settings import Settings
-    from t2i_service.tracing import Tracing
-    from t2i_service.unscraped import Unscraped
+    from t2i_service.tracing.langtrace import LangTrace
+    from t2i_service.tracing.tracing import Tracing
 
 
 @dataclass(slots=True)

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from t2i_operator import spec
 from t2i_operator.crd import crd
 from t2i_operator.spec.alerts import DURATION_BUCKETS
-from t2i_service.models_config import Model, read
+from t2i_service.observing.telemetry import DURATION_BUCKETS as SERVICE_BUCKETS
+from t2i_service.offer.models_config import Model, read
 from t2i_service.settings import Settings
-from t2i_service.telemetry import DURATION_BUCKETS as SERVICE_BUCKETS
 
 CHECKOUT = Path(__file__).parents[2]
 SPEC = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]

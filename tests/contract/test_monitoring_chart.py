@@ -10,7 +10,7 @@ import yaml
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.dashboard import dashboards
 from t2i_operator.builders.monitoring.jaeger.services import query_service
-from t2i_service.context import exemplar_for
+from t2i_service.observing.context import exemplar_for
 
 ROOT = Path(__file__).parents[2]
 VALUES = "manifests/kube-prometheus-stack/values.yaml"

@@ -13,8 +13,8 @@ import yaml
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.spec.alerts import DURATION_BUCKETS
-from t2i_service import telemetry
-from t2i_service.metrics import STATUSES
+from t2i_service.observing import telemetry
+from t2i_service.observing.metrics import STATUSES
 
 from dev.bench.made_by_rules import label_sets
 

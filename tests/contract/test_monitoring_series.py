@@ -12,7 +12,7 @@ import pytest
 import yaml
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
-from t2i_service import telemetry
+from t2i_service.observing import telemetry
 
 from dev.bench import series
 from dev.bench.exposition import OPENMETRICS, Sample, read

@@ -11,7 +11,9 @@ import pytest
 import yaml
 from t2i_operator import naming, spec
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
-from t2i_service import errors, telemetry, upstream_errors
+from t2i_service import errors
+from t2i_service.observing import telemetry
+from t2i_service.providers import upstream_errors
 
 from dashboards.catalog import rendered
 

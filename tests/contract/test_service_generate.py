@@ -239,7 +239,16 @@ def test_a_path_that_is_not_there_and_a_method_that_is_not(sandbox: RunningServi
         assert client.get("/nowhere").json()["code"] == "not_found"
         answer = client.get("/generate")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/generate", "POST"), ("/v1/images/generations", "POST"), ("/", "GET, HEAD"), ("/health", "GET, HEAD")],
+)
+def test_a_method_that_is_not_there_is_told_all_that_are(sandbox: RunningService, path: str, allowed: str) -> None:
+    with sandbox.client() as client:
+        refused = client.delete(path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
 
 
 def test_info_tells_what_runs_and_no_secret(start: Callable[..., RunningService], tmp_path: Path) -> None:

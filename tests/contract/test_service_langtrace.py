@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from t2i_service import telemetry
+from t2i_service.observing import telemetry
 from t2i_service.routes.feedback import MAX_WAITING
 
 from tests.contract.conftest import SANDBOX, SDXL

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from t2i_service import telemetry
+from t2i_service.observing import telemetry
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
@@ -210,7 +210,8 @@ def test_two_models_share_a_service_and_are_told_apart(
 KEYS = ("key-of-alice", "lt-very-quiet")
 BROKEN = f"""
 import logging
-from t2i_service import logs, main
+from t2i_service.observing import logs
+from t2i_service import main
 from t2i_service.routes import generate
 
 def resolve(body, models):

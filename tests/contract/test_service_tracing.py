@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.applications import Starlette
-from t2i_service import telemetry
+from t2i_service.observing import telemetry
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import FakeCollector, collecting

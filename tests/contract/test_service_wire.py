@@ -9,6 +9,7 @@ from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from t2i_service.web.protocol import MOST_WAITING
 
 from tests.contract.conftest import SANDBOX
 from tests.fakes.waiting import wait_for
@@ -81,6 +82,36 @@ def test_the_connection_stays_for_many_offers_that_come_at_once(sandbox: Running
         received = b"".join(iter(lambda: caller.recv(65536), b""))
     assert received.count(b"HTTP/1.1 200 OK\r\n") == 5
     assert not sandbox.logged("Unsupported upgrade request.")
+
+
+@pytest.mark.parametrize("waiting", [1, MOST_WAITING])
+@pytest.mark.parametrize("apart", [False, True], ids=["in one packet", "one by one"])
+def test_a_caller_who_leaves_with_requests_waiting_is_seen_to(
+    paid: RunningService, replicate: FakeReplicate, waiting: int, *, apart: bool
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    first, behind = head(FRAMINGS["length"][0]) + PROMPT, head(b"", b"/info", b"GET") * waiting
+    served = paid.metric("http_requests_total", method="GET", endpoint="/info", status="200")
+    with connected(paid) as caller:
+        caller.sendall(first if apart else first + behind)
+        wait_for(replicate.running)
+        if apart:
+            caller.sendall(behind)
+    wait_for(lambda: replicate.statuses() == ["canceled"])
+    wait_for(lambda: paid.metric("active_requests") == 0)
+    assert paid.metric("http_requests_total", method="GET", endpoint="/info", status="200") == served
+
+
+def test_what_waits_behind_an_answer_is_answered_in_its_turn(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds = 0.2
+    with connected(paid) as caller:
+        caller.sendall(head(FRAMINGS["length"][0]) + PROMPT)
+        wait_for(replicate.running)
+        caller.sendall(head(b"", b"/ready", b"GET") * MOST_WAITING * 2)
+        caller.sendall(head(b"Connection: close\r\n", b"/ready", b"GET"))
+        received = b"".join(iter(lambda: caller.recv(65536), b""))
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 2 + MOST_WAITING * 2
+    assert received.index(b'"b64_json"') < received.index(b'"ready"')
 
 
 def test_a_tunnel_is_refused(sandbox: RunningService) -> None:

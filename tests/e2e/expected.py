@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from t2i_service.telemetry import DURATION_BUCKETS
+from t2i_service.observing.telemetry import DURATION_BUCKETS
 
 from tests.e2e.provider import PAID, TOKENS
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from t2i_service.tasks import Task
+    from t2i_service.offer.tasks import Task
 
 ProviderName = Literal["replicate", "sandbox"]
 

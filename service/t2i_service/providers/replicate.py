@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
-from t2i_service import logs
+from t2i_service.callers.turnstile import Turnstile
+from t2i_service.observing import logs
 from t2i_service.providers.base import Image, Prediction, Provider, ProviderName, Status
 from t2i_service.providers.pace import Pace
 from t2i_service.providers.pictures import image_from
 from t2i_service.providers.replicate_words import gap_of, inputs_of, prediction_from
-from t2i_service.turnstile import Turnstile
-from t2i_service.upstream_errors import (
+from t2i_service.providers.upstream_errors import (
     OutputRefusedError,
     UpstreamError,
     UpstreamThrottledError,
@@ -27,9 +27,9 @@ from t2i_service.upstream_errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from t2i_service.metrics import Metrics
+    from t2i_service.observing.metrics import Metrics
+    from t2i_service.offer.tasks import Task
     from t2i_service.providers.replicate_wire import Answer, Wire
-    from t2i_service.tasks import Task
 
 T = TypeVar("T")
 

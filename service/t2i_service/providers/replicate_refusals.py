@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from t2i_service import upstream_errors as errors
+from t2i_service.providers import upstream_errors as errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,9 +15,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from t2i_service import logs
-from t2i_service import upstream_errors as errors
 from t2i_service.http_client import HttpClient, succeeded
+from t2i_service.observing import logs
+from t2i_service.providers import upstream_errors as errors
 from t2i_service.providers.replicate_refusals import Reply, refusal
 
 if TYPE_CHECKING:

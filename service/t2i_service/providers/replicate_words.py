@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from t2i_service.providers.base import Prediction, Status
-from t2i_service.upstream_errors import UpstreamWordError, capped
+from t2i_service.providers.upstream_errors import UpstreamWordError, capped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from t2i_service.offer.tasks import Task
     from t2i_service.providers.replicate_wire import Answer
-    from t2i_service.tasks import Task
 
 _LINK = ("https://", "http://", "data:")
 _STATUS_WORD = re.compile(r"[a-z_]{1,12}")

@@ -19,7 +19,7 @@ from t2i_service.providers.base import Image, Prediction, Provider, ProviderName
 from t2i_service.providers.scenery import draw
 
 if TYPE_CHECKING:
-    from t2i_service.tasks import Task
+    from t2i_service.offer.tasks import Task
 
 DRAWING_THREADS = 2
 _LAYOUT = struct.Struct(">16sHHBI?dd")

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from t2i_service import logs
+from t2i_service.observing import logs
 from t2i_service.routes.answers import json_response
 from t2i_service.routes.generations import owner_of_request
 from t2i_service.state import state_of

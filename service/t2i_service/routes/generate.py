@@ -6,14 +6,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from t2i_service.api import GenerateRequest, GenerationResult
-from t2i_service.context import request_context
 from t2i_service.errors import CLIENT_CLOSED_REQUEST, NotAcceptableError
-from t2i_service.generation import Generation
-from t2i_service.results import generation_url, id_of, result_of
+from t2i_service.generating.generation import Generation
+from t2i_service.observing.context import request_context
+from t2i_service.offer.api import GenerateRequest, GenerationResult
+from t2i_service.offer.tasks import Task, resolve
 from t2i_service.routes.answers import GENERATION_ID, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
-from t2i_service.tasks import Task, resolve
+from t2i_service.web.results import generation_url, id_of, result_of
 
 RESPOND_ASYNC = "respond-async"
 # One that does not end goes to the header's end, or each of its quotes would be tried as a beginning.

@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from t2i_service.api import GenerationResult
-from t2i_service.context import request_context
 from t2i_service.errors import (
     CLIENT_CLOSED_REQUEST,
     BadSignatureError,
@@ -17,13 +15,15 @@ from t2i_service.errors import (
     ServiceError,
     UnknownImageError,
 )
-from t2i_service.prediction import not_canceled
+from t2i_service.generating.prediction import not_canceled
+from t2i_service.observing.context import request_context
+from t2i_service.observing.telemetry import OTHER
+from t2i_service.offer.api import GenerationResult
 from t2i_service.providers.base import Image, Prediction, Status
-from t2i_service.results import Found, state_of_generation
+from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamError
 from t2i_service.routes.answers import json_response, unless_client_leaves
 from t2i_service.state import State, state_of
-from t2i_service.telemetry import OTHER
-from t2i_service.upstream_errors import OutputGoneError, UpstreamError
+from t2i_service.web.results import Found, state_of_generation
 
 T = TypeVar("T")
 

@@ -9,15 +9,15 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from t2i_service.api import GenerateRequest, Prompt, Text
-from t2i_service.context import request_context
 from t2i_service.errors import CLIENT_CLOSED_REQUEST, InvalidInputError, UnknownModelError
-from t2i_service.generation import Generation
-from t2i_service.models_config import Model
-from t2i_service.results import id_of, image_url
+from t2i_service.generating.generation import Generation
+from t2i_service.observing.context import request_context
+from t2i_service.offer.api import GenerateRequest, Prompt, Text
+from t2i_service.offer.models_config import Model
+from t2i_service.offer.tasks import MAX_SEED, Task, resolve
 from t2i_service.routes.answers import GENERATION_ID, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
-from t2i_service.tasks import MAX_SEED, Task, resolve
+from t2i_service.web.results import id_of, image_url
 
 MAX_IMAGES = 10
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")

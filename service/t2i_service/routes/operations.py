@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from t2i_service.models_config import Model
+from t2i_service.offer.models_config import Model
 from t2i_service.state import State, state_of
 from t2i_service.version import installed
 

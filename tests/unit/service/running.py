@@ -7,17 +7,17 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2i_service.admission import Admission
-from t2i_service.background import Background
-from t2i_service.breaker import Breaker
-from t2i_service.context import RequestContext, current
-from t2i_service.generation import Generator
-from t2i_service.metrics import Metrics
-from t2i_service.models_config import Model
-from t2i_service.privacy import Privacy
+from t2i_service.generating.admission import Admission
+from t2i_service.generating.background import Background
+from t2i_service.generating.breaker import Breaker
+from t2i_service.generating.generation import Generator
+from t2i_service.generating.recording import Recorder
+from t2i_service.observing.context import RequestContext, current
+from t2i_service.observing.metrics import Metrics
+from t2i_service.observing.privacy import Privacy
+from t2i_service.offer.models_config import Model
+from t2i_service.offer.tasks import Task
 from t2i_service.providers.base import Prediction, Status
-from t2i_service.recording import Recorder
-from t2i_service.tasks import Task
 
 if TYPE_CHECKING:
     from t2i_service.providers.base import Image

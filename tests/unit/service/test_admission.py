@@ -6,9 +6,9 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from t2i_service.admission import Admission
 from t2i_service.errors import OverloadedError
-from t2i_service.metrics import Metrics
+from t2i_service.generating.admission import Admission
+from t2i_service.observing.metrics import Metrics
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:

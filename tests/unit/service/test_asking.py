@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
-from t2i_service import places
 from t2i_service.app import create_app, create_state
-from t2i_service.keyring import Reference
-from t2i_service.privacy import Privacy
+from t2i_service.callers import places
+from t2i_service.callers.keyring import Reference
+from t2i_service.observing.privacy import Privacy
+from t2i_service.providers.upstream_errors import UpstreamError, UpstreamUnauthorizedError
 from t2i_service.settings import Settings
-from t2i_service.upstream_errors import UpstreamError, UpstreamUnauthorizedError
 
 from tests.unit.service.running import HeldProvider
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from t2i_service.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, BreakerState
 from t2i_service.errors import BreakerOpenError, GenerationRefusedError
-from t2i_service.upstream_errors import UpstreamCutError, UpstreamInputError, UpstreamThrottledError
+from t2i_service.generating.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, BreakerState
+from t2i_service.providers.upstream_errors import UpstreamCutError, UpstreamInputError, UpstreamThrottledError
 
 
 class Clock:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from t2i_service.http_client import HttpClient
 from t2i_service.providers.replicate_wire import Wire
-from t2i_service.upstream_errors import UpstreamUnreachableError
+from t2i_service.providers.upstream_errors import UpstreamUnreachableError
 from yarl import URL
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx"

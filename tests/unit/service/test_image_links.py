@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from t2i_service import image_links, places
+from t2i_service.callers import image_links, places
+from t2i_service.callers.image_links import ImageLinks
+from t2i_service.callers.places import AT_ONCE, MAX_WAITING
 from t2i_service.errors import OverloadedError
-from t2i_service.image_links import ImageLinks
-from t2i_service.metrics import Metrics
-from t2i_service.places import AT_ONCE, MAX_WAITING
+from t2i_service.observing.metrics import Metrics
 
 
 async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
-from t2i_service.langtrace_span import ModelSpan, process
-from t2i_service.spans import Kind, Span, Tracer
+from t2i_service.observing.spans import Kind, Span, Tracer
+from t2i_service.tracing.langtrace_span import ModelSpan, process
 
 ADDED = {
     "langtrace.service.type": "llm",

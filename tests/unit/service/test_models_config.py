@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from t2i_service.models import Models
-from t2i_service.models_config import ModelsError, read, seconds_of
+from t2i_service.offer.models import Models
+from t2i_service.offer.models_config import ModelsError, read, seconds_of
 
 if TYPE_CHECKING:
     from pathlib import Path

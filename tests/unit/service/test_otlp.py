@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from t2i_service.otlp import encoded, request_of
-from t2i_service.spans import Kind, Span, Tracer
+from t2i_service.observing.spans import Kind, Span, Tracer
+from t2i_service.tracing.otlp import encoded, request_of
 
 values = st.one_of(st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False))
 

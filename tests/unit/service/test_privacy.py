@@ -6,10 +6,10 @@ import json
 import logging
 
 import pytest
-from t2i_service import logs
 from t2i_service.errors import GenerationRefusedError, GenerationTimedOutError
 from t2i_service.main import secrets_of
-from t2i_service.privacy import REDACTED, Privacy
+from t2i_service.observing import logs
+from t2i_service.observing.privacy import REDACTED, Privacy
 from t2i_service.settings import load
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 import uvicorn
-from t2i_service import main, protocol
+from t2i_service import main
 from t2i_service.app import create_state
-from t2i_service.privacy import Privacy
+from t2i_service.observing.privacy import Privacy
 from t2i_service.settings import Settings
+from t2i_service.web import protocol
 
 from tests.fakes.waiting import wait_for
 

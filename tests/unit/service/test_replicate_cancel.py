@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from t2i_service.metrics import Metrics
+from t2i_service.observing.metrics import Metrics
 from t2i_service.providers import replicate
 from t2i_service.providers.base import Status
 from t2i_service.providers.replicate_wire import Answer

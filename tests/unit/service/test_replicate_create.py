@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from t2i_service.metrics import Metrics
-from t2i_service.models_config import Model
+from t2i_service.observing.metrics import Metrics
+from t2i_service.offer.models_config import Model
+from t2i_service.offer.tasks import Task
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Answer
-from t2i_service.tasks import Task
-from t2i_service.upstream_errors import UpstreamThrottledError
+from t2i_service.providers.upstream_errors import UpstreamThrottledError
 
 if TYPE_CHECKING:
     from t2i_service.providers.base import Prediction

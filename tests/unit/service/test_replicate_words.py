@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from t2i_service.metrics import Metrics
+from t2i_service.observing.metrics import Metrics
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Answer, Wire
 from t2i_service.providers.replicate_words import gap_of, prediction_from
-from t2i_service.upstream_errors import UpstreamAnswerError
+from t2i_service.providers.upstream_errors import UpstreamAnswerError
 
 
 @pytest.mark.parametrize(

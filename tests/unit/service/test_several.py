@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
-from t2i_service.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, BreakerState
 from t2i_service.errors import GenerationFailedError, OverloadedError
+from t2i_service.generating.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, BreakerState
 from t2i_service.providers.base import Image, Prediction, Status
-from t2i_service.upstream_errors import UpstreamCutError
+from t2i_service.providers.upstream_errors import UpstreamCutError
 
 from tests.unit.service.running import TASK, HeldProvider, Running
 

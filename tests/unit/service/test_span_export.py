@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from t2i_service.metrics import Metrics
-from t2i_service.span_export import BATCH_LENGTH, QUEUE_LENGTH, SpanExport
+from t2i_service.observing.metrics import Metrics
+from t2i_service.tracing.span_export import BATCH_LENGTH, QUEUE_LENGTH, SpanExport
 
 from tests.fakes.waiting import wait_for
 

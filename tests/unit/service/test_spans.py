@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from t2i_service.spans import Span, Tracer
+from t2i_service.observing.spans import Span, Tracer
 
 
 def test_a_span_that_has_ended_stays_as_it_was() -> None:

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from t2i_service.api import GenerateRequest
 from t2i_service.errors import InvalidInputError
-from t2i_service.models import Models
-from t2i_service.tasks import resolve
+from t2i_service.offer.api import GenerateRequest
+from t2i_service.offer.models import Models
+from t2i_service.offer.tasks import resolve
 
 if TYPE_CHECKING:
     from pathlib import Path

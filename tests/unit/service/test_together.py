@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from t2i_service.providers.base import Prediction, Status
-from t2i_service.upstream_errors import OutputGoneError
+from t2i_service.providers.upstream_errors import OutputGoneError
 
 from tests.unit.service.running import TASK, HeldProvider, Running
 

@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from t2i_service.app import create_state
-from t2i_service.middleware import Instruments
-from t2i_service.privacy import Privacy
+from t2i_service.callers.turnstile import WIDTH, Turnstile
+from t2i_service.observing.privacy import Privacy
 from t2i_service.settings import Settings
-from t2i_service.turnstile import WIDTH, Turnstile
+from t2i_service.web.middleware import Instruments
 
 if TYPE_CHECKING:
     from pathlib import Path

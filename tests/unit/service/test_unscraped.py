@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from t2i_service.metrics import Metrics
-from t2i_service.unscraped import Unscraped
+from t2i_service.observing.metrics import Metrics
+from t2i_service.observing.unscraped import Unscraped
 
 
 def test_only_what_rose_since_the_last_scrape() -> None:

@@ -1,0 +1,43 @@
+"""Links to images need no key, so what they may cost is bounded: so many at once, and each so often a minute."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from t2i_service.callers.buckets import Bucket
+from t2i_service.callers.places import Places
+from t2i_service.errors import LinkRateLimitedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from t2i_service.observing.metrics import Metrics
+
+# A picture is looked at more often than it is made: a page shows several, and is loaded again.
+PER_LINK_A_MINUTE = 60
+MAX_LINKS = 4096
+
+
+class ImageLinks:
+    """Each image of up to 32 MiB is held whole while it is passed on; a link may be in anybody's hands."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._places = Places(metrics, "image_links", "More images are asked for than can be passed on at once.")
+        self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
+
+    @asynccontextmanager
+    async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
+        """Hold one of the places; raise `LinkRateLimitedError` or `OverloadedError`."""
+        self._admit(generation_id, index)
+        async with self._places.place():
+            yield
+
+    def _admit(self, generation_id: str, index: int) -> None:
+        bucket = self._buckets.setdefault((generation_id, index), Bucket(PER_LINK_A_MINUTE))
+        self._buckets.move_to_end((generation_id, index))
+        if len(self._buckets) > MAX_LINKS:
+            self._buckets.popitem(last=False)
+        if seconds := bucket.take():
+            raise LinkRateLimitedError(seconds)

@@ -1,0 +1,74 @@
+"""What a prediction's end means: which answer the user gets, which outcome is counted, what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from t2i_service.errors import (
+    GenerationCanceledError,
+    GenerationFailedError,
+    GenerationRefusedError,
+    GenerationTimedOutError,
+    ServiceError,
+)
+from t2i_service.observing.telemetry import Outcome
+from t2i_service.providers.base import Prediction, Status
+from t2i_service.providers.upstream_errors import UpstreamInputError
+
+if TYPE_CHECKING:
+    from t2i_service.offer.models_config import Price
+
+_REFUSALS = ("nsfw", "safety", "flagged", "sensitive", "content policy", "moderation")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount of money, exact."""
+
+    amount: Decimal
+    currency: str
+
+
+def cost_of(price: Price | None, prediction: Prediction | None) -> Cost | None:
+    """Return what the provider charges; a failed or cancelled prediction costs the seconds it ran."""
+    if price is None or prediction is None:
+        return None
+    if price.per_second is not None and prediction.predict_seconds is not None:
+        return Cost(price.per_second * Decimal(str(prediction.predict_seconds)), price.currency)
+    if price.per_image is not None:
+        return Cost(price.per_image * len(prediction.outputs), price.currency)
+    return None
+
+
+def error_of(prediction: Prediction) -> ServiceError | None:
+    """Return the error a user understands, or None for success."""
+    match prediction.status:
+        case Status.SUCCEEDED if prediction.outputs:
+            return None
+        case Status.SUCCEEDED:
+            return GenerationFailedError("The prediction succeeded without an image.")
+        case Status.CANCELED:
+            return GenerationCanceledError("The prediction was canceled at the provider.")
+        case Status.ABORTED:
+            return GenerationTimedOutError("The provider gave the prediction up before it began.")
+        case Status.FAILED if any(word in prediction.error.lower() for word in _REFUSALS):
+            return GenerationRefusedError(prediction.error)
+        case _:
+            return GenerationFailedError(prediction.error or f"The prediction ended as {prediction.status}.")
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """Sort an error into what is counted; a client that leaves or asks for what cannot be is no failure of ours."""
+    match error:
+        case None:
+            return Outcome.SUCCESS
+        case GenerationRefusedError() | UpstreamInputError():
+            return Outcome.REFUSED
+        case GenerationCanceledError():
+            return Outcome.CANCELED
+        case Exception():
+            return Outcome.ERROR
+        case _:
+            return Outcome.CANCELED

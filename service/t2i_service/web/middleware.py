@@ -1,0 +1,184 @@
+"""Around every request: its id, its HTTP metrics, its log line. Pure ASGI, outermost, and the only such layer.
+
+What leaks elsewhere is settled here: gauges go down in `finally`, labels come from route templates, and a client that
+has left is seen because nothing stands between `receive` and the route.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+
+from t2i_service.callers.turnstile import Turnstile
+from t2i_service.errors import CLIENT_CLOSED_REQUEST, ServiceError
+from t2i_service.observing import logs
+from t2i_service.observing.context import RequestContext, current, exemplar_for, request_id_from
+from t2i_service.observing.telemetry import (
+    GENERATION_ENDPOINTS,
+    HTTP_METHOD,
+    HTTP_ROUTE,
+    HTTP_STATUS,
+    METHODS,
+    OTHER,
+    QUIET_ENDPOINTS,
+    REQUEST_ID,
+    SPANS_BY_PATH,
+    UNMATCHED,
+    URL_PATH,
+    span_name,
+)
+from t2i_service.offer.models_config import widest
+from t2i_service.web.problems import answer_to
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from t2i_service.offer.models import Models
+    from t2i_service.state import State
+
+
+ACCEPTED = 202
+LEAST_BODY_BYTES = 64 * 1024
+# A character outside the basic plane is two escapes in JSON, as in "\ud83d\ude00".
+BYTES_A_CHARACTER = 12
+BYTES_BESIDE_PROMPTS = 16 * 1024
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# The whole request: what comes piece by piece would else hold its place, and a pod that stops, for as long as it likes.
+ARRIVAL_SECONDS = 30
+# Set in a request's scope, by the one who reads the connection, when that time has passed.
+LATE_BODY = "t2i.late_body"
+
+log = logs.get()
+
+
+class Instruments:
+    """An ASGI application around the application."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self._app = app
+        self._state = state
+        self._metrics = state.metrics
+        self._turnstile = Turnstile()
+        # Limits stay while the service runs: of a models file that changes, only the sandbox's knobs are taken over.
+        self._most_bytes = most_bytes(state.models)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what is not HTTP passes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = self._context(scope)
+        token = current.set(context)
+        quiet = scope["path"] in QUIET_ENDPOINTS
+        if not quiet:
+            self._metrics.active_requests.inc()
+        answer = _Answer(send, context.request_id, self._state)
+        try:
+            context.key_id = self._state.access.admit(scope["path"], context.authorization)
+            if not quiet:
+                await self._turnstile.through()
+            await self._app(scope, _limited(scope, receive, self._most_bytes), answer.send)
+        except ServiceError as error:
+            await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
+        except Exception as error:
+            # It has been answered already; what is left is to tell those who run the service.
+            context.span.fail(type(error).__name__, self._state.privacy.told(error, context.prompts))
+            log.exception("Request failed", method=scope["method"], code=ServiceError.code)
+        finally:
+            if not quiet:
+                self._metrics.active_requests.dec()
+            self._record(scope, context, answer.status, quiet=quiet)
+            current.reset(token)
+
+    def _context(self, scope: Scope) -> RequestContext:
+        request_id = traceparent = authorization = None
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                request_id = value
+            elif name == b"traceparent":
+                traceparent = value
+            elif name == b"authorization":
+                authorization = value
+        context = RequestContext(request_id_from(request_id), time.perf_counter(), authorization)
+        if name := span_name(scope["path"]):
+            attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: scope["path"]}
+            span = context.span = self._state.tracing.tracer.start(name, traceparent, attributes)
+            context.trace_id, context.span_id = span.trace_hex, span.span_hex
+            if span.sampled:
+                context.exemplar = exemplar_for(context.trace_id, context.request_id)
+        return context
+
+    def _record(self, scope: Scope, context: RequestContext, status: int, *, quiet: bool) -> None:
+        seconds = time.perf_counter() - context.started
+        endpoint = getattr(scope.get("route"), "path", None) or (
+            scope["path"] if scope["path"] in SPANS_BY_PATH else UNMATCHED
+        )
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        counter, histogram = self._metrics.http_children(method, endpoint, status)
+        counter.inc()
+        # An answer without waiting for a picture would make the latency of those with one look better than it is.
+        if endpoint not in GENERATION_ENDPOINTS or (context.generation_ran and status != ACCEPTED):
+            histogram.observe(seconds, context.exemplar)
+        if not context.generation_logged:
+            say = log.debug if quiet else log.info
+            say("Request served", method=method, endpoint=endpoint, status=status, duration=round(seconds, 4))
+        if context.trace_id:
+            context.span.set({HTTP_ROUTE: endpoint, HTTP_STATUS: status})
+            if status >= 500:
+                context.span.fail()
+            context.span.end()
+
+
+def most_bytes(models: Models) -> int:
+    """Return how large a body may be: both prompts, as long as any model takes them, however JSON spells them."""
+    characters = 2 * widest(model.limits for model in models).max_prompt_characters
+    return max(LEAST_BODY_BYTES, characters * BYTES_A_CHARACTER + BYTES_BESIDE_PROMPTS)
+
+
+def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
+    """Stop reading a body that is late, or larger than any of this API; Starlette's own limit answers in plain text."""
+    if scope["method"] not in WITH_BODY:
+        return receive
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    size = int(declared) if declared.isdigit() else 0
+
+    async def receive_limited() -> Message:
+        nonlocal size
+        if size > most:
+            raise HTTPException(413, f"A request's body may have {most} bytes.")
+        message = await receive()
+        if message.get("more_body") and LATE_BODY in scope:
+            detail = f"A request has {ARRIVAL_SECONDS} s to arrive; the end of its body has not come."
+            raise HTTPException(408, detail, {"Connection": "close"})
+        if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
+            raise HTTPException(413, f"A request's body may have {most} bytes.")
+        return message
+
+    return receive_limited
+
+
+class _Answer:
+    """Puts the request id on the answer and remembers its status.
+
+    While the pod drains, each answer is a connection's last: what stays open would be cut when accepting ends.
+    """
+
+    __slots__ = ("_request_id", "_send", "_state", "status")
+
+    def __init__(self, send: Send, request_id: str, state: State) -> None:
+        self._send = send
+        self._request_id = request_id.encode()
+        self._state = state
+        self.status = CLIENT_CLOSED_REQUEST
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers: list[Any] = message.setdefault("headers", [])
+            headers.append((b"x-request-id", self._request_id))
+            if self._state.draining:
+                headers.append((b"connection", b"close"))
+        await self._send(message)

@@ -1,0 +1,162 @@
+"""HTTP/1.1 as uvicorn reads it, for every caller's client and against those who send without end: docs/decisions/0063.
+
+httptools takes all that follows an `Upgrade` for another protocol, and neither it nor uvicorn knows how long a request
+takes to arrive or how large its head gets. All of it happens before there is a request, so no middleware can mend it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httptools
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from t2i_service.web.middleware import ARRIVAL_SECONDS, LATE_BODY
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+# What common proxies let through; beside it, the packet in which a head begins is not counted.
+MOST_HEAD_BYTES = 32 * 1024
+BEGUN = -1
+# What may wait behind the request that is answered before no more is read, and so no end of the connection seen.
+MOST_WAITING = 8
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection; between two requests uvicorn's own keep-alive counts, and so it does before the first."""
+
+    # The bytes so far of the head, or the trailers, that are being read; None while there is nothing of the kind.
+    _lines: int | None = None
+    _reading = False  # a request has begun to arrive, and has not ended
+    _due: asyncio.TimerHandle | None = None
+    _answered: RequestResponseCycle | None = None  # the one that is answered, or was last
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._answered is not None and not self._answered.response_complete:
+            # uvicorn tells the newest request alone, which may wait behind this one.
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+        self._unset_keepalive_if_required()
+        if self._due is not None:
+            self._due.cancel()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self._read(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            # CONNECT alone changes the protocol without any header that says so.
+            self.logger.warning("Invalid HTTP request received.")
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        if self._lines is not None:
+            self._lines = 0 if self._lines == BEGUN else self._lines + len(data)
+            if self._lines > MOST_HEAD_BYTES:
+                self._refuse_head()
+                return
+        self._await_more()
+
+    def _await_more(self) -> None:
+        """Wait for the rest of a request, or for the next one; not while an answer to a whole one is under way."""
+        cycle = self.cycle
+        idle = cycle is None or cycle.response_complete
+        if self._reading and (idle or cycle.more_body):
+            if self._due is None:
+                self._due = self.loop.call_later(ARRIVAL_SECONDS, self._late)
+        elif idle:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _read(self, data: bytes | memoryview) -> None:
+        """Read a request that offers another protocol as if it did not: a server may ignore it (RFC 9110, 7.8)."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = memoryview(data)[offer.args[0] :]
+            else:
+                return
+            head = self._head_without_offer()
+            # The old one took the offer for a whole request, and for the connection's last where it says `close`.
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(head)
+
+    def _head_without_offer(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        headers = [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(headers))
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._lines, self._reading = BEGUN, True
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._lines = None
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+            if self.pipeline and len(self.pipeline) <= MOST_WAITING:
+                self.flow.resume_reading()
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_chunk_header(self) -> None:
+        """Count from here on: behind the last chunk's come trailers."""
+        self._lines = BEGUN
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        self._lines = None
+        super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        self._lines = None
+        if self.parser.should_upgrade():
+            return
+        self._reading = False
+        super().on_message_complete()
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _late(self) -> None:
+        self._due, cycle = None, self.cycle
+        if self.pipeline:
+            # Its answer has to wait for that of the one ahead.
+            self._due = self.loop.call_later(ARRIVAL_SECONDS, self._late)
+        elif cycle is None or cycle.response_complete:
+            self.transport.close()
+        else:
+            cycle.scope[LATE_BODY] = True  # type: ignore[literal-required]
+            cycle.message_event.set()
+
+    def _refuse_head(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            text = b"A request's head may have %d bytes." % MOST_HEAD_BYTES
+            fields = (
+                b"content-type: text/plain; charset=utf-8",
+                b"content-length: %d" % len(text),
+                b"connection: close",
+            )
+            self.transport.write(b"\r\n".join((STATUS_LINE[431].strip(), *fields, b"", text)))
+        self.transport.close()
