@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from t2i_service.api import GenerateRequest, Prompt, Text
+from t2i_service.api import GenerateRequest, Prompt, Sent, Text
 from t2i_service.context import request_context
 from t2i_service.errors import CLIENT_CLOSED_REQUEST, InvalidInputError, UnknownModelError
 from t2i_service.generation import Generation
@@ -30,10 +30,8 @@ def not_streamed(stream: bool) -> bool:
     return stream
 
 
-class ImagesRequest(BaseModel):
+class ImagesRequest(Sent):
     """`images.generate` of the OpenAI clients; a value that cannot be honoured is refused, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     prompt: Prompt
     model: str | None = None
