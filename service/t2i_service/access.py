@@ -11,7 +11,6 @@ from t2i_service.errors import RateLimitedError, UnauthorizedError
 from t2i_service.keyring import KeysError, digest_of
 from t2i_service.privacy import SHORTEST_SECRET
 from t2i_service.secret_files import follow_files, read_files
-from t2i_service.telemetry import GENERATION_ENDPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +41,7 @@ class Access:
         self._privacy = privacy
         self._requests = metrics.key_requests
         self._digests: dict[str, bytes] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str | None, Bucket] = {}
         self._files: dict[str, str] = {}
         if folder:
             self._files = read_api_keys(folder)
@@ -67,13 +66,17 @@ class Access:
             return None
         key_id = ANONYMOUS if self.is_open else self._authenticate(authorization)
         self._requests.labels(key_id).inc()
-        if self._per_minute and path in GENERATION_ENDPOINTS:
-            bucket = self._buckets.get(key_id)
-            if bucket is None:
-                bucket = self._buckets[key_id] = Bucket(self._per_minute)
-            if seconds := bucket.take():
-                raise RateLimitedError(seconds)
         return key_id
+
+    def take(self, key_id: str | None) -> None:
+        """Take a generation from a key's rate; raise `RateLimitedError` when none is left."""
+        if not self._per_minute:
+            return
+        bucket = self._buckets.get(key_id)
+        if bucket is None:
+            bucket = self._buckets[key_id] = Bucket(self._per_minute)
+        if seconds := bucket.take():
+            raise RateLimitedError(seconds)
 
     def _authenticate(self, authorization: bytes | None) -> str:
         scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")
