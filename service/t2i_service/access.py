@@ -78,6 +78,13 @@ class Access:
         if seconds := bucket.take():
             raise RateLimitedError(seconds)
 
+    def take_more(self, key_id: str | None, count: int) -> None:
+        """Take `count` beside the one that a request was let in for, which is put back when they are not all there."""
+        bucket = self._buckets.get(key_id)
+        if bucket and (seconds := bucket.take(count)):
+            bucket.put_back()
+            raise RateLimitedError(seconds)
+
     def _authenticate(self, authorization: bytes | None) -> str:
         scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")
         if scheme.lower() != "bearer" or not token:

@@ -69,6 +69,7 @@ async def generations(request: Request, body: ImagesRequest) -> Response:
     state = state_of(request)
     request_context().prompts = (body.prompt, body.negative_prompt or "")
     tasks = tasks_of(body, state)
+    _take_from_rate(tasks, state)
     runs = await unless_client_leaves(request, state.generator.generate_all(tasks))
     if runs is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -100,6 +101,17 @@ def tasks_of(body: ImagesRequest, state: State) -> list[Task]:
         share = {"num_outputs": min(most, wanted - first), "model": chosen.name, "seed": seed}
         tasks.append(resolve(ours.model_copy(update=share), state.models))
     return tasks
+
+
+def _take_from_rate(tasks: list[Task], state: State) -> None:
+    """Take from the key's rate what each task after the first costs; refuse for good what no minute has room for."""
+    a_minute, model = state.settings.requests_per_minute, tasks[0].model
+    if a_minute and len(tasks) > a_minute:
+        most = a_minute * model.limits.max_outputs
+        reason = f"a key has {a_minute} generations of {model.limits.max_outputs} images a minute here"
+        message, allowed = f"must be from 1 to {most}: {reason}", {"minimum": 1, "maximum": most}
+        raise InvalidInputError([{"field": "n", "message": message, "allowed": allowed}])
+    state.access.take_more(request_context().key_id, len(tasks) - 1)
 
 
 def _images(
