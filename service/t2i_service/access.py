@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import TYPE_CHECKING
 
 from t2i_service import logs
@@ -21,15 +22,17 @@ if TYPE_CHECKING:
 ANONYMOUS = "anonymous"
 PROTECTED_PATHS = frozenset({"/generate", "/feedback"})
 PROTECTED_PREFIXES = ("/v1/", "/generations/")
+# This route and no other, not even one that is yet to come: a link to an image carries its own signature.
+_IMAGE = re.compile(r"/generations/[^/]+/images/[^/]+")
 
 log = logs.get("app.access")
 
 
 def needs_key(path: str) -> bool:
-    """Whether a path is behind the keys; a link to an image carries its own signature instead."""
+    """Whether a path, or the template of a route, is behind the keys."""
     if path in PROTECTED_PATHS:
         return True
-    return path.startswith(PROTECTED_PREFIXES) and not ("/images/" in path and path.startswith("/generations/"))
+    return path.startswith(PROTECTED_PREFIXES) and not _IMAGE.fullmatch(path)
 
 
 class Access:
