@@ -28,14 +28,16 @@ class ServiceError(Exception):
 
 
 class InvalidInputError(ServiceError):
-    """The request asks for what cannot be; `errors` names each field and what is allowed."""
+    """The request asks for what cannot be; `errors` names each field and what is allowed, `more` are not named."""
 
     status = 422
     code = "invalid_input"
     title = "The request is not valid"
 
-    def __init__(self, errors: list[dict[str, object]]) -> None:
-        super().__init__("; ".join(f"{item['field']}: {item['message']}" for item in errors), errors=errors)
+    def __init__(self, errors: list[dict[str, object]], more: int = 0) -> None:
+        told = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
+        # In front, where no cut of a long sentence reaches it.
+        super().__init__(f"{more} more errors than these {len(errors)}: {told}" if more else told, errors=errors)
 
 
 class UnknownModelError(ServiceError):

@@ -171,6 +171,22 @@ def test_every_wrong_field_is_named_at_once(sandbox: RunningService) -> None:
     assert {error["field"] for error in answer.json()["errors"]} == {"prompt", "width", "colour"}
 
 
+@pytest.mark.parametrize("path", WHOLE)
+@pytest.mark.parametrize("count", [21, 64, 65, 7000])
+def test_some_of_many_wrong_fields_are_named_and_the_others_counted(
+    sandbox: RunningService, path: str, count: int
+) -> None:
+    """An answer many times as long as the request would hold the event loop up for as long as it is written."""
+    with sandbox.client() as client:
+        answer = client.post(path, json={f"{field:x}": 0 for field in range(count)} | WHOLE[path])
+    openai = path.startswith("/v1/")
+    problem = answer.json()["error"] if openai else answer.json()
+    assert (answer.status_code, problem["code"]) == ((400, "unknown_parameter") if openai else (422, "invalid_input"))
+    assert (problem["message"] if openai else problem["detail"]).startswith(f"{count - 20} more errors than these 20: ")
+    assert len(problem.get("errors", [])) == (0 if openai else 20)
+    assert len(answer.content) < 4000
+
+
 def test_what_is_not_json_is_said(sandbox: RunningService) -> None:
     with sandbox.client() as client:
         answer = client.post("/generate", content=b'{"prompt": ', headers={"content-type": "application/json"})

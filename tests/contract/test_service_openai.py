@@ -140,6 +140,35 @@ def test_a_wrong_key_and_a_used_up_rate(start: Callable[..., RunningService], tm
     assert limited.value.code == "rate_limit_exceeded"
 
 
+def test_each_prediction_of_a_request_is_of_the_keys_rate(start: Callable[..., RunningService], tmp_path: Path) -> None:
+    (tmp_path / "alice").write_text("key-of-alice")
+    one_by_one = SANDBOX | {"limits": {"maxOutputs": 1}}
+    service = start(one_by_one, T2I_API_KEYS_DIR=str(tmp_path), T2I_REQUESTS_PER_MINUTE="4")
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="key-of-alice", max_retries=0) as alice:
+        alice.images.generate(prompt=PROMPT, size="64x64", n=3)
+        with pytest.raises(openai.RateLimitError) as limited:
+            alice.images.generate(prompt=PROMPT, size="64x64", n=3)
+        assert 1 <= int(limited.value.response.headers["retry-after"]) <= 31
+        # What is refused costs nothing, so the fourth is there.
+        alice.images.generate(prompt=PROMPT, size="64x64")
+    assert service.metric("image_generation_total", status="success") == 4
+
+
+def test_more_than_a_minute_has_room_for_is_refused_for_good(
+    start: Callable[..., RunningService], tmp_path: Path
+) -> None:
+    """A client that is told to come again would do so for ever."""
+    (tmp_path / "alice").write_text("key-of-alice")
+    two_by_two = SANDBOX | {"limits": {"maxOutputs": 2}}
+    service = start(two_by_two, T2I_API_KEYS_DIR=str(tmp_path), T2I_REQUESTS_PER_MINUTE="3")
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="key-of-alice", max_retries=0) as alice:
+        with pytest.raises(openai.BadRequestError) as refused:
+            alice.images.generate(prompt=PROMPT, size="64x64", n=7)
+        assert (refused.value.param, refused.value.code) == ("n", "invalid_value")
+        assert "must be from 1 to 6: a key has 3 generations of 2 images a minute here" in refused.value.message
+    assert service.metric("image_generation_total", status="success") == 0
+
+
 def test_a_failure_that_was_paid_for_is_not_retried(payer: openai.OpenAI, replicate: FakeReplicate) -> None:
     replicate.knobs.outcome = "failed"
     with pytest.raises(openai.InternalServerError) as failed:

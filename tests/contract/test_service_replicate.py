@@ -189,6 +189,13 @@ def test_what_an_upstream_says_at_great_length_is_cut(
     assert max(len(line) for line in [answer.text, *service.lines]) < 5_000
 
 
+def test_an_answer_larger_than_any_is_not_kept(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    replicate.knobs.faults = {"create": ["vast"]}
+    answer = generate(start(SDXL))
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_bad_answer")
+    assert "64 MiB" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("fault", ["500", "503", "html", "html200", "wrong_json", "cut", "429"])
 def test_asking_how_it_stands_is_repeated(paid: RunningService, replicate: FakeReplicate, fault: str) -> None:
     replicate.knobs.faults = {"get": [fault, fault] if fault != "429" else [fault]}

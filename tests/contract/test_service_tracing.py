@@ -18,6 +18,7 @@ from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import httpx
 
@@ -249,6 +250,40 @@ def test_the_ratio_samples_whole_traces(start: Callable[..., RunningService], co
         text = client.get("/metrics", headers={"accept": "application/openmetrics-text"}).text
     assert unsampled["trace_id"] not in text
     assert sampled["trace_id"] in text
+
+
+def test_a_stranger_chooses_no_trace(
+    start: Callable[..., RunningService], collector: FakeCollector, tmp_path: Path
+) -> None:
+    """All of them would be kept, in the place of others', and under ids that somebody else looks up."""
+    (tmp_path / "alice").write_text("key-of-alice")
+    service = start(
+        SANDBOX,
+        OTLP_ENDPOINT=collector.url,
+        T2I_SAMPLING_RATIO="0",
+        T2I_API_KEYS_DIR=str(tmp_path),
+        T2I_REQUESTS_PER_MINUTE="1",
+    )
+    chosen = [f"{number:032x}" for number in range(1, 7)]
+    alice = {"authorization": "Bearer key-of-alice"}
+    asked: list[tuple[str, str, dict[str, str], int]] = [
+        ("POST", "/generate", {}, 401),
+        ("POST", "/feedback", {"authorization": "Bearer wrong"}, 401),
+        ("GET", "/generations/x/images/0", {}, 403),
+        ("GET", "/generations/x", alice, 404),
+        ("POST", "/generate", alice, 200),
+        ("POST", "/generate", alice, 429),
+    ]
+    with service.client() as client:
+        for trace_id, (method, path, headers, status) in zip(chosen, asked, strict=True):
+            body = SMALL if method == "POST" else None
+            answer = client.request(
+                method, path, json=body, headers=headers | {"traceparent": f"00-{trace_id}-{'b' * 16}-01"}
+            )
+            assert answer.status_code == status
+    wait_for(lambda: collector.trace(chosen[-1]))
+    assert [trace_id for trace_id in chosen if collector.trace(trace_id)] == chosen[3:]
+    assert [line["trace_id"] in chosen for line in service.logged("Request served")] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "refusing"])

@@ -62,6 +62,8 @@ FAULTS: dict[str, Callable[[int], Response]] = {
     "html": lambda _: HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502),
     "html200": lambda _: HTMLResponse("<html><body>Maintenance</body></html>"),
     "wrong_json": lambda _: JSONResponse({"unexpected": ["shape"]}),
+    # Right in every way, and larger than anything that is read whole.
+    "vast": lambda _: Response(b'{"id": "vast", "status": "starting"' + b" " * 2**26 + b"}", 201),
     "cut": lambda _: Cut(),
     "endless": lambda _: StreamingResponse(_endless(), media_type="image/png"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import TYPE_CHECKING
 
 from t2i_service.callers.buckets import Bucket
@@ -11,7 +12,6 @@ from t2i_service.callers.secret_files import follow_files, read_files
 from t2i_service.errors import RateLimitedError, UnauthorizedError
 from t2i_service.observing import logs
 from t2i_service.observing.privacy import SHORTEST_SECRET
-from t2i_service.observing.telemetry import GENERATION_ENDPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 ANONYMOUS = "anonymous"
 PROTECTED_PATHS = frozenset({"/generate", "/feedback"})
 PROTECTED_PREFIXES = ("/v1/", "/generations/")
+# This route and no other, not even one that is yet to come: a link to an image carries its own signature.
+_IMAGE = re.compile(r"/generations/[^/]+/images/[^/]+")
 
 log = logs.get("app.access")
 
 
 def needs_key(path: str) -> bool:
-    """Whether a path is behind the keys; a link to an image carries its own signature instead."""
+    """Whether a path, or the template of a route, is behind the keys."""
     if path in PROTECTED_PATHS:
         return True
-    return path.startswith(PROTECTED_PREFIXES) and not ("/images/" in path and path.startswith("/generations/"))
+    return path.startswith(PROTECTED_PREFIXES) and not _IMAGE.fullmatch(path)
 
 
 class Access:
@@ -42,7 +44,7 @@ class Access:
         self._privacy = privacy
         self._requests = metrics.key_requests
         self._digests: dict[str, bytes] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str | None, Bucket] = {}
         self._files: dict[str, str] = {}
         if folder:
             self._files = read_api_keys(folder)
@@ -67,13 +69,24 @@ class Access:
             return None
         key_id = ANONYMOUS if self.is_open else self._authenticate(authorization)
         self._requests.labels(key_id).inc()
-        if self._per_minute and path in GENERATION_ENDPOINTS:
-            bucket = self._buckets.get(key_id)
-            if bucket is None:
-                bucket = self._buckets[key_id] = Bucket(self._per_minute)
-            if seconds := bucket.take():
-                raise RateLimitedError(seconds)
         return key_id
+
+    def take(self, key_id: str | None) -> None:
+        """Take a generation from a key's rate; raise `RateLimitedError` when none is left."""
+        if not self._per_minute:
+            return
+        bucket = self._buckets.get(key_id)
+        if bucket is None:
+            bucket = self._buckets[key_id] = Bucket(self._per_minute)
+        if seconds := bucket.take():
+            raise RateLimitedError(seconds)
+
+    def take_more(self, key_id: str | None, count: int) -> None:
+        """Take `count` beside the one that a request was let in for, which is put back when they are not all there."""
+        bucket = self._buckets.get(key_id)
+        if bucket and (seconds := bucket.take(count)):
+            bucket.put_back()
+            raise RateLimitedError(seconds)
 
     def _authenticate(self, authorization: bytes | None) -> str:
         scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")

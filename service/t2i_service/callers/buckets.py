@@ -19,12 +19,16 @@ class Bucket:
         self._left = self._size
         self._at = clock()
 
-    def take(self) -> float:
-        """Take one and return 0; when none is left, return after how many seconds one will be."""
+    def take(self, count: int = 1) -> float:
+        """Take so many and return 0; when they are not all there, take none, and return after how many seconds."""
         now = self._clock()
         self._left = min(self._size, self._left + (now - self._at) * self._rate)
         self._at = now
-        if self._left < 1:
-            return (1 - self._left) / self._rate
-        self._left -= 1
+        if self._left < count:
+            return (count - self._left) / self._rate
+        self._left -= count
         return 0.0
+
+    def put_back(self) -> None:
+        """Put one back that was taken in vain."""
+        self._left += 1

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import time
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,6 +31,15 @@ NONCE_BYTES = 12
 SIGNATURE_BYTES = 18
 
 log = logs.get("app.keys")
+
+
+class Anybody(Enum):
+    """Who may use an id whoever has made it; a word of its own, which nothing that was forgotten can look like."""
+
+    ANYBODY = "anybody"
+
+
+ANYBODY = Anybody.ANYBODY
 
 
 class Reference(msgspec.Struct, array_like=True, frozen=True):
@@ -80,14 +90,14 @@ class Keyring:
         sealed = AESGCM(self._keys[self._primary]).encrypt(nonce, _pack(reference), key_id)
         return base64.urlsafe_b64encode(bytes([len(key_id)]) + key_id + nonce + sealed).rstrip(b"=").decode()
 
-    def reference_of(self, generation_id: str, owner: str | None) -> Reference:
-        """Raise `UnknownGenerationError` for what is not ours or not the caller's, `ExpiredError` after its time."""
+    def reference_of(self, generation_id: str, owner: str | Anybody) -> Reference:
+        """Raise `UnknownGenerationError` for what is not ours or not the `owner`'s, `ExpiredError` after its time."""
         key_id, nonce, sealed = _parts(generation_id)
         try:
             reference = _unpack(AESGCM(self._keys[key_id]).decrypt(nonce, sealed, key_id.encode()))
         except (KeyError, ValueError, InvalidTag, msgspec.MsgspecError):
             raise UnknownGenerationError from None
-        if owner is not None and owner != reference.owner:
+        if owner is not ANYBODY and owner != reference.owner:
             raise UnknownGenerationError
         if reference.expires < time.time():
             raise ExpiredError

@@ -20,6 +20,7 @@ class RequestContext:
     request_id: str
     started: float
     authorization: bytes | None = None
+    traceparent: bytes | None = None
     span: Span = NO_SPAN
     trace_id: str | None = None
     exemplar: dict[str, str] | None = None

@@ -1,20 +1,38 @@
 """The shapes that travel over HTTP; the field names are the API and stay."""
 
+from itertools import islice
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+# More than any request of this API has; what is beyond is unknown and read no further.
+MOST_FIELDS = 64
 
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 # Pydantic refuses half a surrogate pair, which no provider can be sent, in a constrained string alone.
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
-class GenerateRequest(BaseModel):
+class Sent(BaseModel):
+    """What a caller sends: a field that is not known is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_so_far(cls, sent: object) -> object:
+        """Pass on `MOST_FIELDS`, the known ones first: pydantic and FastAPI make errors, slowly, of all the others."""
+        if isinstance(sent, dict) and len(sent) > MOST_FIELDS:
+            known = {name: sent[name] for name in cls.model_fields if name in sent}
+            unknown = (name for name in sent if name not in known)
+            return known | {name: sent[name] for name in islice(unknown, MOST_FIELDS - len(known))}
+        return sent
+
+
+class GenerateRequest(Sent):
     """What to draw. Only the prompt is needed; the model's own defaults and limits apply to the rest."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, json_schema_extra={"examples": [{"prompt": "a lighthouse at dusk", "seed": 7}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "a lighthouse at dusk", "seed": 7}]})
 
     prompt: Prompt = Field(description="what the picture shows")
     negative_prompt: Text | None = Field(default=None, description="what it must not show")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
+# Images may come in the answer itself, as data URLs of four characters for three bytes: the largest, or several others.
+MAX_ANSWER_BYTES = 2 * MAX_IMAGE_BYTES
 OUTPUT_HOST = "replicate.delivery"
 PATH = "/v1/predictions"
 
@@ -87,7 +89,7 @@ class Wire:
         link, started = self._allowed(url), time.perf_counter()
         try:
             async with self._files.request("GET", link) as response:
-                data = await _read_capped(response)
+                data = await _image_of(response)
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
         log.debug("Image fetched", host=link.raw_host, bytes=len(data), duration=_since(started))
@@ -118,13 +120,15 @@ class Wire:
         try:
             url = URL(self._base + path, encoded=True)
             async with (client or self._api).request(method, url, **options) as response:
-                reply = Reply(response.status, response.headers, await response.read())
+                content = await _read(response, MAX_ANSWER_BYTES)
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
         except UnicodeError as error:
             raise errors.UpstreamUnreachableError(f"No host can be called {self.address}.") from error
-        log.debug("Provider answered", method=method, path=path, status=reply.status, duration=_since(started))
-        return reply
+        log.debug("Provider answered", method=method, path=path, status=response.status, duration=_since(started))
+        if content is None:
+            raise errors.UpstreamAnswerError(f"The provider's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.")
+        return Reply(response.status, response.headers, content)
 
 
 def _path_of(prediction_id: str) -> str:
@@ -153,17 +157,26 @@ def _transport_error(error: aiohttp.ClientError) -> errors.UpstreamError:
     return errors.UpstreamCutError(f"The provider's answer was cut: {said}.")
 
 
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes | None:
+    """Return the whole content, None as soon as it is larger than that."""
+    parts = list[bytes]()
+    while part := await response.content.readany():
+        parts.append(part)
+        most -= len(part)
+        if most < 0:
+            return None
+    return b"".join(parts)
+
+
+async def _image_of(response: aiohttp.ClientResponse) -> bytes:
     if response.status in {403, 404, 410}:
         raise errors.OutputGoneError("The provider deletes images an hour after they are made.")
     if not succeeded(response.status):
         raise errors.UpstreamServerError(f"The provider answered {response.status} for the image.")
-    data = bytearray()
-    async for part in response.content.iter_any():
-        data += part
-        if len(data) > MAX_IMAGE_BYTES:
-            raise errors.OutputRefusedError(f"The image is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
-    return bytes(data)
+    data = await _read(response, MAX_IMAGE_BYTES)
+    if data is None:
+        raise errors.OutputRefusedError(f"The image is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")
+    return data
 
 
 def _from_data_url(url: str) -> bytes:

@@ -4,9 +4,10 @@ from typing import Literal
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from t2i_service.observing import logs
+from t2i_service.offer.api import Sent
 from t2i_service.routes.answers import json_response
 from t2i_service.routes.generations import owner_of_request
 from t2i_service.state import state_of
@@ -17,10 +18,8 @@ MAX_WAITING = 100
 log = logs.get()
 
 
-class Feedback(BaseModel):
+class Feedback(Sent):
     """A thumb up or down for one generation."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     generation_id: str
     rating: Literal["up", "down"]

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from t2i_service.callers.keyring import ANYBODY, Anybody
 from t2i_service.errors import (
     CLIENT_CLOSED_REQUEST,
     BadSignatureError,
@@ -13,6 +14,7 @@ from t2i_service.errors import (
     OverloadedError,
     ProviderNotConfiguredError,
     ServiceError,
+    UnauthorizedError,
     UnknownImageError,
 )
 from t2i_service.generating.prediction import not_canceled
@@ -124,7 +126,7 @@ async def _asked(found: Found) -> Prediction:
 
 
 def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
-    owner = None if anybody else owner_of_request(state)
+    owner = ANYBODY if anybody else owner_of_request(state)
     reference = state.keyring.reference_of(generation_id, owner)
     kind = next((kind for kind, each in state.providers.items() if each.name == reference.provider), None)
     if kind is None:
@@ -136,6 +138,10 @@ def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
     return Found(generation_id, reference, provider, model.name, model.price)
 
 
-def owner_of_request(state: State) -> str | None:
+def owner_of_request(state: State) -> str | Anybody:
     """Return whose ids the caller may use: those of the key, or all where there are no keys."""
-    return None if state.access.is_open else request_context().key_id
+    if state.access.is_open:
+        return ANYBODY
+    if key_id := request_context().key_id:
+        return key_id
+    raise UnauthorizedError("This path takes ids for a key alone.")

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from t2i_service.errors import CLIENT_CLOSED_REQUEST, InvalidInputError, UnknownModelError
 from t2i_service.generating.generation import Generation
 from t2i_service.observing.context import request_context
-from t2i_service.offer.api import GenerateRequest, Prompt, Text
+from t2i_service.offer.api import GenerateRequest, Prompt, Sent, Text
 from t2i_service.offer.models_config import Model
 from t2i_service.offer.tasks import MAX_SEED, Task, resolve
 from t2i_service.routes.answers import GENERATION_ID, json_response, unless_client_leaves
@@ -30,10 +30,8 @@ def not_streamed(stream: bool) -> bool:
     return stream
 
 
-class ImagesRequest(BaseModel):
+class ImagesRequest(Sent):
     """`images.generate` of the OpenAI clients; a value that cannot be honoured is refused, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     prompt: Prompt
     model: str | None = None
@@ -71,6 +69,7 @@ async def generations(request: Request, body: ImagesRequest) -> Response:
     state = state_of(request)
     request_context().prompts = (body.prompt, body.negative_prompt or "")
     tasks = tasks_of(body, state)
+    _take_from_rate(tasks, state)
     runs = await unless_client_leaves(request, state.generator.generate_all(tasks))
     if runs is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -102,6 +101,17 @@ def tasks_of(body: ImagesRequest, state: State) -> list[Task]:
         share = {"num_outputs": min(most, wanted - first), "model": chosen.name, "seed": seed}
         tasks.append(resolve(ours.model_copy(update=share), state.models))
     return tasks
+
+
+def _take_from_rate(tasks: list[Task], state: State) -> None:
+    """Take from the key's rate what each task after the first costs; refuse for good what no minute has room for."""
+    a_minute, model = state.settings.requests_per_minute, tasks[0].model
+    if a_minute and len(tasks) > a_minute:
+        most = a_minute * model.limits.max_outputs
+        reason = f"a key has {a_minute} generations of {model.limits.max_outputs} images a minute here"
+        message, allowed = f"must be from 1 to {most}: {reason}", {"minimum": 1, "maximum": most}
+        raise InvalidInputError([{"field": "n", "message": message, "allowed": allowed}])
+    state.access.take_more(request_context().key_id, len(tasks) - 1)
 
 
 def _images(

@@ -76,7 +76,7 @@ class Instruments:
             self._metrics.active_requests.inc()
         answer = _Answer(send, context.request_id, self._state)
         try:
-            context.key_id = self._state.access.admit(scope["path"], context.authorization)
+            self._let_in(scope, context)
             if not quiet:
                 await self._turnstile.through()
             await self._app(scope, _limited(scope, receive, self._most_bytes), answer.send)
@@ -101,14 +101,26 @@ class Instruments:
                 traceparent = value
             elif name == b"authorization":
                 authorization = value
-        context = RequestContext(request_id_from(request_id), time.perf_counter(), authorization)
+        return RequestContext(request_id_from(request_id), time.perf_counter(), authorization, traceparent)
+
+    def _let_in(self, scope: Scope, context: RequestContext) -> None:
+        """Admit the caller; whom the keys do not know says neither which trace it joins nor that it is kept."""
+        access = self._state.access
+        try:
+            context.key_id = access.admit(scope["path"], context.authorization)
+        finally:
+            is_known = access.is_open or context.key_id is not None
+            self._start_span(scope, context, context.traceparent if is_known else None)
+        if scope["path"] in GENERATION_ENDPOINTS:
+            access.take(context.key_id)
+
+    def _start_span(self, scope: Scope, context: RequestContext, traceparent: bytes | None) -> None:
         if name := span_name(scope["path"]):
             attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: scope["path"]}
             span = context.span = self._state.tracing.tracer.start(name, traceparent, attributes)
             context.trace_id, context.span_id = span.trace_hex, span.span_hex
             if span.sampled:
                 context.exemplar = exemplar_for(context.trace_id, context.request_id)
-        return context
 
     def _record(self, scope: Scope, context: RequestContext, status: int, *, quiet: bool) -> None:
         seconds = time.perf_counter() - context.started

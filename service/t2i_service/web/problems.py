@@ -13,6 +13,7 @@ from starlette.routing import Match
 
 from t2i_service.errors import InvalidInputError, ServiceError
 from t2i_service.observing.context import request_context
+from t2i_service.offer.api import MOST_FIELDS
 from t2i_service.offer.ranges import out_of_range, ranges
 from t2i_service.state import state_of
 from t2i_service.web.openai_errors import PREFIX as OPENAI_PREFIX
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_DETAIL_CHARACTERS = 1000
 METHOD_NOT_ALLOWED = 405
+MAX_ERRORS = 20
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 # Python 3.13 renames this one; a code must not depend on the interpreter.
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -49,9 +51,12 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     if isinstance(error.body, bytes):  # It was not even looked into.
         return await _http_error(request, HTTPException(415, "Send JSON with `Content-Type: application/json`."))
-    named = error.body.get("model") if isinstance(error.body, dict) else None
-    allowed = ranges(state_of(request).models.limits_for(named))
-    return await _service_error(request, InvalidInputError([_field_error(item, allowed) for item in error.errors()]))
+    body = error.body if isinstance(error.body, dict) else {}
+    allowed = ranges(state_of(request).models.limits_for(body.get("model")))
+    errors = error.errors()
+    told = [_field_error(item, allowed) for item in errors[:MAX_ERRORS]]
+    more = len(errors) - len(told) + max(0, len(body) - MOST_FIELDS)
+    return await _service_error(request, InvalidInputError(told, more))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
