@@ -17,8 +17,11 @@ __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "Event", "NotLeadingError", "
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
 PAGE = 50
-# The server sends a bookmark a minute; a stream silent for longer is dead, whatever its socket says.
-SILENCE_SECONDS = 75.0
+# The server ends each watch after this long, a bookmark just before: by itself it sends but one a minute.
+WATCH_SECONDS = 35
+# A stream that is silent for longer than it may live is dead, whatever its socket says. What was hidden by it is seen
+# within a minute, the longest back-off included.
+SILENCE_SECONDS = 45.0
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 _MANAGER = {"fieldManager": naming.FIELD_MANAGER}
 _JSON = "application/json"
@@ -141,9 +144,15 @@ class Cluster:
 
         410 stands for whatever only a new list helps against: a version too old, or a line that `answer` cannot read.
 
-        `resumed` is called once the server agrees to go on: a quiet stream has its first word a minute later.
+        `resumed` is called once the server agrees to go on: a quiet stream has its first word half a minute later.
         """
-        params = {"watch": "true", "labelSelector": selector, "resourceVersion": since, "allowWatchBookmarks": "true"}
+        params = {
+            "watch": "true",
+            "labelSelector": selector,
+            "resourceVersion": since,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
         limit = aiohttp.ClientTimeout(total=None, sock_connect=READ_SECONDS, sock_read=SILENCE_SECONDS)
         try:
             async with self._session.get(kind.path(namespace), params=params, timeout=limit) as response:

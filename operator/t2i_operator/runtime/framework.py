@@ -10,11 +10,10 @@ import aiohttp
 import kopf
 
 from t2i_operator import naming
+from t2i_operator.kube.cluster import SILENCE_SECONDS, WATCH_SECONDS
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import RESOURCE
 
-# The server ends each watch after this long and Kopf resumes it: the heartbeat of a stream whose bookmarks Kopf keeps.
-_WATCH_SECONDS = 50
 _FORBIDDEN = 403
 
 
@@ -121,12 +120,16 @@ def _name(where: str) -> str:
 
 
 def settings() -> kopf.OperatorSettings:
-    """Return Kopf's settings; CRDs and namespaces are not scanned, which needs cluster-wide rights and memory."""
+    """Return Kopf's settings; CRDs and namespaces are not scanned, which needs cluster-wide rights and memory.
+
+    A watch that the server ends and Kopf resumes is the heartbeat of a stream whose bookmarks Kopf keeps.
+    """
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
     chosen.peering.standalone = True
-    chosen.watching.server_timeout = _WATCH_SECONDS
+    chosen.watching.server_timeout = WATCH_SECONDS
+    chosen.watching.inactivity_timeout = SILENCE_SECONDS
     chosen.watching.chunk_size = 50
     chosen.networking.error_backoffs = _Backoffs()
     chosen.networking.request_timeout = 30
