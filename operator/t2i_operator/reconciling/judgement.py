@@ -1,5 +1,7 @@
 """Looks at what lives of a resource, whatever came of an attempt to change it."""
 
+from collections.abc import Sequence
+
 from t2i_operator import naming, spec
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
@@ -18,10 +20,10 @@ from t2i_operator.reconciling.selection import Selection
 class Judgement:
     """Fills in what an outcome says of live objects."""
 
-    def __init__(self, cluster: Cluster, cache: Cache) -> None:
+    def __init__(self, cluster: Cluster, cache: Cache, namespaces: Sequence[str] = ()) -> None:
         self._cluster, self._cache = cluster, cache
         self._routing = Routing(cluster, cache.children)
-        self.selection = Selection(cluster)
+        self.selection = Selection(cluster, namespaces)
 
     async def judge(self, key: Key, uid: str, outcome: Outcome) -> None:
         """Look at all there is to tell of; what cannot be seen is Unknown, and keeps nothing else from being told."""

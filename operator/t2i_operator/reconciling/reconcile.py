@@ -50,7 +50,7 @@ class Reconciler:
         self._placement = Placement(cluster, self._objects)
         self._pause = Pause(self._objects, self._placement)
         self._pruner = Pruner(cluster, cache.children)
-        self._judgement = Judgement(cluster, cache)
+        self._judgement = Judgement(cluster, cache, settings.namespaces)
         self.selection = self._judgement.selection
         self._ledger = Ledger()
         self._patience = Patience()

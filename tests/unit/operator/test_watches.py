@@ -253,7 +253,7 @@ async def test_kopf_reads_a_long_line_and_is_told_to_list_after_an_endless_one()
 
 
 class Falls(web.View):
-    """A server whose first watch falls silent, as behind a firewall that forgets a connection; it notes what is asked."""
+    """A server whose watches say nothing, as behind a firewall that forgets connections; it notes what is asked."""
 
     asked: list[dict[str, str]]
     resumed: asyncio.Event
