@@ -154,8 +154,10 @@ class Cluster:
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         limit = aiohttp.ClientTimeout(total=None, sock_connect=READ_SECONDS, sock_read=SILENCE_SECONDS)
+        answered = False
         try:
             async with self._session.get(kind.path(namespace), params=params, timeout=limit) as response:
+                answered = True
                 self._observe("watch", str(response.status))
                 if response.status >= 400:
                     raise refused(response.status, await response.read(), response.headers)
@@ -166,6 +168,8 @@ class Cluster:
                         raise refused(int(event.object.get("code", 0)), msgspec.json.encode(event.object))
                     yield event
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            if not answered:
+                self._observe("watch", "none")
             raise unreachable("watch", kind.path(namespace), error) from error
 
     async def _write(self, write: Write, body: Object, seconds: float = WRITE_SECONDS) -> Object:

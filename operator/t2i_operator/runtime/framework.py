@@ -140,12 +140,32 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def log_in(registry: kopf.OperatorRegistry, connection: Connection, heartbeat: Heartbeat) -> None:
+def counted(observe: Callable[[str, str], None]) -> aiohttp.TraceConfig:
+    """Return the hook that counts requests of a session that is not `Cluster`'s, by the same words."""
+    config = aiohttp.TraceConfig()
+
+    def count(params: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams, code: str) -> None:
+        observe("watch" if "watch" in params.url.query else params.method.lower(), code)
+
+    async def answered(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+        count(params, str(params.response.status))
+
+    async def failed(
+        _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        count(params, "none")
+
+    config.on_request_end.append(answered)
+    config.on_request_exception.append(failed)
+    return config
+
+
+def log_in(registry: kopf.OperatorRegistry, connection: Connection, *traces: aiohttp.TraceConfig) -> None:
     """Give Kopf a session that authenticates as ours does; it closes what it is given."""
 
     @kopf.on.login(registry=registry)
     async def session(**_: Any) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(aiohttp_session=connection.session(heartbeat.trace()), server=connection.server)
+        return kopf.AiohttpSession(aiohttp_session=connection.session(*traces), server=connection.server)
 
 
 def scope(namespaces: tuple[str, ...]) -> Mapping[str, Any]:

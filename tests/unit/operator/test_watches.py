@@ -322,3 +322,28 @@ async def test_kopfs_stream_that_falls_silent_is_resumed_without_a_list(
     await vault.close()
     assert ["watch" in query for query in asked[:3]] == [False, True, True]
     assert [query["timeoutSeconds"] for query in asked[1:3]] == [str(cluster.WATCH_SECONDS)] * 2
+
+
+async def test_a_watch_is_counted_once_whatever_becomes_of_it() -> None:
+    counted: list[tuple[str, str]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        assert request.transport
+        request.transport.abort()
+        return response
+
+    async def watch(session: ClientSession) -> None:
+        ours = Cluster(session, observe=lambda verb, code: counted.append((verb, code)))
+        with pytest.raises(cluster.ApiError):
+            async for _ in ours.watch(CONFIG_MAP, None, "a=b", "1", lambda: None):
+                pass
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        await watch(session)
+        await server.close()
+        await watch(session)
+    assert counted == [("watch", "200"), ("watch", "none")]
