@@ -23,6 +23,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Mapping[str, str] | None = None
     credentials_checksum: str = ""
     certificates_checksum: str = ""
+    environment_checksum: str = ""
     storage_checksum: str = ""
     volume_size: str = ""
     header_names: tuple[str, ...] = ()

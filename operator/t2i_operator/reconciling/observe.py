@@ -58,11 +58,21 @@ class Observer:
             certificates_checksum=credentials.digest(
                 references.certificate_values(resource, secrets) or {}, signing_key
             ),
+            environment_checksum=await self._environment_checksum(resource, secrets, signing_key),
             storage_checksum=await self._storage_checksum(resource, secrets, signing_key, outcome),
             volume_size=await self._volume_size(resource, outcome),
             header_names=credentials.header_names(resource, secrets),
             replicas=await self._replicas(resource, rollout),
         )
+
+    async def _environment_checksum(
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes
+    ) -> str:
+        """Keep what pods have while some of what they start with is missing: others could not start."""
+        values = references.environment_values(resource, secrets)
+        if values is not None:
+            return credentials.digest(values, signing_key)
+        return _checksum(DEPLOYMENT, await self._deployment(resource), naming.ENVIRONMENT_CHECKSUM_ANNOTATION)
 
     async def _storage_checksum(
         self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes, outcome: Outcome
@@ -124,7 +134,7 @@ class Observer:
         return credentials.data(live) or {}
 
 
-def _checksum(kind: Kind, live: Object | None) -> str:
+def _checksum(kind: Kind, live: Object | None, annotation: str = naming.CREDENTIALS_CHECKSUM_ANNOTATION) -> str:
     """Return the checksum that the pods of a Deployment or of a collector have; "" when there is none."""
     if live is None:
         return ""
@@ -132,4 +142,4 @@ def _checksum(kind: Kind, live: Object | None) -> str:
         annotations = live["spec"].get("podAnnotations", {})
     else:
         annotations = live["spec"]["template"]["metadata"].get("annotations", {})
-    return str(annotations.get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))
+    return str(annotations.get(annotation, ""))

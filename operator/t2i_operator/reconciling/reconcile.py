@@ -177,7 +177,8 @@ class Reconciler:
         """Build what the cluster serves the kinds of; note in `outcome` which values it lacks."""
         secrets = await self._observer.secrets(resource.metadata.namespace, facts.versions)
         outcome.unseen = frozenset()
-        outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
+        outcome.lacks = references.lacks(resource, secrets)
+        outcome.credentials = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
         return [each for each in builders.desired(resource, observed) if identify(each).kind not in outcome.absent]
 
