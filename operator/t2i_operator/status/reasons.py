@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, MISSING, READY, Fault
+from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, MISSING, READY, ROUTE_READY, Fault
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.errors import transient
@@ -28,9 +28,10 @@ def unplaced(outcome: Outcome) -> Reason | None:
 
 
 def refused(outcome: Outcome) -> Reason | None:
-    """Say the same where trying again helps nobody before a person has done something about it."""
-    final = any(each.condition == READY and not transient(each.error) for each in outcome.failures)
-    return unplaced(outcome) if final else None
+    """Say the same, of the way in as well, where trying again helps nobody before a person has done something."""
+    final = {each.condition for each in outcome.failures if not transient(each.error)}
+    found = unplaced(outcome) if READY in final else None
+    return found or (failed(outcome, ROUTE_READY) if ROUTE_READY in final else None)
 
 
 def failed(outcome: Outcome, condition: str) -> Reason | None:

@@ -115,7 +115,16 @@ def test_a_pause_that_holds_nothing_back_is_not_told_of(fields: Any, trouble: Tr
     assert found["Reconciling"].status == "False"
 
 
-@pytest.mark.parametrize("error", [FINAL[1], PASSING[0], None], ids=["denied", "may pass", "kept"])
+@pytest.mark.parametrize("error", FINAL, ids=str)
+def test_a_way_in_that_is_refused_for_good_waits_for_a_person_and_the_service_is_ready(error: ApiError) -> None:
+    found = said(failed(INGRESS, "pictures", error))
+    assert found["Ready"].holds
+    assert found["Stalled"][1:3] == ("True", APPLY_FAILED)
+    assert str(error) in found["Stalled"].message
+    assert found["Reconciling"][1:3] == ("False", APPLY_FAILED)
+
+
+@pytest.mark.parametrize("error", [PASSING[0], None], ids=["may pass", "kept"])
 def test_pods_that_break_are_not_waited_for_while_the_way_in_is(error: ApiError | None) -> None:
     outcome = failed(INGRESS, "pictures", error) if error else Outcome(generation=1, resource=resource())
     outcome.kept = [] if error else [Id(INGRESS, "studio", "pictures")]
