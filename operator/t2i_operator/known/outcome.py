@@ -28,6 +28,7 @@ class Verdict(NamedTuple):
 class Outcome(msgspec.Struct, kw_only=True):
     """Filled while reconciling. Sentences are for people; each names its object.
 
+    `overdue` says that a pod has not been ready for longer than one is waited for.
     `unseen` are conditions that nothing is known of, because the Secrets and ConfigMaps they depend on were not read;
     `held` are those that a failure, which may pass, keeps as they are. `stopped` says that the API server bade us stop.
     """
@@ -48,6 +49,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     stopped: bool = False
     unwatched: bool = False
     rollout: Rollout | None = None
+    overdue: bool = False
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
     unshown: list[Id] = msgspec.field(default_factory=list)

@@ -75,6 +75,15 @@ def late(rollout: Rollout) -> Reason | None:
     return ("ProgressDeadlineExceeded", exceeded) if exceeded and not rollout.complete else None
 
 
+def overdue(outcome: Outcome, rollout: Rollout) -> Reason | None:
+    """Say which pods are not waited for any more: they run, nothing is to be written, and no deadline would end it."""
+    unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
+    if not (outcome.overdue and rollout.over) or rollout.complete or unwritten or stuck(outcome, rollout):
+        return None
+    why = "for ten minutes the others have not been ready and say no reason; see their readiness probe and their logs"
+    return outcome.credentials or ("PodsNotReady", f"{rollout.serving}; {why}")
+
+
 def joined(faults: Iterable[Fault]) -> str:
     """Put the sentences of several objects into one."""
     return "; ".join(fault.message for fault in faults)

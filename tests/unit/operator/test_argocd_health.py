@@ -19,10 +19,10 @@ from t2i_operator.status.status import status
 from tests.unit.operator.resources import deployed, resource
 
 SCRIPT = Path(__file__).parents[3] / "manifests/argocd/health.lua"
-BROKEN: dict[str, Any] = {"readyReplicas": 0, "availableReplicas": 0}
-CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
 TAKEN = ApiError(422, "Denied", "host images.example.com is taken")
 REFUSED = Fault(Id(INGRESS, "studio", "pictures"), ROUTE_READY, APPLY_FAILED, TAKEN.message, TAKEN)
+BROKEN: dict[str, Any] = {"readyReplicas": 0, "availableReplicas": 0}
+CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
 MISSING = Problem("SecretMissing", "there is no Secret keys")
 
 
