@@ -22,9 +22,12 @@ RELOAD_LABEL = f"{GROUP}/reload"
 ADOPT_ANNOTATION = f"{GROUP}/adopt"
 # Proves an object ours after its ownerReference was removed by hand.
 OWNER_UID_ANNOTATION = f"{GROUP}/owner-uid"
+# How many pods are kept where the spec states no number: what a Deployment says is anybody's to change.
+REPLICAS_ANNOTATION = f"{GROUP}/replicas"
 CONFIG_CHECKSUM_ANNOTATION = f"{GROUP}/config-checksum"
 CREDENTIALS_CHECKSUM_ANNOTATION = f"{GROUP}/credentials-checksum"
 KEYS_CHECKSUM_ANNOTATION = f"{GROUP}/keys-checksum"
+ENVIRONMENT_CHECKSUM_ANNOTATION = f"{GROUP}/environment-checksum"
 CERTIFICATES_CHECKSUM_ANNOTATION = f"{GROUP}/certificates-checksum"
 
 CHILD_SELECTOR = f"{MANAGED_BY_LABEL}={OPERATOR}"

@@ -164,7 +164,7 @@ class Preview:
         versions = await SecretWatch(self._cluster, max_age_seconds=0).versions(namespace, references.sources(resource))
         secrets = await self._observer.secrets(namespace, versions)
         outcome.lacks = references.lacks(resource, secrets)
-        problem = credentials.problem(resource, secrets)
+        problem = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
         if problem is not None:
             sys.stderr.write(f"{problem.reason}: {problem.message}\n")
         seen = rollout(deployment) if deployment else None

@@ -71,10 +71,11 @@ def test_explain_says_a_sentence_for_every_field(kubectl: Kubectl, crd: str, che
 def test_defaults_are_stored_but_not_inside_list_items(here: Kubectl) -> None:
     stored = create(here, {**MINIMAL, "monitoring": {"metrics": {}}})["spec"]
 
-    assert stored["replicas"] == 1
+    assert stored["imagePullPolicy"] == "IfNotPresent"
     assert stored["monitoring"]["metrics"] == {"mode": "Managed", "interval": "30s"}
     assert stored["models"] == MINIMAL["models"]
     assert "image" not in stored
+    assert "replicas" not in stored, "what is not stated would pass for it"
 
 
 def test_what_the_schema_does_not_know_is_refused(here: Kubectl) -> None:

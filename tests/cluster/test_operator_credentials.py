@@ -110,6 +110,25 @@ def _change_rolls_the_pods(service: Service, credentials: Object, labels: dict[s
     eventually(lambda: _checksum(service) != before, "another checksum")
 
 
+def test_what_only_the_pod_template_names_is_missed_and_followed(service: Service) -> None:
+    source = {"secretKeyRef": {"name": "tokens", "key": "theirs"}}
+    container = {"name": "text-to-image", "env": [{"name": "THEIRS", "valueFrom": source}]}
+    service.create(podTemplate={"spec": {"containers": [container]}})
+    assert "Secret tokens; spec.podTemplate" in service.wait("CredentialsReady", "False", "SecretMissing")["message"]
+
+    def environment() -> str:
+        annotations = service.child("deployments")["spec"]["template"]["metadata"]["annotations"]
+        return str(annotations.get("texttoimage.dev/environment-checksum", ""))
+
+    assert environment() == ""
+    _make(service, theirs="one")
+    service.wait("CredentialsReady", "True")
+    eventually(environment, "a checksum")
+    before = environment()
+    service.api.patch("secrets", service.namespace, "tokens", {"data": {"theirs": _encoded("another")}})
+    eventually(lambda: environment() != before, "another checksum")
+
+
 def test_a_change_to_a_key_that_is_not_used_rolls_nothing(service: Service) -> None:
     _make(service, {"texttoimage.dev/reload": ""}, replicate=VALUE)
     service.create(models=[REPLICATE], credentials=COMPOSED)

@@ -211,7 +211,8 @@ def test_a_refused_ingress_lowers_its_own_condition_only(service: Service, refus
     service.ready()
     conditions = service.conditions()
     assert {conditions[name]["status"] for name in ("Accepted", "Progressing", "DashboardsReady")} == {"True"}
-    assert (conditions["Reconciling"]["status"], conditions["Reconciling"]["reason"]) == ("True", "ApplyFailed")
+    assert (conditions["Reconciling"]["status"], conditions["Reconciling"]["reason"]) == ("False", "ApplyFailed")
+    assert (conditions["Stalled"]["status"], conditions["Stalled"]["reason"]) == ("True", "ApplyFailed")
     assert service.told("ApplyFailed")
 
     allow()

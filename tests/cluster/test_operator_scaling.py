@@ -82,6 +82,24 @@ def test_an_autoscaler_on_and_off_at_5_replicas_never_drops_below_5(
     assert min(numbers()) >= 5, numbers()
 
 
+def test_an_autoscaler_off_where_no_number_is_stated_leaves_the_pods_that_are_there(
+    five: Service, cluster: Layout, tmp_path: Path
+) -> None:
+    with every_number(cluster, five, tmp_path / "numbers") as numbers:
+        five.edit(replicas=None, autoscaling={"minReplicas": 6, "maxReplicas": 9})
+        eventually(lambda: replicas(five) == 6, "the autoscaler to scale", seconds=60)
+
+        five.edit(autoscaling=None)
+        eventually(lambda: autoscaler(five) is None, "the autoscaler to be pruned")
+        assert MANAGER in owners(five)
+        five.api.patch("deployments", five.namespace, five.name, {"spec": {"replicas": 8}})
+        eventually(lambda: 8 in numbers() and numbers()[-1] == 6, "what was set by hand to be put back")
+        five.edit(replicas=7)
+        eventually(lambda: numbers()[-1] == 7, "the watch to have seen it all")
+
+    assert min(numbers()) >= 5, numbers()
+
+
 def test_no_fight_with_an_autoscaler_over_replicas(
     five: Service, cluster: Layout, operator_account: OperatorAccount
 ) -> None:

@@ -84,3 +84,14 @@ def test_who_may_not_have_the_lease_is_not_ready_until_it_may(server: ApiServer,
     assert (told["level"], told["namespace"], told["lease"]) == ("error", "gone", "text-to-image-operator-red")
     server.visible = {"kept", "gone"}
     eventually(lambda: leaseless.get("/readyz").status_code == 200, "it to be ready once it may")
+
+
+def test_every_watch_is_counted_kopfs_among_them(server: ApiServer, leaseless: OperatorProcess) -> None:
+    def counted() -> bool:
+        metric = 't2i_operator_api_requests_total{code="200",verb="watch"} '
+        lines = leaseless.get("/metrics").text.splitlines()
+        watched = [path.rsplit("/", 1)[-1] for path in server.watched]
+        told = [float(line.removeprefix(metric)) for line in lines if line.startswith(metric)]
+        return {"texttoimageservices", "pods"} <= set(watched) and told == [len(watched)]
+
+    eventually(counted, "as many watches to be counted as there are")

@@ -32,6 +32,7 @@ class ApiServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.visible, self.ended = set(visible), threading.Event()
         self.written: list[str] = []
+        self.watched: list[str] = []
 
     @property
     def url(self) -> str:
@@ -59,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = urlsplit(self.path)
         status, body = self.server.answer(asked.path)
         if status == 200 and "watch=" in asked.query:
+            self.server.watched.append(asked.path)
             self._begin(200)
             self.server.ended.wait()
         else:

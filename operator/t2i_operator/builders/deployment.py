@@ -8,8 +8,11 @@ from t2i_operator.kube.kinds import DEPLOYMENT, Object
 
 
 def deployment(resource: spec.TextToImageService, observed: Observed) -> Object:
-    """`replicas` is left out while an autoscaler owns it: stating it would take it back at every apply."""
-    name = resource.metadata.name
+    """`replicas` is left out while an autoscaler owns it: stating it would take it back at every apply.
+
+    A number that the spec does not state is noted beside, to be the same at the next look.
+    """
+    name, stated, annotations = resource.metadata.name, resource.spec.replicas, {}
     body: Object = {
         "selector": {"matchLabels": naming.selector_labels(name)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
@@ -17,10 +20,12 @@ def deployment(resource: spec.TextToImageService, observed: Observed) -> Object:
         "template": pod_template(resource, observed),
     }
     if resource.spec.autoscaling is None:
-        body["replicas"] = resource.spec.replicas
+        body["replicas"] = (observed.replicas or 1) if stated is None else stated
+        if stated is None:
+            annotations[naming.REPLICAS_ANNOTATION] = str(body["replicas"])
     return {
         "apiVersion": DEPLOYMENT.api_version,
         "kind": DEPLOYMENT.name,
-        "metadata": metadata(resource, naming.deployment(name)),
+        "metadata": metadata(resource, naming.deployment(name), annotations=annotations),
         "spec": body,
     }

@@ -11,8 +11,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     `keys` and `credentials` are Secret data, base64 as on the wire; `credentials` is None unless `<name>-secrets` is
     ours to compose. The checksums change when the pods must be rolled, `storage_checksum` Jaeger's, and say nothing
     about the values; `certificates_checksum` is empty while a certificate that spans are sent with is missing.
-    `replicas` is the live Deployment's number, 0 where there is none; `header_names` are the headers that spans are
-    sent with. `volume_size` is what the live claim for Jaeger's volume asks for, "" where there is none.
+    `replicas` is how many pods are wanted where the spec does not say it: the live Deployment's number under an
+    autoscaler, else the one that is kept; 0 where there is none. `header_names` are the headers that spans are sent
+    with. `volume_size` is what the live claim for Jaeger's volume asks for, "" where there is none.
     """
 
     image: str
@@ -22,6 +23,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Mapping[str, str] | None = None
     credentials_checksum: str = ""
     certificates_checksum: str = ""
+    environment_checksum: str = ""
     storage_checksum: str = ""
     volume_size: str = ""
     header_names: tuple[str, ...] = ()

@@ -30,6 +30,8 @@ def pod_template(resource: spec.TextToImageService, observed: Observed) -> Objec
         annotations[naming.CREDENTIALS_CHECKSUM_ANNOTATION] = observed.credentials_checksum
     if observed.certificates_checksum:
         annotations[naming.CERTIFICATES_CHECKSUM_ANNOTATION] = observed.certificates_checksum
+    if observed.environment_checksum:
+        annotations[naming.ENVIRONMENT_CHECKSUM_ANNOTATION] = observed.environment_checksum
     built: Object = {
         "metadata": {"labels": naming.labels(name), "annotations": annotations},
         "spec": _pod_spec(resource, observed),

@@ -51,8 +51,8 @@ def _scaled(number: int | str, pods: int) -> int:
 
 
 def several_pods(resource: spec.TextToImageService, live: int) -> bool:
-    """Tell whether more than one pod is wanted; where an autoscaler decides, the live number says so."""
-    autoscaling = resource.spec.autoscaling
+    """Tell whether more than one pod is wanted; where the spec does not state it, the live number says so."""
+    autoscaling, stated = resource.spec.autoscaling, resource.spec.replicas
     if autoscaling is None:
-        return resource.spec.replicas > 1
+        return (live if stated is None else stated) > 1
     return max(autoscaling.min_replicas, min(live, autoscaling.max_replicas)) > 1

@@ -38,9 +38,10 @@ class Outcome(msgspec.Struct, kw_only=True):
     a failure may pass.
 
     Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and `awaited`
-    whether that may still end by itself; `selected` whether Prometheus and its like take an object in, `unshown` the
-    dashboards that no Grafana takes, `route` and `kept` the way in and the one before it; `unwatched` that an object
-    has lost our label, so that no event tells of it.
+    whether that may still end by itself; `overdue` that a pod has not been ready for longer than one is waited for;
+    `selected` whether Prometheus and its like take an object in, `unshown` the dashboards that no Grafana takes,
+    `route` and `kept` the way in and the one before it; `unwatched` that an object has lost our label, so that no
+    event tells of it.
 
     The rest are the deeds, for Events and metrics.
     """
@@ -61,6 +62,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     stopped: bool = False
     unwatched: bool = False
     rollout: Rollout | None = None
+    overdue: bool = False
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
     unshown: list[Id] = msgspec.field(default_factory=list)

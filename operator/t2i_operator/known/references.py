@@ -2,34 +2,24 @@
 
 import base64
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from t2i_operator import spec
-from t2i_operator.known import credentials
+from t2i_operator import naming, spec
+from t2i_operator.known import credentials, pod_references
 from t2i_operator.known.credentials import Problem, Secrets
-from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, VOLUME_CLAIM, Kind
+from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Kind
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.receivers import Receiver
 from t2i_operator.spec.scalars import SecretValue
 
 _STORAGE = "spec.monitoring.tracing.jaeger.storage"
-# What a pod's fields that name an object are called, whatever they stand in.
-_BY_NAME = {
-    "secret": SECRET,
-    "secretRef": SECRET,
-    "secretKeyRef": SECRET,
-    "nodePublishSecretRef": SECRET,
-    "configMap": CONFIG_MAP,
-    "configMapRef": CONFIG_MAP,
-    "configMapKeyRef": CONFIG_MAP,
-}
-_NAMES = {"secretName": SECRET, "claimName": VOLUME_CLAIM}
 
 
 class Reference(NamedTuple):
     """Which object, which field names it, the keys it needs, and the condition that says what lacks ("": none does).
 
-    `pem`: programs that read the keys would not start with anything else in them.
+    `pem`: programs that read the keys would not start with anything else in them. `optional`: they start without.
+    `in_environment`: the service's pods read it as they start.
     """
 
     kind: Kind
@@ -38,6 +28,8 @@ class Reference(NamedTuple):
     keys: tuple[str, ...] = ()
     condition: str = ""
     pem: bool = False
+    optional: bool = False
+    in_environment: bool = False
 
     @property
     def source(self) -> str:
@@ -67,12 +59,12 @@ def named(resource: spec.TextToImageService, kind: Kind) -> frozenset[str]:
     """Return the names of all objects of a kind that the spec refers to, whether they are in use or not."""
     found = {each.name for each in references(resource) if each.kind == kind}
     for template in (resource.spec.pod_template, resource.spec.monitoring.tracing.jaeger.pod_template):
-        found |= {name for of, name in _in_pods(spec.to_wire(template)) if of == kind}
+        found |= {each.name for each in pod_references.named(spec.to_wire(template)) if each.kind == kind}
     return frozenset(found.union(credentials.secret_names(resource) if kind == SECRET else ()))
 
 
 def lacks(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, Problem]:
-    """Say the first thing that is missing, by the condition that has to say so; credentials have rules of their own."""
+    """Say the first thing that is missing, by the condition that has to say so; `credentials` has more to say."""
     found: dict[str, Problem] = {}
     for each in references(resource):
         problem = _problem(each, secrets) if each.condition else None
@@ -91,6 +83,19 @@ def certificate_values(resource: spec.TextToImageService, secrets: Secrets) -> d
     return _values_of((each for each in _tracing(resource) if each.condition and each.pem), secrets)
 
 
+def environment_values(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, str] | None:
+    """Return what the service's pods read as they start by `spec.podTemplate`; None while they could not start."""
+    values: dict[str, str] = {}
+    for each in _template(resource):
+        if not each.in_environment:
+            continue
+        if _problem(each, secrets) is not None:
+            return None
+        data = secrets.get(each.source) or {}
+        values |= {f"{each.source}/{key}": data[key] for key in each.keys or data if key in data}
+    return values
+
+
 def _values_of(needed: Iterable[Reference], secrets: Secrets) -> dict[str, str] | None:
     values: dict[str, str] = {}
     for each in needed:
@@ -101,12 +106,15 @@ def _values_of(needed: Iterable[Reference], secrets: Secrets) -> dict[str, str] 
 
 
 def references(resource: spec.TextToImageService) -> list[Reference]:
-    """List what the fields name, the pod templates and the credentials aside."""
-    return [*_receivers(resource), *_tracing(resource), *_storage(resource), *_ingress(resource)]
+    """List what the fields name, but for the credentials, and what the service's own pods need by their template."""
+    found = (_receivers, _tracing, _storage, _ingress, _template)
+    return [each for of in found for each in of(resource)]
 
 
 def _problem(reference: Reference, secrets: Secrets) -> Problem | None:
     data, what = secrets.get(reference.source), f"{reference.kind.name} {reference.name}"
+    if reference.optional:
+        return None
     if data is None:
         return Problem(f"{reference.kind.name}Missing", f"there is no {what}; {reference.field} names it")
     missing = [key for key in reference.keys if key not in data]
@@ -187,19 +195,14 @@ def _ingress(resource: spec.TextToImageService) -> Iterator[Reference]:
         yield Reference(SECRET, ingress.tls.secret_name, where, ("tls.crt", "tls.key"), "RouteReady")
 
 
-def _in_pods(value: Any) -> Iterator[tuple[Kind, str]]:
-    """Find what a pod template names, known by the fields' names: its schema is the API server's."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _in_pods(item)
-    if not isinstance(value, dict):
-        return
-    for field, inside in value.items():
-        if field in _NAMES and isinstance(inside, str):
-            yield _NAMES[field], inside
-        elif field in _BY_NAME and isinstance(inside, dict) and isinstance(inside.get("name"), str):
-            yield _BY_NAME[field], inside["name"]
-        elif field == "imagePullSecrets" and isinstance(inside, list):
-            names = (item.get("name") for item in inside if isinstance(item, dict))
-            yield from ((SECRET, name) for name in names if isinstance(name, str))
-        yield from _in_pods(inside)
+def _template(resource: spec.TextToImageService) -> Iterator[Reference]:
+    """Yield what the service's pods start with or wait for, but for what the operator makes itself."""
+    name, wanted = resource.metadata.name, resource.spec.credentials
+    ours = {(SECRET, naming.keys(name)), (CONFIG_MAP, naming.config(name))}
+    if wanted is not None and not credentials.in_place(resource):
+        ours.add((SECRET, naming.credentials(name)))
+    for each in pod_references.named(resource.spec.pod_template.spec):
+        if each.awaited and (each.kind, each.name) not in ours:
+            keys = (each.key,) if each.key else ()
+            found = Reference(each.kind, each.name, "spec.podTemplate", keys, "CredentialsReady")
+            yield found._replace(optional=each.optional, in_environment=each.in_environment)

@@ -1,6 +1,8 @@
 """What a Deployment says about its rollout, or a collector about its own, kept instead of the object itself."""
 
+import math
 import re
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -9,10 +11,15 @@ from t2i_operator.kube.kinds import Object
 # How a Deployment's condition Progressing names the newest ReplicaSet, whose name ends with its template's hash.
 # Source: `progress.go` and `sync.go` in pkg/controller/deployment of Kubernetes.
 _NEWEST = re.compile(r'replica ?set "[^"]+-([^"-]+)"', re.IGNORECASE)
+# Pods that are not ready when it is over are not waited for: as long as a rollout has by default.
+_AWAITED = timedelta(minutes=10)
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The numbers and reasons of one object's status, and the newest template's hash, where that is named."""
+    """The numbers and reasons of one object's status, and the newest template's hash, where that is named.
+
+    `given_up_at` is the Unix time at which pods that are not ready have been so for too long to be waited for.
+    """
 
     wanted: int = 1
     replicas: int = 0
@@ -25,6 +32,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     paused: str = ""
     rolled_out: bool = False
     template: str = ""
+    given_up_at: float = math.inf
 
     @property
     def complete(self) -> bool:
@@ -75,7 +83,16 @@ def rollout(deployment: Object) -> Rollout:
         paused=_paused(deployment["metadata"]) if spec.get("paused") else "",
         rolled_out=progressing.get("reason") == "NewReplicaSetAvailable",
         template=newest[1] if newest else "",
+        given_up_at=_given_up_at(conditions.get("Available", {})),
     )
+
+
+def _given_up_at(available: Object) -> float:
+    """Count from when the first pod was missed: none may be away, so the Deployment says at once that it is."""
+    since = available.get("lastTransitionTime")
+    if available.get("status") != "False" or not since:
+        return math.inf
+    return (datetime.fromisoformat(since) + _AWAITED).timestamp()
 
 
 def _paused(metadata: Object) -> str:

@@ -18,8 +18,11 @@ __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "Event", "Named", "NotLeading
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
 PAGE = 50
-# The server sends a bookmark a minute; a stream silent for longer is dead, whatever its socket says.
-SILENCE_SECONDS = 75.0
+# The server ends each watch after this long, a bookmark just before: by itself it sends but one a minute.
+WATCH_SECONDS = 35
+# A stream that is silent for longer than it may live is dead, whatever its socket says. What was hidden by it is seen
+# within a minute, the longest back-off included.
+SILENCE_SECONDS = 45.0
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 _MANAGER = {"fieldManager": naming.FIELD_MANAGER}
 _JSON = "application/json"
@@ -163,12 +166,20 @@ class Cluster:
 
         410 stands for whatever only a new list helps against: a version too old, or a line that `answer` cannot read.
 
-        `resumed` is called once the server agrees to go on: a quiet stream has its first word a minute later.
+        `resumed` is called once the server agrees to go on: a quiet stream has its first word half a minute later.
         """
-        params = {"watch": "true", "labelSelector": selector, "resourceVersion": since, "allowWatchBookmarks": "true"}
+        params = {
+            "watch": "true",
+            "labelSelector": selector,
+            "resourceVersion": since,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
         limit = aiohttp.ClientTimeout(total=None, sock_connect=READ_SECONDS, sock_read=SILENCE_SECONDS)
+        answered = False
         try:
             async with self._session.get(kind.path(namespace), params=params, timeout=limit) as response:
+                answered = True
                 self._observe("watch", str(response.status))
                 if response.status >= 400:
                     raise refused(response.status, await response.read(), response.headers)
@@ -179,6 +190,8 @@ class Cluster:
                         raise refused(int(event.decoded().get("code", 0)), bytes(event.object))
                     yield event
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            if not answered:
+                self._observe("watch", "none")
             raise unreachable("watch", kind.path(namespace), error) from error
 
     async def _write(self, write: Write, body: Object, seconds: float = WRITE_SECONDS) -> Object:

@@ -1,5 +1,8 @@
 """Looks at what lives of a resource, whatever came of an attempt to change it."""
 
+import time
+from collections.abc import Callable, Sequence
+
 from t2i_operator import naming, spec
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
@@ -18,15 +21,22 @@ from t2i_operator.reconciling.selection import Selection
 class Judgement:
     """Fills in what an outcome says of live objects."""
 
-    def __init__(self, cluster: Cluster, cache: Cache) -> None:
-        self._cluster, self._cache = cluster, cache
+    def __init__(
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        namespaces: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._cluster, self._cache, self._clock = cluster, cache, clock
         self._routing = Routing(cluster, cache.children)
-        self.selection = Selection(cluster)
+        self.selection = Selection(cluster, namespaces)
 
     async def judge(self, key: Key, uid: str, outcome: Outcome) -> None:
         """Look at all there is to tell of; what cannot be seen is Unknown, and keeps nothing else from being told."""
         await self._find(_deployment(key), uid, outcome)
         outcome.rollout = self.rollout(key, uid)
+        outcome.overdue = outcome.rollout is not None and self._clock() >= outcome.rollout.given_up_at
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         outcome.trouble = self._cache.pods.newest_trouble(key, outcome.rollout or Rollout())
         outcome.awaited = self._cache.pods.awaited(outcome.trouble)

@@ -1,5 +1,7 @@
 """Reads what the builders need to know; made once here is what is random, because a builder is not."""
 
+import re
+
 from t2i_operator import naming, spec
 from t2i_operator.builders import Observed
 from t2i_operator.known import credentials, references
@@ -11,6 +13,8 @@ from t2i_operator.known.secret_watch import Versions
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, VOLUME_CLAIM, Kind, Object
 from t2i_operator.reconciling import signing
+
+_NUMBER = re.compile("[0-9]{1,4}")
 
 
 class Observer:
@@ -54,11 +58,21 @@ class Observer:
             certificates_checksum=credentials.digest(
                 references.certificate_values(resource, secrets) or {}, signing_key
             ),
+            environment_checksum=await self._environment_checksum(resource, secrets, signing_key),
             storage_checksum=await self._storage_checksum(resource, secrets, signing_key, outcome),
             volume_size=await self._volume_size(resource, outcome),
             header_names=credentials.header_names(resource, secrets),
-            replicas=rollout.wanted if rollout else 0,
+            replicas=await self._replicas(resource, rollout),
         )
+
+    async def _environment_checksum(
+        self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes
+    ) -> str:
+        """Keep what pods have while some of what they start with is missing: others could not start."""
+        values = references.environment_values(resource, secrets)
+        if values is not None:
+            return credentials.digest(values, signing_key)
+        return _checksum(DEPLOYMENT, await self._deployment(resource), naming.ENVIRONMENT_CHECKSUM_ANNOTATION)
 
     async def _storage_checksum(
         self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes, outcome: Outcome
@@ -93,10 +107,26 @@ class Observer:
         metadata = resource.metadata
         return await self._cluster.get(SECRET, metadata.namespace, naming.keys(metadata.name))
 
+    async def _replicas(self, resource: spec.TextToImageService, rollout: Rollout | None) -> int:
+        """Keep, where no number is stated, the one from when that began, which is noted on the Deployment.
+
+        So nothing happens when an autoscaler is switched off, and what somebody sets by hand later is put back. It is
+        read from the API server: of a number that an autoscaler has just set no event may have come yet.
+        """
+        if resource.spec.replicas is not None or resource.spec.autoscaling is not None:
+            return rollout.wanted if rollout else 0
+        live = await self._deployment(resource)
+        if live is None:
+            return 0
+        noted = live["metadata"].get("annotations", {}).get(naming.REPLICAS_ANNOTATION, "")
+        return int(noted if _NUMBER.fullmatch(noted) else live["spec"].get("replicas", 1))
+
     async def _running_checksum(self, resource: spec.TextToImageService) -> str:
+        return _checksum(DEPLOYMENT, await self._deployment(resource))
+
+    async def _deployment(self, resource: spec.TextToImageService) -> Object | None:
         metadata = resource.metadata
-        live = await self._cluster.get(DEPLOYMENT, metadata.namespace, naming.deployment(metadata.name))
-        return _checksum(DEPLOYMENT, live)
+        return await self._cluster.get(DEPLOYMENT, metadata.namespace, naming.deployment(metadata.name))
 
     async def _composed_before(self, resource: spec.TextToImageService) -> dict[str, str]:
         metadata = resource.metadata
@@ -104,7 +134,7 @@ class Observer:
         return credentials.data(live) or {}
 
 
-def _checksum(kind: Kind, live: Object | None) -> str:
+def _checksum(kind: Kind, live: Object | None, annotation: str = naming.CREDENTIALS_CHECKSUM_ANNOTATION) -> str:
     """Return the checksum that the pods of a Deployment or of a collector have; "" when there is none."""
     if live is None:
         return ""
@@ -112,4 +142,4 @@ def _checksum(kind: Kind, live: Object | None) -> str:
         annotations = live["spec"].get("podAnnotations", {})
     else:
         annotations = live["spec"]["template"]["metadata"].get("annotations", {})
-    return str(annotations.get(naming.CREDENTIALS_CHECKSUM_ANNOTATION, ""))
+    return str(annotations.get(annotation, ""))

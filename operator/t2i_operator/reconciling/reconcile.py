@@ -50,7 +50,7 @@ class Reconciler:
         self._placement = Placement(cluster, self._objects)
         self._pause = Pause(self._objects, self._placement)
         self._pruner = Pruner(cluster, cache.children)
-        self._judgement = Judgement(cluster, cache)
+        self._judgement = Judgement(cluster, cache, settings.namespaces)
         self.selection = self._judgement.selection
         self._ledger = Ledger()
         self._patience = Patience()
@@ -87,7 +87,7 @@ class Reconciler:
             await self._reporter.report(key, seen, outcome)
         if failures:
             raise max((each.error for each in failures), key=_urgency)
-        return self._next_look(outcome)
+        return min(self._next_look(outcome), _given_up_in(outcome))
 
     def poll_seconds(self, key: Key) -> float | None:
         """Return how often a resource has to be looked at, though it fails, for what no event tells of; None: never."""
@@ -176,7 +176,8 @@ class Reconciler:
         """Build what the cluster serves the kinds of; note in `outcome` which values it lacks."""
         secrets = await self._observer.secrets(resource.metadata.namespace, facts.versions)
         outcome.unseen = frozenset()
-        outcome.credentials, outcome.lacks = credentials.problem(resource, secrets), references.lacks(resource, secrets)
+        outcome.lacks = references.lacks(resource, secrets)
+        outcome.credentials = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
         return [each for each in builders.desired(resource, observed) if identify(each).kind not in outcome.absent]
 
@@ -234,3 +235,10 @@ def _is_polled(resource: spec.TextToImageService | None) -> bool:
 def _urgency(error: Exception) -> tuple[bool, bool, float]:
     """Raise a bug before all else, then what is tried again soonest, and of that what asks for the longest wait."""
     return not isinstance(error, ApiError), transient(error), error.retry_after if isinstance(error, ApiError) else 0.0
+
+
+def _given_up_in(outcome: Outcome) -> float:
+    """Return the seconds until pods that are not ready are not waited for any more, of which no event tells."""
+    if outcome.rollout is None or outcome.overdue:
+        return math.inf
+    return max(0.0, outcome.rollout.given_up_at - time.time())

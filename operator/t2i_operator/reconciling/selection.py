@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -27,8 +27,8 @@ from t2i_operator.reconciling.selectors import SELECTED, Selecting, asks_for_lab
 _MAX_AGE_SECONDS = 30.0
 # So many of them are read at each look that a thousand cost the API server no more than one request a second.
 _NAMESPACES_A_LOOK = 50
-_NO_KIND = 404
-_FINAL = (403, _NO_KIND)  # no right, or no CRD
+_FORBIDDEN, _NO_KIND = 403, 404
+_FINAL = (_FORBIDDEN, _NO_KIND)  # no right, or no CRD
 _SELECTING = tuple(dict.fromkeys(kind for by in SELECTED.values() for kind in by.selecting))
 
 
@@ -45,6 +45,13 @@ def _asked(resource: spec.TextToImageService, absent: Mapping[Kind, Absence]) ->
     return {kind: {**labels, **own} for kind, (asked, labels) in wanted.items() if asked and kind not in absent}
 
 
+class _View(NamedTuple):
+    """Those of a kind that can be seen, and why not all of the cluster's can."""
+
+    found: list[Selecting]
+    unseen: ApiError | None = None
+
+
 def _not_visible(who: Sequence[Kind], error: ApiError, beside: str = "") -> Verdict:
     sentence = f"whether any {named(who)} selects it cannot be seen: {error.message}"
     return Verdict("Unknown", "NotVisible", "; ".join(filter(None, [sentence, beside])))
@@ -53,11 +60,14 @@ def _not_visible(who: Sequence[Kind], error: ApiError, beside: str = "") -> Verd
 class Selection:
     """Judges what has to be selected against all objects of the cluster that select its kind.
 
+    Without the right to list them all, those of the namespaces that the operator is confined to count: one of them that
+    selects is enough, and where none does another may.
+
     What was read for one resource holds for all of them, under the kind of those objects or a namespace's name.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, namespaces: Sequence[str] = ()) -> None:
+        self._cluster, self._namespaces = cluster, namespaces
         self._known: dict[Kind | str, tuple[float, Any]] = {}
         self._told: dict[Kind | str, Any] = {}
 
@@ -80,9 +90,12 @@ class Selection:
         refused: dict[Kind, ApiError] = {}
         for each in who:
             try:
-                found += await self._recent(each)
+                view = await self._recent(each)
             except ApiError as error:
-                refused[each] = error
+                view = _View([], error)
+            found += view.found
+            if view.unseen is not None:
+                refused[each] = view.unseen
         unseen = {each: error for each, error in refused.items() if error.status != _NO_KIND}
         if len(refused) == len(who) and not unseen:
             sentence = f"the cluster knows no {named(who)}: install all CRDs of the Prometheus Operator"
@@ -113,8 +126,9 @@ class Selection:
         """Read anew what verdicts rest on; return those of the namespaces in which they may be others now."""
         if any([await self._is_news(kind) for kind in _SELECTING if kind in self._told]):
             return set(namespaces)
-        for gone in self._told.keys() - {*_SELECTING, *namespaces}:
-            del self._told[gone]
+        for known in (self._told, self._known):
+            for gone in known.keys() - {*_SELECTING, *namespaces}:
+                del known[gone]
         oldest = [key for key in self._told if isinstance(key, str)][:_NAMESPACES_A_LOOK]
         return {namespace for namespace in oldest if await self._is_news(namespace)}
 
@@ -154,9 +168,28 @@ class Selection:
         self._known[key] = time.monotonic(), found
         return found
 
-    async def _selecting(self, kind: Kind) -> list[Selecting]:
+    async def _selecting(self, kind: Kind) -> _View:
+        try:
+            return _View(await self._list(kind, None))
+        except ApiError as error:
+            if error.status != _FORBIDDEN:
+                raise
+            return await self._confined(kind, error)
+
+    async def _confined(self, kind: Kind, refusal: ApiError) -> _View:
+        """Look into those namespaces that may be looked into; that there is no such kind is said only there."""
+        found: list[Selecting] = []
+        for namespace in self._namespaces:
+            try:
+                found += await self._list(kind, namespace)
+            except ApiError as error:
+                if error.status != _FORBIDDEN:
+                    raise
+        return _View(found, refusal.with_traceback(None))
+
+    async def _list(self, kind: Kind, namespace: str | None) -> list[Selecting]:
         found = []
-        async for page in self._cluster.pages(kind, None, ""):
+        async for page in self._cluster.pages(kind, namespace, ""):
             for item in page.items:
                 live: Object = msgspec.json.decode(item)
                 metadata, fields = live["metadata"], live["spec"]
@@ -169,5 +202,7 @@ class Selection:
         return dict(live["metadata"].get("labels", {})) if live else {}
 
 
-def _compared(found: Any) -> Any:
-    return found.status if isinstance(found, ApiError) else found
+def _compared(known: Any) -> Any:
+    if isinstance(known, _View):
+        return known.found, known.unseen and known.unseen.status
+    return known.status if isinstance(known, ApiError) else known

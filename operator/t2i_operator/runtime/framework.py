@@ -10,11 +10,10 @@ import aiohttp
 import kopf
 
 from t2i_operator import naming
+from t2i_operator.kube.cluster import SILENCE_SECONDS, WATCH_SECONDS
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import RESOURCE
 
-# The server ends each watch after this long and Kopf resumes it: the heartbeat of a stream whose bookmarks Kopf keeps.
-_WATCH_SECONDS = 50
 _FORBIDDEN = 403
 
 
@@ -121,12 +120,16 @@ def _name(where: str) -> str:
 
 
 def settings() -> kopf.OperatorSettings:
-    """Return Kopf's settings; CRDs and namespaces are not scanned, which needs cluster-wide rights and memory."""
+    """Return Kopf's settings; CRDs and namespaces are not scanned, which needs cluster-wide rights and memory.
+
+    A watch that the server ends and Kopf resumes is the heartbeat of a stream whose bookmarks Kopf keeps.
+    """
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
     chosen.peering.standalone = True
-    chosen.watching.server_timeout = _WATCH_SECONDS
+    chosen.watching.server_timeout = WATCH_SECONDS
+    chosen.watching.inactivity_timeout = SILENCE_SECONDS
     chosen.watching.chunk_size = 50
     chosen.networking.error_backoffs = _Backoffs()
     chosen.networking.request_timeout = 30
@@ -137,12 +140,32 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def log_in(registry: kopf.OperatorRegistry, connection: Connection, heartbeat: Heartbeat) -> None:
+def counted(observe: Callable[[str, str], None]) -> aiohttp.TraceConfig:
+    """Return the hook that counts requests of a session that is not `Cluster`'s, by the same words."""
+    config = aiohttp.TraceConfig()
+
+    def count(params: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams, code: str) -> None:
+        observe("watch" if "watch" in params.url.query else params.method.lower(), code)
+
+    async def answered(_: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+        count(params, str(params.response.status))
+
+    async def failed(
+        _: aiohttp.ClientSession, __: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        count(params, "none")
+
+    config.on_request_end.append(answered)
+    config.on_request_exception.append(failed)
+    return config
+
+
+def log_in(registry: kopf.OperatorRegistry, connection: Connection, *traces: aiohttp.TraceConfig) -> None:
     """Give Kopf a session that authenticates as ours does; it closes what it is given."""
 
     @kopf.on.login(registry=registry)
     async def session(**_: Any) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(aiohttp_session=connection.session(heartbeat.trace()), server=connection.server)
+        return kopf.AiohttpSession(aiohttp_session=connection.session(*traces), server=connection.server)
 
 
 def scope(namespaces: tuple[str, ...]) -> Mapping[str, Any]:

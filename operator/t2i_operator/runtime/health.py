@@ -8,7 +8,7 @@ from aiohttp import web
 from t2i_operator.runtime.picture import Picture
 from t2i_operator.status.metrics import Metrics
 
-# Two bookmarks missed and a reconnect: nothing was heard though the server speaks once a minute.
+# Several watches that could not be resumed: nothing was heard though the server speaks twice a minute.
 STREAM_LIMIT_SECONDS = 200.0
 
 

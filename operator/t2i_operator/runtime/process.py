@@ -108,7 +108,8 @@ class Operator:
 
     async def _start_kopf(self) -> asyncio.Task[None]:
         registry = handlers.registry(self._cache.resources, self._queue)
-        framework.log_in(registry, self._connection, self._heartbeat)
+        counted = framework.counted(self._metrics.observe_request)
+        framework.log_in(registry, self._connection, self._heartbeat.trace(), counted)
         existing = asyncio.all_tasks()
         scope = framework.scope(self._settings.namespaces)
         # Left to itself Kopf asks for the user's name, which UID 65532 of the image does not have.

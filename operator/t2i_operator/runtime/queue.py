@@ -39,7 +39,7 @@ class Queue(Generic[K]):
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the entry at the head has waited."""
+        """How long the entry at the head has waited for a worker; what is held back is told of by a stream's age."""
         return asyncio.get_running_loop().time() - self._since[self._ready[0]] if self._ready else 0.0
 
     def add(self, key: K) -> None:

@@ -78,7 +78,7 @@ class Stream:
 
     @property
     def age_seconds(self) -> float:
-        """How long ago the server last said anything on this stream, which it has to once a minute; 0 before `run`."""
+        """How long ago the server last said anything on this stream, which it has to twice a minute; 0 before `run`."""
         return 0.0 if self._heard_at is None else self._clock() - self._heard_at
 
     @property

@@ -84,10 +84,12 @@ class Spec(Block, frozen=True, kw_only=True):
         "IfNotPresent"
     )
     replicas: Annotated[
-        int,
-        Meta(ge=0, le=1000),
-        described("How many pods run; `kubectl scale` writes here. Ignored while autoscaling is on."),
-    ] = 1
+        Annotated[int, Meta(ge=0, le=1000)] | None,
+        described(
+            "How many pods run; `kubectl scale` writes here. Ignored while autoscaling is on. Left out: one at first,"
+            " and where autoscaling is switched off, or a number taken away, as many as there were then."
+        ),
+    ] = None
     autoscaling: Annotated[
         Autoscaling | None, described("Let the load decide how many pods run. Left out: replicas does.")
     ] = None

@@ -44,7 +44,7 @@ def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Conditio
     ready = _ready(rollout, stays, accepted, credentials, progressing, available)
     route = _told(_route(outcome), outcome, stored)
     monitoring = [_told(Condition(name, *found), outcome, stored) for name, found in monitored(outcome).items()]
-    stalled = _stalled(outcome, rollout, accepted)
+    stalled = _stalled(outcome, rollout, accepted, ready)
     return [
         ready,
         accepted,
@@ -125,13 +125,15 @@ def _ready(rollout: Rollout, stays: bool, *parts: Condition) -> Condition:
     return Condition("Ready", FALSE, "RollingOut", _numbers(rollout))
 
 
-def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition) -> Condition:
+def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition, ready: Condition) -> Condition:
     """Tell of what only a person can end; a missing Secret or image may still come by itself."""
     if not accepted.holds:
         return Condition("Stalled", TRUE, accepted.reason, accepted.message)
     if contested := outcome.of(CONTESTED):
         return Condition("Stalled", TRUE, CONTESTED, reasons.joined(contested))
     if reason := reasons.refused(outcome) or reasons.held_back(rollout) or reasons.late(rollout):
+        return Condition("Stalled", TRUE, *reason)
+    if not ready.holds and (reason := reasons.overdue(outcome, rollout)):
         return Condition("Stalled", TRUE, *reason)
     return Condition("Stalled", FALSE, "NotStalled", "nothing waits for a person")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, MISSING, READY, Fault
+from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, MISSING, READY, ROUTE_READY, Fault
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.errors import transient
@@ -28,9 +28,10 @@ def unplaced(outcome: Outcome) -> Reason | None:
 
 
 def refused(outcome: Outcome) -> Reason | None:
-    """Say the same where trying again helps nobody before a person has done something about it."""
-    final = any(each.condition == READY and not transient(each.error) for each in outcome.failures)
-    return unplaced(outcome) if final else None
+    """Say the same, of the way in as well, where trying again helps nobody before a person has done something."""
+    final = {each.condition for each in outcome.failures if not transient(each.error)}
+    found = unplaced(outcome) if READY in final else None
+    return found or (failed(outcome, ROUTE_READY) if ROUTE_READY in final else None)
 
 
 def failed(outcome: Outcome, condition: str) -> Reason | None:
@@ -72,6 +73,15 @@ def late(rollout: Rollout) -> Reason | None:
     """Say that the time for the rollout is over."""
     exceeded = rollout.deadline_exceeded
     return ("ProgressDeadlineExceeded", exceeded) if exceeded and not rollout.complete else None
+
+
+def overdue(outcome: Outcome, rollout: Rollout) -> Reason | None:
+    """Say which pods are not waited for any more: they run, nothing is to be written, and no deadline would end it."""
+    unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
+    if not (outcome.overdue and rollout.over) or rollout.complete or unwritten or stuck(outcome, rollout):
+        return None
+    why = "for ten minutes the others have not been ready and say no reason; see their readiness probe and their logs"
+    return outcome.credentials or ("PodsNotReady", f"{rollout.serving}; {why}")
 
 
 def joined(faults: Iterable[Fault]) -> str:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from lupa.lua51 import LuaRuntime
+from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
-from t2i_operator.known.faults import READY
+from t2i_operator.known.faults import APPLY_FAILED, READY, ROUTE_READY, Fault
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.pods import Trouble
 from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.kinds import INGRESS
 from t2i_operator.naming import Key
 from t2i_operator.status.conditions import conditions
 from t2i_operator.status.status import status
@@ -17,6 +19,8 @@ from t2i_operator.status.status import status
 from tests.unit.operator.resources import deployed, resource
 
 SCRIPT = Path(__file__).parents[3] / "manifests/argocd/health.lua"
+TAKEN = ApiError(422, "Denied", "host images.example.com is taken")
+REFUSED = Fault(Id(INGRESS, "studio", "pictures"), ROUTE_READY, APPLY_FAILED, TAKEN.message, TAKEN)
 BROKEN: dict[str, Any] = {"readyReplicas": 0, "availableReplicas": 0}
 CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
 UNPLACED = Trouble("0", "Unschedulable", "pod pictures-b: 0/3 nodes are available")
@@ -58,6 +62,7 @@ STATES = {
     "without a node for long": (told(rollout=deployed(**BROKEN), trouble=UNPLACED), "Degraded", "0/3 nodes"),
     "without its Secret": (told(credentials=MISSING), "Degraded", "there is no Secret keys"),
     "refused": (told(failure="exceeded quota"), "Degraded", "exceeded quota"),
+    "refused way in": (told(faults=[REFUSED]), "Degraded", "host images.example.com is taken"),
     "invalid": (told(invalid="spec.models: Is required", resource=None), "Degraded", "spec.models"),
     "held back": (
         told(rollout=deployed("DeploymentPaused", paused=True, updatedReplicas=0)),

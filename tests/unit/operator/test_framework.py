@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 from aiohttp.test_utils import TestServer
 from t2i_operator.kube.kinds import RESOURCE
-from t2i_operator.runtime.framework import Heartbeat
+from t2i_operator.runtime.framework import Heartbeat, counted
+from t2i_operator.status.metrics import Metrics
 
 
 class Server:
@@ -96,3 +97,23 @@ async def test_a_list_that_works_is_no_stream(server: tuple[Server, TestServer])
     _stopped(heartbeat)
     await _ask(heartbeat, server[1], "one", query="?limit=50")
     assert _old(heartbeat) == {"texttoimageservices@one"}
+
+
+async def test_kopfs_requests_are_counted_by_verb_and_code(server: tuple[Server, TestServer]) -> None:
+    metrics = Metrics()
+    server[0].forbidden = {"two"}
+    traces = [counted(metrics.observe_request)]
+    async with ClientSession(server[1].make_url("/"), trace_configs=traces) as session:
+        for path in ("/a?watch=true", "/a?limit=50", "/ns/two/a?limit=50"):
+            async with session.get(path):
+                pass
+        await server[1].close()
+        with pytest.raises(ClientError):
+            await session.get("/a?watch=true")
+    found = {
+        (sample.labels["verb"], sample.labels["code"]): sample.value
+        for family in metrics.requests.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+    assert found == {("watch", "200"): 1, ("get", "200"): 1, ("get", "403"): 1, ("watch", "none"): 1}

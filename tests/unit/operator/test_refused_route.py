@@ -62,6 +62,7 @@ async def test_what_may_pass_is_waited_for_by_its_condition_alone(
     assert {said[name].status for name in ("Ready", "Accepted", "Available", "Progressing")} == {"True"}
     assert said["RouteReady"][1:3] == ("Unknown", "Pending")
     assert said["Reconciling"][1:3] == ("True", "ApplyFailed")
+    assert said["Stalled"].status == "False"
 
     parts.now = LASTING_SECONDS - 1
     parts.say(DEPLOYED, {**SERVES, "availableReplicas": 0, "conditions": []})
@@ -96,7 +97,8 @@ async def test_a_refusal_for_good_is_told_at_once_and_lowers_nothing_else(
     assert said["RouteReady"][1:3] == ("False", "ApplyFailed")
     assert CLAIMED in said["RouteReady"].message
     assert {said[name].status for name in ("Ready", "Accepted", "Progressing")} == {"True"}
-    assert said["Stalled"].status == "False"
+    assert said["Stalled"][1:] == ("True", *said["RouteReady"][2:])
+    assert said["Reconciling"][1:3] == ("False", "ApplyFailed")
     assert {DEPLOYED, OVERVIEW} <= set(parts.cluster.written)
 
 

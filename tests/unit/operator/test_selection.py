@@ -385,3 +385,63 @@ async def test_trouble_with_alertmanagers_takes_no_verdict_on_prometheuses_away(
         ALERTMANAGER_CONFIG: "NotVisible",
     }
     assert [each.condition for each in outcome.failures] == ["AlertsReady"]
+
+
+class Confining(Telling):
+    """Lists nothing of the whole cluster, and one Prometheus in those namespaces that may be looked into."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__(session)
+        self.open: set[str | None] = {"studio"}
+        self.asked: list[str | None] = []
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
+        self.asked.append(namespace)
+        if namespace not in self.open:
+            raise ApiError(403, "Forbidden", f"no right in {namespace}")
+        async for page in super().pages(kind, namespace, selector):
+            yield page
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [({}, ("True", "Selected")), ({"matchLabels": {"release": "kps"}}, ("Unknown", "NotVisible"))],
+    ids=["one there selects", "none there does"],
+)
+async def test_a_confined_operator_sees_who_selects_in_its_own_namespaces(
+    wanted: dict[str, Any], said: tuple[str, str]
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Confining(session)
+        cluster.selector = wanted
+        found = (await judged(Selection(cluster, ("other", "studio")), METRICS))[SERVICE_MONITOR]
+    assert found[:2] == said
+    if wanted:
+        assert found.message == (
+            "whether any Prometheus selects it cannot be seen: no right in None;"
+            " Prometheus monitoring/main selects release=kps: set spec.monitoring.metrics.labels so"
+        )
+
+
+async def test_a_confined_operator_that_is_let_look_everywhere_does_so() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Confining(session)
+        cluster.open, cluster.selector = {None, "studio"}, {"matchLabels": {"release": "kps"}}
+        selection = Selection(cluster, ("studio",))
+        assert await status(selection) == "False"
+        assert set(cluster.asked) == {None}
+        cluster.open = {"studio"}
+        assert await selection.changed({"studio"}) == {"studio"}, "what it may not see any more may select"
+        assert await status(selection) == "Unknown"
+        assert await selection.changed({"studio"}) == set()
+
+
+async def test_of_namespaces_that_are_gone_nothing_is_kept() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        cluster.namespace_selector, cluster.labels = {"matchLabels": {"watched": "yes"}}, {"watched": "yes"}
+        selection = Selection(cluster)
+        await status(selection)
+        assert "studio" in selection._known
+        await selection.changed(set())
+    assert "studio" not in selection._known.keys() | selection._told.keys()

@@ -30,7 +30,7 @@ def test_the_smallest_resource_is_filled_with_defaults() -> None:
     resource = spec.parse(MINIMAL)
 
     assert (resource.metadata.name, resource.metadata.generation) == ("try", 3)
-    assert resource.spec.replicas == 1
+    assert resource.spec.replicas is None
     assert resource.spec.monitoring.tracing.mode == "Managed"
     assert resource.spec.monitoring.alerts.thresholds.for_ == "2m"
     assert resource.spec.network_policy.mode == "Disabled"

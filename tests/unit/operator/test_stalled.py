@@ -1,5 +1,7 @@
 """Who waits for Ready is told when nothing is under way that would end the wait."""
 
+import math
+import time
 from typing import Any
 
 import pytest
@@ -9,9 +11,10 @@ from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.cluster import ApiError
-from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, SERVICE, Kind, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, INGRESS, SERVICE, Kind, Object
 from t2i_operator.status.conditions import Condition, conditions
 
+from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import deployed, resource
 from tests.unit.operator.test_patience import FINAL, PASSING
 
@@ -125,9 +128,70 @@ def test_a_pause_that_holds_nothing_back_is_not_told_of(fields: Any, trouble: Tr
     assert found["Reconciling"].status == "False"
 
 
-@pytest.mark.parametrize("error", [FINAL[1], PASSING[0], None], ids=["denied", "may pass", "kept"])
+@pytest.mark.parametrize("error", FINAL, ids=str)
+def test_a_way_in_that_is_refused_for_good_waits_for_a_person_and_the_service_is_ready(error: ApiError) -> None:
+    found = said(failed(INGRESS, "pictures", error))
+    assert found["Ready"].holds
+    assert found["Stalled"][1:3] == ("True", APPLY_FAILED)
+    assert str(error) in found["Stalled"].message
+    assert found["Reconciling"][1:3] == ("False", APPLY_FAILED)
+
+
+@pytest.mark.parametrize("error", [PASSING[0], None], ids=["may pass", "kept"])
 def test_pods_that_break_are_not_waited_for_while_the_way_in_is(error: ApiError | None) -> None:
     outcome = failed(INGRESS, "pictures", error) if error else Outcome(generation=1, resource=resource())
     outcome.kept = [] if error else [Id(INGRESS, "studio", "pictures")]
     outcome.rollout, outcome.trouble = deployed(**BROKEN), CRASH
     assert said(outcome)["Reconciling"][1:] == ("False", CRASH.reason, CRASH.message)
+
+
+BEGAN, OVER = "2026-01-01T12:00:00Z", 1767269400.0
+AWAY = {"type": "Available", "status": "False", "lastTransitionTime": BEGAN}
+
+
+def test_pods_that_are_not_ready_are_given_up_ten_minutes_after_the_first_was_missed() -> None:
+    assert deployed(**BROKEN, conditions=[AWAY]).given_up_at == OVER
+    assert deployed(conditions=[{**AWAY, "status": "True"}]).given_up_at == math.inf
+
+
+@pytest.mark.parametrize(
+    ("fields", "more", "stalled"),
+    [
+        (BROKEN, {}, "PodsNotReady"),
+        (BROKEN, {"credentials": ("SecretMissing", "there is no Secret keys")}, "SecretMissing"),
+        (BROKEN, {"trouble": CRASH}, None),
+        (BROKEN, {"overdue": False}, None),
+        (BROKEN, {"failure": "leader changed"}, None),
+        ({**BROKEN, "reason": "ReplicaSetUpdated"}, {}, None),
+        ({}, {}, None),
+    ],
+    ids=["no reason", "no key", "a reason that may pass", "for a moment", "to be written", "rollout", "serving"],
+)
+def test_pods_that_stay_unready_for_no_reason_wait_for_a_person(fields: Any, more: Any, stalled: str | None) -> None:
+    found = said(Outcome(generation=1, resource=resource(), rollout=deployed(**fields), **{"overdue": True, **more}))
+    assert (found["Stalled"].reason if found["Stalled"].holds else None) == stalled
+    if stalled:
+        assert found["Reconciling"][1:3] == ("False", stalled)
+        assert not found["Ready"].holds
+
+
+def test_a_pod_that_an_autoscaler_has_asked_for_stalls_no_service_that_is_ready() -> None:
+    away: Object = {"readyReplicas": 1, "availableReplicas": 1}
+    outcome = Outcome(generation=1, resource=resource(), rollout=deployed(**away), overdue=True)
+    was = [{"type": "Ready", "status": "True", "reason": "Ready", "message": "", "observedGeneration": 1}]
+    found = {each.type: each for each in conditions(outcome, was)}
+    assert (found["Ready"].reason, found["Stalled"].status) == ("Scaling", "False")
+
+
+async def test_a_look_is_due_when_pods_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = OVER - 60
+    monkeypatch.setattr(time, "time", lambda: now)
+    parts = Parts()
+    parts.reconciler._judgement._clock = lambda: now
+    rolled_out = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+    parts.say(Id(DEPLOYMENT, *KEY), {**SERVES, **BROKEN, "conditions": [rolled_out, AWAY]})
+    assert await parts.reconciler.reconcile(KEY) == 60
+    assert not said(parts.outcome)["Stalled"].holds
+    now = OVER
+    assert await parts.reconciler.reconcile(KEY) != 0
+    assert said(parts.outcome)["Stalled"].reason == "PodsNotReady"

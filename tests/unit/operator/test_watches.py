@@ -3,15 +3,24 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 
+import kopf
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from kopf._cogs.clients.api import iter_jsonlines
+from kopf._cogs.clients.auth import vault_var
+from kopf._cogs.clients.watching import infinite_watch
+from kopf._cogs.structs.credentials import Vault, VaultKey
+from kopf._cogs.structs.references import Resource
 from kubernetes.aio.client import Configuration
+from t2i_operator import naming
+from t2i_operator.kube import cluster
 from t2i_operator.kube.cluster import Cluster, Named
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import CONFIG_MAP, Object
+from t2i_operator.runtime import framework, watches
 from t2i_operator.runtime.watches import Selection, Stream
 
 
@@ -244,3 +253,100 @@ async def test_kopf_reads_a_long_line_and_is_told_to_list_after_an_endless_one()
         async with ours.session() as session, session.get("/") as response:
             events = [json.loads(line) async for line in iter_jsonlines(response.content)]
     assert [(each["type"], each["object"].get("code")) for each in events] == [("ADDED", None), ("ERROR", 410)]
+
+
+class Falls(web.View):
+    """A server whose watches say nothing, as behind a firewall that forgets connections; it notes what is asked."""
+
+    asked: list[dict[str, str]]
+    resumed: asyncio.Event
+
+    async def get(self) -> web.StreamResponse:
+        self.asked.append(dict(self.request.query))
+        if "watch" not in self.request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        response = web.StreamResponse()
+        await response.prepare(self.request)
+        if len(self.asked) > 2:
+            self.resumed.set()
+        await asyncio.sleep(30)
+        return response
+
+
+@pytest.fixture
+async def falling() -> AsyncIterator[tuple[TestServer, list[dict[str, str]], asyncio.Event]]:
+    Falls.asked, Falls.resumed = [], asyncio.Event()
+    app = web.Application()
+    app.router.add_view("/{path:.*}", Falls)
+    async with TestServer(app) as server:
+        yield server, Falls.asked, Falls.resumed
+
+
+def test_a_silence_is_noticed_within_a_minute_and_never_on_a_stream_that_lives() -> None:
+    assert cluster.WATCH_SECONDS < cluster.SILENCE_SECONDS
+    assert cluster.SILENCE_SECONDS + max(watches._BACKOFF_SECONDS) < 60
+    chosen = framework.settings()
+    assert chosen.watching.server_timeout == cluster.WATCH_SECONDS
+    assert chosen.watching.inactivity_timeout == cluster.SILENCE_SECONDS
+
+
+async def test_a_stream_that_falls_silent_is_resumed_without_a_list(
+    falling: tuple[TestServer, list[dict[str, str]], asyncio.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "SILENCE_SECONDS", 0.2)
+    server, asked, resumed = falling
+    async with ClientSession(server.make_url("/")) as session:
+        running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody()).run())
+        await asyncio.wait_for(resumed.wait(), timeout=30)
+        running.cancel()
+    assert ["watch" in query for query in asked[:3]] == [False, True, True]
+    assert [query["timeoutSeconds"] for query in asked[1:3]] == [str(cluster.WATCH_SECONDS)] * 2
+
+
+async def test_kopfs_stream_that_falls_silent_is_resumed_without_a_list(
+    falling: tuple[TestServer, list[dict[str, str]], asyncio.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framework, "SILENCE_SECONDS", 0.2)
+    server, asked, resumed = falling
+    ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
+    session = kopf.AiohttpSession(aiohttp_session=ours.session(), server=ours.server)
+    vault = Vault({VaultKey("us"): session})
+    vault_var.set(vault)
+    followed = Resource(naming.GROUP, naming.VERSION, naming.PLURAL, namespaced=True)
+
+    async def follow() -> None:
+        async for _ in infinite_watch(settings=framework.settings(), resource=followed, namespace=None):
+            pass
+
+    running = asyncio.create_task(follow())
+    await asyncio.wait_for(resumed.wait(), timeout=30)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await vault.close()
+    assert ["watch" in query for query in asked[:3]] == [False, True, True]
+    assert [query["timeoutSeconds"] for query in asked[1:3]] == [str(cluster.WATCH_SECONDS)] * 2
+
+
+async def test_a_watch_is_counted_once_whatever_becomes_of_it() -> None:
+    counted: list[tuple[str, str]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        assert request.transport
+        request.transport.abort()
+        return response
+
+    async def watch(session: ClientSession) -> None:
+        ours = Cluster(session, observe=lambda verb, code: counted.append((verb, code)))
+        with pytest.raises(cluster.ApiError):
+            async for _ in ours.watch(CONFIG_MAP, None, "a=b", "1", lambda: None):
+                pass
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        await watch(session)
+        await server.close()
+        await watch(session)
+    assert counted == [("watch", "200"), ("watch", "none")]

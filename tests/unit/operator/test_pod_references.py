@@ -1,0 +1,104 @@
+"""What only `spec.podTemplate` names: followed, and told of when it is missing, as what other fields name."""
+
+import base64
+from typing import Any
+
+import pytest
+from t2i_operator.known import references
+from t2i_operator.known.children import Id
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Object
+from t2i_operator.naming import ENVIRONMENT_CHECKSUM_ANNOTATION
+
+from tests.unit.operator.passes import KEY, Parts
+from tests.unit.operator.resources import resource
+from tests.unit.operator.test_references import POD
+
+THERE = base64.b64encode(b"x").decode()
+
+
+def template(env: Any = (), env_from: Any = (), volumes: Any = ()) -> dict[str, Any]:
+    container = {"name": "text-to-image", "env": list(env), "envFrom": list(env_from)}
+    return {"podTemplate": {"spec": {"containers": [container], "volumes": list(volumes)}}}
+
+
+def variable(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": "A", "valueFrom": {"secretKeyRef": {"name": name, "key": "k", **more}}}
+
+
+def test_what_pods_wait_for_is_followed_and_pull_secrets_are_the_kubelets() -> None:
+    found = references.sources(resource(podTemplate={"spec": POD}))
+    secrets = ["env", "from", "projected", "volume"]
+    assert found == [*(f"configmaps/{name}" for name in ("m", "map", "map-from", "map-volume")), *secrets]
+
+
+@pytest.mark.parametrize("name", ["pictures-keys", "pictures-secrets"])
+def test_what_the_operator_makes_is_not_missed(name: str) -> None:
+    wanted = template([variable(name)])
+    value = {"secretKeyRef": {"name": "tokens", "key": "t"}}
+    assert references.sources(resource(**wanted, credentials={"replicateApiToken": value})) == ["tokens"]
+
+
+@pytest.mark.parametrize("name", ["../../../kube-system/secrets/tokens", "a/b", "UPPER", "a" * 254, "", "a?b=c"])
+def test_what_is_no_name_is_not_asked_for(name: str) -> None:
+    """It would become a part of a path: the API server has not looked at the template yet."""
+    assert references.sources(resource(**template([variable(name)]))) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "secrets", "reason"),
+    [
+        (template([variable("one")]), {"one": None}, "SecretMissing"),
+        (template([variable("one")]), {"one": {"other": THERE}}, "KeyMissing"),
+        (template([variable("one", optional=True)]), {"one": None}, None),
+        (template([variable("one", optional=True)]), {"one": {}}, None),
+        (template(env_from=[{"configMapRef": {"name": "m"}}]), {"configmaps/m": None}, "ConfigMapMissing"),
+        (template(volumes=[{"name": "v", "secret": {"secretName": "one"}}]), {"one": None}, "SecretMissing"),
+        (template(volumes=[{"name": "v", "secret": {"secretName": "one", "optional": True}}]), {"one": None}, None),
+    ],
+    ids=["secret", "key", "optional secret", "optional key", "config map", "volume", "optional volume"],
+)
+def test_what_is_missing_is_named(wanted: Any, secrets: Any, reason: str | None) -> None:
+    found = references.lacks(resource(**wanted), secrets).get("CredentialsReady")
+    assert (found and found.reason) == reason
+    if found:
+        assert "spec.podTemplate" in found.message
+
+
+def test_pods_are_rolled_for_what_they_start_with_and_not_for_volumes() -> None:
+    volumes = [{"name": "v", "secret": {"secretName": "mounted"}}]
+    wanted = resource(**template([variable("one")], [{"secretRef": {"name": "all"}}], volumes))
+    secrets: dict[str, Any] = {"one": {"k": "1", "unused": "2"}, "all": {"a": "3", "b": "4"}, "mounted": {"c": "5"}}
+    assert references.environment_values(wanted, secrets) == {"one/k": "1", "all/a": "3", "all/b": "4"}
+    assert references.environment_values(wanted, {**secrets, "all": None}) is None
+    assert references.environment_values(resource(), {}) == {}
+
+
+def checksum(parts: Parts) -> Any:
+    live = parts.cluster.live[Id(DEPLOYMENT, *KEY)]
+    return live["spec"]["template"]["metadata"]["annotations"].get(ENVIRONMENT_CHECKSUM_ANNOTATION)
+
+
+@pytest.mark.parametrize("kind", [SECRET, CONFIG_MAP], ids=lambda kind: kind.name)
+async def test_a_change_rolls_the_pods_and_a_loss_only_is_told(kind: Any) -> None:
+    ref = "secretRef" if kind == SECRET else "configMapRef"
+    parts, named = Parts(**template(env_from=[{ref: {"name": "theirs"}}])), Id(kind, KEY.namespace, "theirs")
+
+    def hold(value: str) -> None:
+        body: Object = {"metadata": {"name": "theirs", "namespace": KEY.namespace}, "data": {"A": value}}
+        parts.cluster.store(named, body)
+
+    hold(THERE)
+    assert (await parts.look())["CredentialsReady"].holds
+    first = checksum(parts)
+    hold(base64.b64encode(b"y").decode())
+    await parts.look()
+    second = checksum(parts)
+    assert len({None, first, second}) == 3
+
+    del parts.cluster.live[named]
+    said = await parts.look()
+    assert (said["CredentialsReady"].status, said["CredentialsReady"].reason) == ("False", f"{kind.name}Missing")
+    assert checksum(parts) == second, "others could not start"
+    hold(THERE)
+    assert (await parts.look())["CredentialsReady"].holds
+    assert checksum(parts) == first
