@@ -90,6 +90,7 @@ CHILDREN = {
     "Service for spans": Child("services", "-jaeger-collector", OTHER_SELECTOR),
     "Service of pages": Child("services", "-jaeger-query", OTHER_SELECTOR),
     "claim of Jaeger": Child("persistentvolumeclaims", "-jaeger", OTHER_LABEL),  # its spec cannot be changed
+    "NetworkPolicy of Jaeger": Child("networkpolicies", "-jaeger", {"spec": {"ingress": []}}),
     "ServiceMonitor of Jaeger": Child("servicemonitors", "-jaeger-monitor", OTHER_TARGET),
 }
 DASHBOARDS = {f"-dashboard-{topic}" for topic in ("overview", "models", "business")}
@@ -121,7 +122,7 @@ def scene(
     services = {
         name: Service(api, namespace, default_operator.class_name, name) for name in ("observed", "shown", "told")
     }
-    services["observed"].create(monitoring=OBSERVED)
+    services["observed"].create(monitoring=OBSERVED, networkPolicy={"mode": "Managed"})
     make_login(api, namespace)
     services["told"].create(monitoring=TOLD)
     services["shown"].create(monitoring={**UNOBSERVED, "dashboards": SELECTED})
