@@ -109,7 +109,7 @@ def dashboard(name: str, topic: str) -> str:
 
 
 def jaeger(name: str) -> str:
-    """Name Jaeger's Deployment."""
+    """Name Jaeger's Deployment, its volume claim and its NetworkPolicy."""
     return f"{name}-jaeger"
 
 

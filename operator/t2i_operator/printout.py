@@ -9,6 +9,9 @@ import yaml
 from t2i_operator.known.children import Id
 from t2i_operator.kube.kinds import SECRET, Object
 
+_VALUES = ("data", "stringData")
+# Where `kubectl apply` keeps what it was given, a Secret's values as well.
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # What the API server counts and keeps for itself; a dry run counts on.
 _BOOKKEEPING = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 
@@ -35,19 +38,27 @@ def _said(body: Object) -> Object:
 
 def _told_apart(before: Object | None, after: Object | None) -> tuple[Object | None, Object | None]:
     """Mask the values of a Secret so that those differ that changed."""
-    old, new = ((each or {}).get("data", {}) for each in (before, after))
+    old, new = (_values(each or {}) for each in (before, after))
     changed = {key for key in old.keys() & new.keys() if old[key] != new[key]}
     masks = ("*** (before)", "*** (after)")
     one, other = (_masked(each, mask, changed) for each, mask in zip((before, after), masks, strict=True))
     return one, other
 
 
+def _values(body: Object) -> Object:
+    return {key: value for part in _VALUES for key, value in body.get(part, {}).items()}
+
+
 def _masked(body: Any, mask: str, changed: set[str] | None = None) -> Any:
     """Hide a Secret's values behind a mask; those that did not change, when that is known, behind a plain one."""
     if body is None or body["kind"] != SECRET.name:
         return body
-    data = {key: mask if changed is None or key in changed else "***" for key in body.get("data", {})}
-    return {**body, "data": data}
+    hidden = {key: mask if changed is None or key in changed else "***" for key in _values(body)}
+    values: Object = {part: {key: hidden[key] for key in body[part]} for part in _VALUES if part in body}
+    annotations = body["metadata"].get("annotations", {})
+    if _LAST_APPLIED in annotations:
+        values["metadata"] = {**body["metadata"], "annotations": {**annotations, _LAST_APPLIED: "***"}}
+    return {**body, **values}
 
 
 class _Dumper(yaml.SafeDumper):

@@ -104,7 +104,13 @@ RECEIVERS = st.lists(
             {"name": "chat", "minimumSeverity": "Critical", "slack": {"channel": "#images", "apiURL": _key("url")}},
             {
                 "name": "mail",
-                "email": {"to": "a@example.com", "from": "b@example.com", "smarthost": "mail.example.com:587"},
+                "email": {
+                    "to": "a@example.com",
+                    "from": "b@example.com",
+                    "smarthost": "mail.example.com:587",
+                    "authUsername": "images",
+                    "authPassword": _key("password"),
+                },
             },
         ]
     ),

@@ -158,12 +158,15 @@ def test_rules_on_the_largest_lists_stay_within_what_the_api_server_will_compute
         "ports": [{"port": 1, "endPort": 2}] * 16,
     }
     burn = {"severity": "Warning", "factor": "1", "longWindow": "999999h999999m", "shortWindow": "999999h"}
+    mail = {"to": "t", "smarthost": f"{'s' * 240}:25", "authUsername": "u" * 253, "authPassword": value}
     alerts = {
         "alertLabels": {f"{'l' * 60}{number}": "v" * 2048 for number in range(32)},
         "burnRates": [{"name": f"b{number}", **burn} for number in range(8)],
-        "receivers": [{"name": f"r{number}", "slack": {"apiURL": value}} for number in range(16)],
+        "receivers": [{"name": f"r{number}", "email": mail} for number in range(16)],
         "budget": {"amount": "1"},
     }
+    step = {"action": "labelmap", "targetLabel": "l" * 253, "replacement": "r" * 2048, "regex": "r" * 2048}
+    metrics = {"relabelings": [step] * 32, "metricRelabelings": [step] * 32}
     tail = {"mode": "Enabled", "decisionWait": "999999h999999m999999s999999ms"}
 
     create(
@@ -176,6 +179,6 @@ def test_rules_on_the_largest_lists_stay_within_what_the_api_server_will_compute
                 "metrics": [{"type": "Pods", "pods": {"metric": {"name": "m" * 253}, "target": target}}] * 16,
             },
             "networkPolicy": {"egressTo": [peer] * 64},
-            "monitoring": {"alerts": alerts, "tracing": {"jaeger": {"tailSampling": tail}}},
+            "monitoring": {"metrics": metrics, "alerts": alerts, "tracing": {"jaeger": {"tailSampling": tail}}},
         },
     )

@@ -12,19 +12,20 @@ from t2i_operator import naming
 from t2i_operator.kube import kinds
 
 from tests.cluster.api import Api, Object, eventually
+from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
 from tests.cluster.products import grafana_operator
 
-# A receiver without a Secret: what names one is looked at every 45 seconds.
-MAIL = {"to": "team@example.com", "from": "alerts@example.com", "smarthost": "mail.example.com:587"}
 # A volume that nobody provides, so that no pod of Jaeger's starts: what runs in it is no matter here.
 JAEGER: Object = {"storage": {"type": "Badger", "badger": {"storageClassName": "nobody-s"}}}
 OBSERVED: Object = {
     "metrics": {"mode": "Managed"},
-    "alerts": {"mode": "Managed", "receivers": [{"name": "mail", "email": MAIL}]},
+    "alerts": {"mode": "Managed"},
     "dashboards": {"mode": "Managed"},
     "tracing": {"mode": "Managed", "jaeger": JAEGER},
 }
+# Apart from the others: a resource that names a Secret is looked at every 45 seconds, whatever it is told.
+TOLD: Object = {**UNOBSERVED, "alerts": {"receivers": [MAIL]}}
 SELECTED: Object = {
     "mode": "Managed",
     "format": "GrafanaDashboard",
@@ -81,7 +82,7 @@ def said(live: Object) -> Object:
 CHILDREN = {
     "ServiceMonitor": Child("servicemonitors", "-monitor", OTHER_TARGET),
     "PrometheusRule": Child("prometheusrules", "-alerts", {"spec": {"groups": []}}),
-    "AlertmanagerConfig": Child("alertmanagerconfigs", "-alerts", {"spec": {"receivers": []}}),
+    "AlertmanagerConfig": Child("alertmanagerconfigs", "-alerts", {"spec": {"receivers": []}}, resource="told"),
     "dashboard": Child("configmaps", "-dashboard-overview", {}, emptied=True),
     "GrafanaDashboard": Child("grafanadashboards", "-dashboard-overview", {"spec": {"json": "{}"}}, resource="shown"),
     "Deployment of Jaeger": Child("deployments", "-jaeger", {"spec": {"replicas": 0}}),
@@ -89,6 +90,7 @@ CHILDREN = {
     "Service for spans": Child("services", "-jaeger-collector", OTHER_SELECTOR),
     "Service of pages": Child("services", "-jaeger-query", OTHER_SELECTOR),
     "claim of Jaeger": Child("persistentvolumeclaims", "-jaeger", OTHER_LABEL),  # its spec cannot be changed
+    "NetworkPolicy of Jaeger": Child("networkpolicies", "-jaeger", {"spec": {"ingress": []}}),
     "ServiceMonitor of Jaeger": Child("servicemonitors", "-jaeger-monitor", OTHER_TARGET),
 }
 DASHBOARDS = {f"-dashboard-{topic}" for topic in ("overview", "models", "business")}
@@ -113,12 +115,16 @@ each_child = pytest.mark.parametrize("child", CHILDREN.values(), ids=CHILDREN)
 def scene(
     kubectl: Callable[..., str], api: Api, prometheus_operator_crds: None, default_operator: OperatorProcess
 ) -> Iterator[dict[str, Service]]:
-    """Two services of one namespace, observed in every way between them."""
+    """Three services of one namespace, observed in every way between them."""
     grafana, namespace = grafana_operator(kubectl), f"observed-children-{uuid.uuid4().hex[:6]}"
     grafana.install()
     kubectl("create", "namespace", namespace)
-    services = {name: Service(api, namespace, default_operator.class_name, name) for name in ("observed", "shown")}
-    services["observed"].create(monitoring=OBSERVED)
+    services = {
+        name: Service(api, namespace, default_operator.class_name, name) for name in ("observed", "shown", "told")
+    }
+    services["observed"].create(monitoring=OBSERVED, networkPolicy={"mode": "Managed"})
+    make_login(api, namespace)
+    services["told"].create(monitoring=TOLD)
     services["shown"].create(monitoring={**UNOBSERVED, "dashboards": SELECTED})
     for child in CHILDREN.values():
         eventually(child.of(services).read, f"{child.plural} {child.suffix}")

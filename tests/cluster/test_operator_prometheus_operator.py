@@ -21,15 +21,15 @@ from t2i_operator.kube.kinds import (
 )
 
 from tests.cluster.api import Api, Object, eventually
+from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, metric
 from tests.cluster.spoiler import NOT_SERVED, Spoiler, only
 
 GROUP = "/apis/monitoring.coreos.com/"
-MAIL = {"to": "team@example.com", "from": "alerts@example.com", "smarthost": "mail.example.com:587"}
 OBSERVED: Object = {
     **UNOBSERVED,
     "metrics": {"mode": "Managed"},
-    "alerts": {"mode": "Managed", "receivers": [{"name": "mail", "email": MAIL}]},
+    "alerts": {"mode": "Managed", "receivers": [MAIL]},
 }
 # Each kind with the end of its object's name, the condition that it counts for, and the one that it does not.
 KINDS = {
@@ -98,6 +98,7 @@ def scene(
         body = {"apiVersion": "monitoring.coreos.com/v1", "kind": kind.name, "metadata": {"name": "main"}}
         spec = {"paused": True, **{selector: {} for selector in selectors}}
         api.request("POST", kind.path(account.class_name), {**body, "spec": spec}, fieldManager="test")
+    make_login(api, account.class_name)
     scene.hide(GROUP)
     operator.start()
     operator.wait_until_leading()

@@ -6,13 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster.api import Api, Object, eventually
+from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import UNOBSERVED, Service
 
 METRICS = {"monitoring": {**UNOBSERVED, "metrics": {"labels": {"release": "mine"}}}}
-MAIL = {
-    "name": "mail",
-    "email": {"to": "team@example.com", "from": "alerts@example.com", "smarthost": "mail.example.com:587"},
-}
 PLURALS = {
     "Prometheus": "prometheuses",
     "PrometheusAgent": "prometheusagents",
@@ -62,6 +59,7 @@ def test_a_prometheus_that_no_longer_selects_is_found(
 def test_an_alertmanager_that_no_longer_takes_the_receivers_in_is_found(service: Service, api: Api) -> None:
     others = api.request("GET", "/apis/monitoring.coreos.com/v1/alertmanagers")["items"]
     expected = ("True", "Selected") if others else ("False", "NotSelected")
+    make_login(api, service.namespace)
     apply(api, service.namespace, "Prometheus", ruleSelector={})
     apply(api, service.namespace, "Alertmanager", alertmanagerConfigSelector={})
     service.create(monitoring={**UNOBSERVED, "alerts": {"receivers": [MAIL]}})

@@ -40,6 +40,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "memory": {},
     "badger": {"storage": {"type": "Badger", "badger": {"retention": "1h30m"}}},
     "elasticsearch": {"storage": {"type": "Elasticsearch", "elasticsearch": SEARCH}},
+    # Not a file to be read: there is none.
+    "dollars": {"storage": {"type": "OpenSearch", "openSearch": {"serverURLs": ["https://search/${file:/nowhere}"]}}},
     "opensearch": {"storage": {"type": "OpenSearch", "openSearch": SEARCH | {"tls": CERTIFICATES}}},
     "tail sampling": {"tailSampling": {"mode": "Enabled", "slowerThan": "2s500ms"}},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ from t2i_operator import spec
 from t2i_operator.builders.monitoring.alertmanager_config import alertmanager_config
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 
-from tests.fakes.alertmanager import Alertmanager, alerting
-from tests.fakes.receivers import SLACK, WEBHOOK, FakeReceivers, receiving
+from tests.fakes.alertmanager import OWN, Alertmanager, alerting
+from tests.fakes.receivers import CHALLENGE, PAGERDUTY, SLACK, WEBHOOK, FakeReceivers, receiving
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 GRAFANA = "https://grafana.example.com/g"
 BURN, ANOMALY = "TextToImageErrorBudgetBurn", "TextToImageAnomaly"
+PASSWORD = "the team's own"
 PATIENCE_SECONDS = 20
 
 Alert = dict[str, Any]
@@ -29,10 +31,11 @@ def _resource(smarthost: str) -> spec.TextToImageService:
     def secret(key: str) -> dict[str, Any]:
         return {"secretKeyRef": {"name": "hooks", "key": key}}
 
+    login = {"authUsername": "images", "authPassword": secret("mail")}
     receivers = [
         {"name": "pager", "pagerduty": {"routingKey": secret("pagerduty")}},
         {"name": "chat", "slack": {"apiURL": secret("slack"), "channel": "#images"}},
-        {"name": "mail", "email": {"to": "team@example.com", "smarthost": smarthost}},
+        {"name": "mail", "email": {"to": "team@example.com", "smarthost": smarthost, **login}},
         {"name": "hook", "webhook": {"url": secret("webhook")}},
     ]
     monitoring = {"alerts": {"receivers": receivers}, "dashboards": {"grafanaURL": f"{GRAFANA}/"}}
@@ -50,7 +53,7 @@ def heard() -> Iterator[FakeReceivers]:
 
 @pytest.fixture
 def alertmanager(heard: FakeReceivers, tmp_path: Path) -> Iterator[Alertmanager]:
-    secrets = {"pagerduty": "key", "slack": f"{heard.url}{SLACK}", "webhook": f"{heard.url}{WEBHOOK}"}
+    secrets = {"pagerduty": "key", "slack": f"{heard.url}{SLACK}", "webhook": f"{heard.url}{WEBHOOK}", "mail": PASSWORD}
     with alerting(alertmanager_config(_resource(heard.smarthost)), secrets, heard, tmp_path) as process:
         yield process
 
@@ -129,6 +132,18 @@ def test_alerts_of_one_group_are_all_told_everywhere(heard: FakeReceivers, alert
     assert page["payload"]["summary"] in {alert["annotations"]["summary"] for alert in both}
     assert attachment["title"] == mail.subject == "Firing: TextToImageAnomaly (warning), requests"
     assert len(heard.calls[0]["alerts"]) == 2
+
+
+def test_no_destination_of_the_spec_sees_alertmanager_s_own_credentials(
+    heard: FakeReceivers, alertmanager: Alertmanager
+) -> None:
+    alertmanager.send(_alert("HighErrorRate"))
+    wait_for(lambda: bool(heard.pages and heard.messages and heard.mails and heard.calls), PATIENCE_SECONDS)
+    assert heard.authorizations == {SLACK: None, WEBHOOK: None, PAGERDUTY: f"Bearer {OWN}"}, (
+        "PagerDuty is the platform's"
+    )
+    proof = hmac.new(PASSWORD.encode(), CHALLENGE, "md5").hexdigest()
+    assert heard.logins == [f"images {proof}"]
 
 
 def test_links_lead_there_from_outside_grafana(heard: FakeReceivers, alertmanager: Alertmanager) -> None:

@@ -19,6 +19,14 @@ _PAIRS = {"details", "headers"}  # lists of key and value there, mappings here
 _MATCHERS = {"sourceMatch": "source_matchers", "targetMatch": "target_matchers", "matchers": "matchers"}
 _NAMES = {"urlSecret": "url", "apiURL": "api_url", "inhibitRules": "inhibit_rules"}
 NOBODY = "null"  # who hears, with the Prometheus Operator, of what no AlertmanagerConfig takes
+# What a platform's own Alertmanager holds, which nobody whom a resource chooses may see.
+OWN = "alertmanager-s-own"
+CREDENTIALS = {
+    "http_config": {"authorization": {"credentials": OWN}},
+    "smtp_auth_username": OWN,
+    "smtp_auth_password": OWN,
+    "smtp_auth_secret": OWN,
+}
 QUICK = {"group_wait": "1s", "group_interval": "1s", "repeat_interval": "1h"}
 
 
@@ -43,7 +51,7 @@ def alerting(
         for mail in receiver.get("email_configs", ()):
             mail.setdefault("require_tls", False)
     settings = {
-        "global": {"pagerduty_url": f"{fake.url}{PAGERDUTY}", "smtp_from": "alertmanager@example.com"},
+        "global": {"pagerduty_url": f"{fake.url}{PAGERDUTY}", "smtp_from": "alertmanager@example.com", **CREDENTIALS},
         "route": {"receiver": NOBODY, "routes": [read["route"]], **QUICK},
         "receivers": [{"name": NOBODY}, *read["receivers"]],
         "inhibit_rules": read.get("inhibit_rules", []),

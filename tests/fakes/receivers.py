@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import quopri
 import threading
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PAGERDUTY, SLACK, WEBHOOK = "/pagerduty", "/slack", "/webhook"
 SEVERITIES = {"critical", "error", "warning", "info"}
 SUMMARY_CHARACTERS = 1024
+CHALLENGE = b"<1@fake>"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class FakeReceivers:
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
+    # What those who came showed of themselves: on HTTP by path, to the mail server as RFC 2195 has it.
+    authorizations: dict[str, str | None] = field(default_factory=dict)
+    logins: list[str] = field(default_factory=list)
 
     def take(self, path: str, body: dict[str, Any]) -> int:
         """Return the status of the answer."""
@@ -93,6 +98,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.fake.authorizations[self.path] = self.headers["Authorization"]
         status = self.server.fake.take(self.path, body)
         answer = b"ok" if status < 300 else b'{"status":"invalid event"}'
         self.send_response(status)
@@ -113,7 +119,7 @@ class _MailServer(ThreadingTCPServer):
 
 
 class _Session(StreamRequestHandler):
-    """As much of RFC 5321 as a client without TLS and a password needs."""
+    """As much of RFC 5321 as a client without TLS needs; it is asked for a login by CRAM-MD5."""
 
     server: _MailServer
 
@@ -121,6 +127,15 @@ class _Session(StreamRequestHandler):
         self._say("220 fake")
         while line := self.rfile.readline().decode().strip():
             verb = line.upper()
+            if verb.startswith("EHLO"):
+                self._say("250-fake")
+                self._say("250 AUTH CRAM-MD5")
+                continue
+            if verb.startswith("AUTH"):
+                self._say(f"334 {base64.b64encode(CHALLENGE).decode()}")
+                self.server.fake.logins.append(base64.b64decode(self.rfile.readline()).decode())
+                self._say("235 ok")
+                continue
             if verb.startswith("QUIT"):
                 self._say("221 bye")
                 return

@@ -46,8 +46,16 @@ def environment(resource: spec.TextToImageService, image: str, observed: Observe
         "T2I_DRAIN_SECONDS": DRAIN_SECONDS,
         "T2I_GRACE_SECONDS": grace_seconds(resource),
     }
-    plain = [{"name": name, "value": str(value)} for name, value in values.items() if value is not None]
+    plain = [{"name": name, "value": _literal(str(value))} for name, value in values.items() if value is not None]
     return [*_secrets(resource), *tracing.headers(resource, observed.header_names), *plain, *_identity(image)]
+
+
+def _literal(value: str) -> str:
+    """Keep the kubelet from putting another variable in, a token's too, where the spec says `$(...)`.
+
+    Every `$` is doubled, as it reads `$$` as one: `$$(...)`, of which only `$(` were, would be put in after all.
+    """
+    return value.replace("$", "$$")
 
 
 def _secrets(resource: spec.TextToImageService) -> list[Object]:
@@ -69,7 +77,7 @@ def _identity(image: str) -> list[Object]:
     attributes = ["k8s.namespace.name=$(POD_NAMESPACE)", "k8s.pod.name=$(POD_NAME)"]
     name, _, tag = image.rpartition(":")
     if name and "/" not in tag and "@" not in name:
-        attributes.append(f"service.version={tag}")
+        attributes.append(f"service.version={_literal(tag)}")
     return [
         _field("POD_NAME", "metadata.name"),
         _field("POD_NAMESPACE", "metadata.namespace"),

@@ -7,12 +7,16 @@ from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.kube.kinds import NETWORK_POLICY, Object
 
-# Any pod and any address but link-local ones, where clouds hand out a node's credentials. Pods are named apart,
-# because not every network plugin takes an ipBlock to mean pods.
+# Where clouds hand out a node's credentials: link-local addresses, and those that Azure, Alibaba, AWS and Google have
+# beside them.
+_METADATA_V4 = ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32")
+_METADATA_V6 = ("fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128")
+# Any pod, and any address but those. Pods are named apart, because not every network plugin takes an ipBlock to mean
+# pods.
 _ANYWHERE: tuple[Object, ...] = (
     {"namespaceSelector": {}},
-    {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}},
-    {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10"]}},
+    {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*_METADATA_V4]}},
+    {"ipBlock": {"cidr": "::/0", "except": [*_METADATA_V6]}},
 )
 _DNS, _HTTPS = 53, 443
 _COLLECTOR_PORTS = (4317, 4318)

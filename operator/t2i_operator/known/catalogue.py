@@ -34,7 +34,7 @@ _NAMES: dict[Kind, list[Callable[[str], str]]] = {
     DEPLOYMENT: [naming.deployment, naming.jaeger],
     AUTOSCALER: [naming.autoscaler],
     POD_DISRUPTION_BUDGET: [naming.pod_disruption_budget],
-    NETWORK_POLICY: [naming.network_policy],
+    NETWORK_POLICY: [naming.network_policy, naming.jaeger],
     INGRESS: [naming.ingress],
     HTTP_ROUTE: [naming.http_route],
     VOLUME_CLAIM: [naming.jaeger],

@@ -11,7 +11,6 @@ from t2i_operator.spec.scalars import (
     DECIMAL,
     DURATION,
     FRACTION,
-    URL,
     Block,
     Currency,
     Decimal,
@@ -19,8 +18,9 @@ from t2i_operator.spec.scalars import (
     DurationOrZero,
     Fraction,
     Labels,
-    LongText,
     Mode,
+    PlainText,
+    PlainURL,
     Rule,
     Severity,
     described,
@@ -209,7 +209,7 @@ class Alerts(Block, frozen=True, kw_only=True):
         ),
     ] = msgspec.field(default_factory=dict)
     alert_labels: Annotated[
-        Mapping[str, LongText],
+        Mapping[str, PlainText],
         Meta(max_length=32),
         described("Labels added to every alert, for routing, as team: images."),
     ] = msgspec.field(default_factory=dict)
@@ -244,5 +244,5 @@ class Alerts(Block, frozen=True, kw_only=True):
         ),
     ] = ()
     runbook_url: Annotated[
-        URL | None, described("Folder of the runbooks that alerts link to. Left out: this project's own.")
+        PlainURL | None, described("Folder of the runbooks that alerts link to. Left out: this project's own.")
     ] = None

@@ -3,9 +3,9 @@
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
-from msgspec import Meta
 
 from t2i_operator.spec.alerts import Alerts
+from t2i_operator.spec.relabeling import Relabelings
 from t2i_operator.spec.scalars import (
     DURATION,
     URL,
@@ -14,55 +14,14 @@ from t2i_operator.spec.scalars import (
     Duration,
     Labels,
     LabelSelector,
-    LongText,
     Mode,
+    PlainURL,
     Rule,
     described,
     matches,
     spelled,
 )
 from t2i_operator.spec.tracing import Tracing
-
-MetricLabel = Annotated[
-    str, spelled("^[a-zA-Z_][a-zA-Z0-9_]*$", "write a label's name: letters, digits and _, no digit first", longest=253)
-]
-
-
-class Relabeling(Block, frozen=True, kw_only=True):
-    """One relabelling step, as in monitoring.coreos.com/v1."""
-
-    source_labels: Annotated[
-        tuple[MetricLabel, ...], Meta(max_length=16), described("Labels whose values are joined.")
-    ] = ()
-    separator: Annotated[
-        Annotated[str, Meta(max_length=16)] | None, described("What joins them. Left out: a semicolon.")
-    ] = None
-    target_label: Annotated[Annotated[str, Meta(max_length=253)] | None, described("Label that is written.")] = None
-    regex: Annotated[LongText | None, described("What the joined value is compared with. Left out: anything.")] = None
-    modulus: Annotated[Annotated[int, Meta(ge=1)] | None, described("Divisor of the hash, for hashmod.")] = None
-    replacement: Annotated[
-        Annotated[str, Meta(max_length=2048)] | None, described("What is written. Left out: the first group.")
-    ] = None
-    action: Annotated[
-        Literal[
-            "replace",
-            "keep",
-            "drop",
-            "hashmod",
-            "labelmap",
-            "labeldrop",
-            "labelkeep",
-            "lowercase",
-            "uppercase",
-            "keepequal",
-            "dropequal",
-        ]
-        | None,
-        described("What is done. Left out: replace."),
-    ] = None
-
-
-Relabelings = Annotated[tuple[Relabeling, ...], Meta(max_length=32)]
 
 
 class Metrics(Block, frozen=True, kw_only=True):
@@ -110,7 +69,10 @@ class Dashboards(Block, frozen=True, kw_only=True):
         described("ConfigMap: for Grafana's sidecar. GrafanaDashboard: for the Grafana operator."),
     ] = "ConfigMap"
     folder: Annotated[
-        Annotated[str, spelled("^[^/\\s][^/]*$", "write the folder's name, without /", longest=189)] | None,
+        Annotated[
+            str, spelled("^[^./\\s][^/]*$", "write the folder's name, without / and with no dot before it", longest=189)
+        ]
+        | None,
         described("Grafana folder. Left out: Text to image."),
     ] = None
     labels: Annotated[Labels, described('Labels of the objects. Left out: grafana_dashboard: "1".')] = msgspec.field(
@@ -129,7 +91,7 @@ class Dashboards(Block, frozen=True, kw_only=True):
         described("Where Prometheus' pages are for a person's browser; dashboards link there. Left out: no link."),
     ] = None
     grafana_url: Annotated[
-        URL | None,
+        PlainURL | None,
         described(
             "Where Grafana's pages are for a person's browser; alerts, and what receivers are sent, link there."
             " Left out: an alert has the dashboard's path alone, which is a link inside Grafana only."

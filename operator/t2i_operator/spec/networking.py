@@ -201,11 +201,16 @@ class EgressPeer(NetworkPeer, frozen=True, kw_only=True):
 class NetworkPolicy(Block, frozen=True, kw_only=True):
     """Who may reach the pods and what they may reach; DNS and HTTPS outwards always stay open, link-local never is."""
 
-    mode: Annotated[Mode, described("Managed: a NetworkPolicy is kept. Disabled: none.")] = "Disabled"
+    mode: Annotated[
+        Mode, described("Managed: a NetworkPolicy is kept, and one for the operator's own Jaeger. Disabled: none.")
+    ] = "Disabled"
     ingress_from: Annotated[
         tuple[NetworkPeer, ...],
         Meta(max_length=64),
-        described("Who may reach the service's port. Empty: anybody. Name Prometheus' namespace here as well."),
+        described(
+            "Who may reach the service's port, and the pages and metrics of the operator's own Jaeger. Empty: anybody."
+            " Name Prometheus' namespace here as well."
+        ),
     ] = ()
     egress_to: Annotated[
         tuple[EgressPeer, ...],

@@ -1,5 +1,6 @@
 """Whom alerts are sent to; the AlertmanagerConfig is made from it."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 from t2i_operator.spec.scalars import Block, Label, Rule, SecretValue, Severity, Text, described, spelled
@@ -18,15 +19,24 @@ class PagerDuty(Block, frozen=True, kw_only=True):
     routing_key: Annotated[SecretValue, described("Where the integration key (Events API v2) is kept.")]
 
 
+_OWN_LOGIN = Rule(
+    "!has(self.smarthost) || (has(self.authUsername) && has(self.authPassword))",
+    "email.smarthost needs authUsername and authPassword: without them Alertmanager shows that server its own; a server"
+    " that asks for none is not shown them",
+)
+
+
 class Email(Block, frozen=True, kw_only=True):
     """An e-mail address."""
+
+    rules: ClassVar = (_OWN_LOGIN,)
 
     to: Annotated[Text, described("Address that is written to.")]
     from_: Annotated[Text | None, described("Address that writes. Left out: Alertmanager's own.")] = None
     smarthost: Annotated[
         Annotated[str, spelled("^[^\\s:]+:[0-9]{1,5}$", "write host:port, such as smtp.example.com:587", longest=253)]
         | None,
-        described("Mail server as host:port. Left out: Alertmanager's own."),
+        described("Mail server as host:port, with authUsername and authPassword. Left out: Alertmanager's own."),
     ] = None
     auth_username: Annotated[Text | None, described("User name at the mail server.")] = None
     auth_password: Annotated[SecretValue | None, described("Where the password at the mail server is kept.")] = None
@@ -60,3 +70,11 @@ class Receiver(Block, frozen=True, kw_only=True):
     pagerduty: Annotated[PagerDuty | None, described("Send to a PagerDuty service.")] = None
     email: Annotated[Email | None, described("Send an e-mail.")] = None
     webhook: Annotated[Webhook | None, described("Send to an HTTP endpoint.")] = None
+
+
+def problems(receivers: Sequence[Receiver], field: str) -> Iterator[str]:
+    """Yield a sentence for each that would be told Alertmanager's own password, by whatever CRD it was stored."""
+    for receiver in receivers:
+        email = receiver.email
+        if email and email.smarthost and not (email.auth_username and email.auth_password):
+            yield f"{field}[{receiver.name}]: {_OWN_LOGIN.message}"

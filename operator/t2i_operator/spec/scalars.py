@@ -69,6 +69,24 @@ LongText = Annotated[str, Meta(min_length=1, max_length=2048)]
 URL = Annotated[
     str, spelled("^https?://[^\\s/]+(/\\S*)?$", "write a URL, such as https://images.example.com", longest=2048)
 ]
+# In what becomes a rule: Prometheus runs `{{ }}` there as a template, which may ask for every series that it has.
+PlainText = Annotated[
+    str,
+    spelled(
+        "^([^{]|\\{[^{])*\\{?$",
+        "write text without {{: Prometheus would run it as a template, which may read everybody's series",
+        longest=2048,
+        shortest=1,
+    ),
+]
+PlainURL = Annotated[
+    str,
+    spelled(
+        "^https?://[^\\s/{]+(/[^\\s{]*)?$",
+        "write the address of a page, without {, such as https://grafana.example.com",
+        longest=2048,
+    ),
+]
 BaseURL = Annotated[
     str,
     spelled(

@@ -4,17 +4,25 @@ import ipaddress
 from typing import Any
 
 import pytest
+from t2i_operator import builders
 from t2i_operator.kube.kinds import HTTP_ROUTE, INGRESS, NETWORK_POLICY
 from t2i_operator.spec import InvalidSpec
 
-from tests.unit.operator.resources import body, built
+from tests.unit.operator.resources import OBSERVED, body, built, resource
 
 NO_TRACING = {"tracing": {"mode": "Disabled"}}
 GATEWAY = {"name": "public", "namespace": "gateways"}
 
 
+def policies(monitoring: Any = None, **wanted: Any) -> dict[str, Any]:
+    """Return the policies by the ends of their names."""
+    asked = resource(networkPolicy={"mode": "Managed", **wanted}, monitoring=monitoring or NO_TRACING)
+    made = [each for each in builders.desired(asked, OBSERVED) if each["kind"] == NETWORK_POLICY.name]
+    return {each["metadata"]["name"].removeprefix("pictures"): each["spec"] for each in made}
+
+
 def policy(monitoring: Any = None, **wanted: Any) -> Any:
-    return body(NETWORK_POLICY, networkPolicy={"mode": "Managed", **wanted}, monitoring=monitoring or NO_TRACING)
+    return policies(monitoring, **wanted)[""]
 
 
 def reaches(found: Any, address: str, port: int) -> bool:
@@ -49,9 +57,15 @@ def test_dns_and_https_stay_open(address: str, port: int, open_: bool) -> None:
     assert reaches(policy(), address, port) is open_
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "169.254.0.1", "fe80::1", "fe80:abcd::1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "169.254.0.1", "fe80::1", "fe80:abcd::1"),
+        *("fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200"),
+    ],
+)
 @pytest.mark.parametrize("port", [53, 80, 443, 4317])
-def test_link_local_is_never_open(address: str, port: int) -> None:
+def test_where_clouds_keep_credentials_is_never_open(address: str, port: int) -> None:
     external = {"tracing": {"mode": "External", "endpoint": "http://collector.observability:4317"}}
 
     assert not reaches(policy(external), address, port)
@@ -91,6 +105,44 @@ def test_a_collector_of_the_opentelemetry_operator_stays_in_reach() -> None:
     [peer] = policy({"tracing": {"mode": "Managed", "jaeger": jaeger}})["egress"][1]["to"]
 
     assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/component": "opentelemetry-collector"}
+
+
+def allowed(found: Any, port: int) -> list[Any]:
+    """Return who may reach a port: a list of peers for each rule, `anybody` where it names none."""
+    rules = [rule for rule in found["ingress"] if {"protocol": "TCP", "port": port} in rule["ports"]]
+    return [rule.get("from", "anybody") for rule in rules]
+
+
+MONITORED = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+MANAGED: Any = {"tracing": {"mode": "Managed"}}
+
+
+@pytest.mark.parametrize(("sources", "readers"), [(MONITORED, MONITORED), ([], "anybody")], ids=["named", "anybody"])
+def test_spans_come_from_the_service_and_who_may_reach_that_may_see_traces(sources: Any, readers: Any) -> None:
+    found = policies(MANAGED, ingressFrom=sources)
+    jaeger, service = found["-jaeger"], {"podSelector": found[""]["podSelector"]}
+    assert [allowed(jaeger, port) for port in (4317, 4318)] == [[[service]]] * 2
+    assert [allowed(jaeger, port) for port in (16686, 8888, 8889)] == [[readers]] * 3
+    assert jaeger["policyTypes"] == ["Ingress"]
+
+
+@pytest.mark.parametrize("format_", ["Deployment", "OpenTelemetryCollector"])
+def test_the_policy_of_jaeger_is_about_the_pods_that_its_services_select(format_: str) -> None:
+    monitoring: Any = {"tracing": {"mode": "Managed", "jaeger": {"format": format_}}}
+    made = builders.desired(resource(networkPolicy={"mode": "Managed"}, monitoring=monitoring), OBSERVED)
+    (query,) = (each for each in made if each["metadata"]["name"] == "pictures-jaeger-query")
+    assert policies(monitoring)["-jaeger"]["podSelector"] == {"matchLabels": query["spec"]["selector"]}
+
+
+@pytest.mark.parametrize(
+    "tracing", [{"mode": "Disabled"}, {"mode": "External", "endpoint": "https://o:4317"}], ids=["Disabled", "External"]
+)
+def test_who_has_no_jaeger_has_no_policy_for_it(tracing: Any) -> None:
+    assert policies({"tracing": tracing}).keys() == {""}
+
+
+def test_jaeger_has_no_policy_unless_it_is_asked_for() -> None:
+    assert built(NETWORK_POLICY, monitoring=MANAGED) is None
 
 
 def test_anybody_may_come_in_to_the_port_alone() -> None:

@@ -250,7 +250,7 @@ def test_tracing_says_what_is_missing(fields: dict[str, Any], secrets: Secrets, 
 
 
 def test_alerts_name_who_evaluates_them_and_who_sends_them() -> None:
-    mail = {"name": "mail", "email": {"to": "t@e.com", "from": "a@e.com", "smarthost": "e.com:587"}}
+    mail = {"name": "mail", "email": {"to": "t@e.com", "from": "a@e.com"}}
     placed = [Id(kind, "n", f"{NAME}-alerts") for kind in (PROMETHEUS_RULE, ALERTMANAGER_CONFIG)]
     selected = {
         PROMETHEUS_RULE: Verdict("True", "Selected", "Prometheus m/main selects it"),

@@ -22,7 +22,15 @@ RECEIVERS = [
         "minimumSeverity": "Critical",
         "pagerduty": {"routingKey": {"secretKeyRef": {"name": "hooks", "key": "pagerduty"}}},
     },
-    {"name": "mail", "email": {"to": "team@example.com", "smarthost": "mail.example.com:587"}},
+    {
+        "name": "mail",
+        "email": {
+            "to": "team@example.com",
+            "smarthost": "mail.example.com:587",
+            "authUsername": "images",
+            "authPassword": {"secretKeyRef": {"name": "hooks", "key": "mail"}},
+        },
+    },
     {"name": "hook", "sendResolved": False, "webhook": {"url": {"secretKeyRef": {"name": "hooks", "key": "url"}}}},
 ]
 
@@ -74,8 +82,21 @@ def test_what_is_built_is_fresh_and_the_same_each_time() -> None:
 def test_the_metrics_own_endpoint_label_survives_the_target_s() -> None:
     asked = {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}
     endpoint = service_monitor(observed(metrics={"relabelings": [asked]}))["spec"]["endpoints"][0]
-    assert endpoint["relabelings"] == [{"action": "labeldrop", "regex": "endpoint"}, {"action": "replace", **asked}]
+    own = [{"action": "labeldrop", "regex": "endpoint"}, {"action": "replace", **asked}]
+    assert endpoint["relabelings"][:2] == own
+    assert service_monitor(observed())["spec"]["endpoints"][0]["relabelings"] == own[:1]
     assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == ("http", "/metrics", "30s")
+
+
+@pytest.mark.parametrize("field", ["relabelings", "metricRelabelings"])
+def test_no_relabelling_takes_a_series_from_its_service(field: str) -> None:
+    """Without a label of the target's, the pod's own of that name would be taken: another service's."""
+    dropped = {"action": "labeldrop", "regex": "namespace|service|job"}
+    endpoint = service_monitor(observed(metrics={field: [dropped]}))["spec"]["endpoints"][0]
+    written = {"namespace": "studio", "service": "pictures-service", "job": "pictures-service"}
+    assert endpoint[field][endpoint[field].index(dropped) + 1 :] == [
+        {"action": "replace", "targetLabel": label, "replacement": value} for label, value in written.items()
+    ]
 
 
 def test_service_and_jaeger_are_scraped_by_different_labels() -> None:

@@ -125,7 +125,11 @@ def test_a_long_name_is_a_tag_that_grafana_takes() -> None:
 
 
 def test_labels_and_folder_are_the_user_s() -> None:
-    asked = {"labels": {"dashboards": "yes"}, "folder": "Pictures", "annotations": {"team": "images"}}
+    asked = {
+        "labels": {"dashboards": "yes"},
+        "folder": "Pictures",
+        "annotations": {"team": "images", "grafana_folder": "../.."},
+    }
     metadata = dashboards(resource(dashboards=asked))[0]["metadata"]
     assert metadata["labels"]["dashboards"] == "yes"
     assert "grafana_dashboard" not in metadata["labels"]

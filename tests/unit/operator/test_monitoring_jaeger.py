@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -59,6 +60,17 @@ def test_a_trace_is_judged_after_the_longest_request() -> None:
     assert policies["slow"]["latency"]["threshold_ms"] == 2500
     assert policies["ordinary"]["probabilistic"]["sampling_percentage"] == 25
     assert policies["errors"]["status_code"]["status_codes"] == ["ERROR"]
+
+
+@pytest.mark.parametrize("asked", ["${file:/etc/passwd}", "$${env:STORAGE_PASSWORD}"])
+def test_an_address_is_no_variable_and_no_file(asked: str) -> None:
+    """As the collector reads it: an even number of `$` before a brace is that many half, and nothing is put in."""
+    search = {"type": "OpenSearch", "openSearch": SEARCH | {"serverURLs": [f"https://search:9200/{asked}"]}}
+    [written] = read(storage=search)["extensions"]["jaeger_storage"]["backends"]["traces"]["opensearch"]["server_urls"]
+    dollars = re.search(r"(\$+)\{", written)
+    assert dollars is not None
+    assert len(dollars[1]) % 2 == 0
+    assert written.replace("$$", "$").endswith(asked)
 
 
 def test_span_metrics_reach_as_far_as_generations_do() -> None:

@@ -1,5 +1,7 @@
 """What `t2i-operator render` and `diff` print of an object; tests/cluster has the commands."""
 
+import json
+
 from t2i_operator import printout
 from t2i_operator.known.children import Id
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Object
@@ -12,6 +14,13 @@ def secret(**data: str) -> Object:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
+def applied(**data: str) -> Object:
+    """Return a Secret as `kubectl apply` leaves it, and as nobody but a person would write it."""
+    body = secret(**data)
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(body), "team": "images"}
+    return {**body, "metadata": {**body["metadata"], "annotations": annotations}, "stringData": {"plain": OLD}}
+
+
 def test_values_of_secrets_are_told_apart_and_never_shown() -> None:
     before, after = secret(same=KEPT, other=OLD, gone=OLD), secret(same=KEPT, other=NEW)
     texts = [printout.documents([before, after])]
@@ -19,6 +28,15 @@ def test_values_of_secrets_are_told_apart_and_never_shown() -> None:
     assert not [value for value in (KEPT, OLD, NEW) for text in texts if value in text]
     changed = [line for line in texts[1].splitlines() if line.startswith(("-  ", "+  "))]
     assert changed == ["-  gone: '***'", "-  other: '*** (before)'", "+  other: '*** (after)'"]
+
+
+def test_what_kubectl_noted_of_a_secret_is_never_shown_either() -> None:
+    before, after, identity = applied(same=KEPT, other=OLD), applied(same=KEPT, other=NEW), Id(SECRET, "n", "a")
+    texts = [printout.documents([before])]
+    texts += [printout.change(identity, *pair) for pair in ((before, after), (None, after), (before, secret()))]
+    assert not [value for value in (KEPT, OLD, NEW) for text in texts if value in text]
+    assert "team: images" in texts[0]
+    assert "plain: '***'" in texts[0]
 
 
 def test_what_the_api_server_keeps_for_itself_is_no_difference() -> None:

@@ -120,3 +120,86 @@ def test_what_goes_back_to_the_wire_is_read_as_the_same(sample: Path) -> None:
     metadata = {"name": resource.metadata.name, "namespace": resource.metadata.namespace}
 
     assert spec.parse({"metadata": metadata, "spec": spec.to_wire(resource.spec)}) == resource
+
+
+KEY = {"secretKeyRef": {"name": "mail", "key": "password"}}
+MAIL: dict[str, Any] = {"to": "team@example.com", "smarthost": "mail.example.com:587"}
+TEMPLATE = '{{ query "up" }}'
+
+
+@pytest.mark.parametrize("login", [{}, {"authUsername": "images"}, {"authPassword": KEY}], ids=["none", "name", "word"])
+def test_no_mail_server_of_the_spec_is_shown_alertmanager_s_own_login(login: dict[str, Any]) -> None:
+    [problem] = problems(body(monitoring={"alerts": {"receivers": [{"name": "mail", "email": MAIL | login}]}}))
+
+    assert problem.startswith("spec.monitoring.alerts.receivers[mail]: email.smarthost needs authUsername")
+
+
+def test_a_mail_server_with_its_login_is_taken_and_alertmanager_s_own_without() -> None:
+    login = {"authUsername": "images", "authPassword": KEY}
+    receivers = [{"name": "own", "email": MAIL | login}, {"name": "theirs", "email": {"to": "team@example.com"}}]
+
+    assert len(spec.parse(body(monitoring={"alerts": {"receivers": receivers}})).spec.monitoring.alerts.receivers) == 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"alerts": {"alertLabels": {"team": TEMPLATE}}},
+        {"alerts": {"alertLabels": {"team": "a\n{{{"}}},
+        {"alerts": {"runbookURL": f"https://wiki.example.com/{TEMPLATE.replace(' ', '')}"}},
+        {"dashboards": {"grafanaURL": "https://grafana.example.com/{{template}}"}},
+        {"dashboards": {"grafanaURL": "https://{{template}}/"}},
+    ],
+    ids=["label", "among lines", "runbook", "Grafana", "host"],
+)
+def test_nothing_of_the_spec_is_a_template_in_prometheus(written: dict[str, Any]) -> None:
+    assert len(problems(body(monitoring=written))) == 1
+
+
+@pytest.mark.parametrize("text", ["images", "{images}", "a{", "{a{b", "}}", "two\nlines"])
+def test_text_with_braces_is_no_template(text: str) -> None:
+    read = spec.parse(body(monitoring={"alerts": {"alertLabels": {"team": text}}}))
+
+    assert read.spec.monitoring.alerts.alert_labels == {"team": text}
+
+
+@pytest.mark.parametrize("field", ["relabelings", "metricRelabelings"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"targetLabel": "__address__", "replacement": "10.0.0.1:443"},
+        {"targetLabel": "__param_$1"},
+        {"targetLabel": "$1"},
+        {"action": "labelmap", "regex": "__meta_kubernetes_pod_annotation_.*(__address__)"},
+        {"action": "labelmap", "regex": "__meta_kubernetes_pod_ip", "replacement": "__address__"},
+        {"action": "labelmap", "regex": "__meta_kubernetes_pod_label_(.+)", "replacement": "$1"},
+    ],
+    ids=["address", "parameter", "any", "map", "map to address", "map to any"],
+)
+def test_no_relabelling_chooses_what_is_scraped(step: dict[str, Any], field: str) -> None:
+    [problem] = problems(body(monitoring={"metrics": {field: [step]}}))
+
+    assert problem.startswith(f"spec.monitoring.metrics.{field}[0]")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"targetLabel": "__tmp_zone", "sourceLabels": ["__meta_kubernetes_pod_label_zone"]},
+        {"targetLabel": "_zone"},
+        {"action": "labelmap", "regex": "__meta_kubernetes_pod_label_(.+)", "replacement": "pod_label_$1"},
+        {"action": "drop", "regex": "x"},
+    ],
+    ids=["for the time being", "plain", "mapped", "none"],
+)
+def test_other_labels_are_the_user_s_to_write(step: dict[str, Any]) -> None:
+    read = spec.parse(body(monitoring={"metrics": {"relabelings": [step]}}))
+
+    assert [spec.to_wire(each) for each in read.spec.monitoring.metrics.relabelings] == [step]
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/etc", "a/b", ".hidden"])
+def test_a_folder_is_a_name_and_no_way(folder: str) -> None:
+    [problem] = problems(body(monitoring={"dashboards": {"folder": folder}}))
+
+    assert problem.startswith("spec.monitoring.dashboards.folder")

@@ -7,6 +7,8 @@ from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, Object
 from t2i_operator.spec.receivers import Email, PagerDuty, Receiver, Slack, Webhook
 from t2i_operator.spec.scalars import SecretValue
 
+# Or Alertmanager would take its own, and show the credentials in it to whatever address the spec's Secret holds.
+_OWN_CLIENT: Object = {"followRedirects": True}
 # No receiver of the spec can be spelled so: the Prometheus Operator refuses an object with two of one name.
 _NOBODY = "_nobody"
 # What is one trouble to a person is one notification, and one incident of a pager: a warning's open incident must not
@@ -81,7 +83,12 @@ def _secret(value: SecretValue) -> Object:
 
 
 def _slack(slack: Slack) -> Object:
-    body: Object = {"apiURL": _secret(slack.api_url), "title": notifications.TITLE, "text": notifications.TEXT}
+    body: Object = {
+        "apiURL": _secret(slack.api_url),
+        "httpConfig": {**_OWN_CLIENT},
+        "title": notifications.TITLE,
+        "text": notifications.TEXT,
+    }
     return {**body, "channel": slack.channel} if slack.channel else body
 
 
@@ -95,16 +102,19 @@ def _pagerduty(pagerduty: PagerDuty) -> Object:
 
 
 def _email(email: Email) -> Object:
+    """Give the password as the secret of CRAM-MD5, too: a server chooses how it is asked, and that one is inherited."""
+    password = _secret(email.auth_password) if email.auth_password else None
     given: Object = {
         "to": email.to,
         "from": email.from_,
         "smarthost": email.smarthost,
         "authUsername": email.auth_username,
-        "authPassword": _secret(email.auth_password) if email.auth_password else None,
+        "authPassword": password,
+        "authSecret": {**password} if password else None,
         "headers": [{"key": "Subject", "value": notifications.TITLE}],
     }
     return {name: value for name, value in given.items() if value is not None}
 
 
 def _webhook(webhook: Webhook) -> Object:
-    return {"urlSecret": _secret(webhook.url)}
+    return {"urlSecret": _secret(webhook.url), "httpConfig": {**_OWN_CLIENT}}

@@ -142,7 +142,7 @@ def _links(resource: spec.TextToImageService) -> list[Object]:
 def _metadata(resource: spec.TextToImageService, topic: str, annotations: dict[str, str]) -> Object:
     wanted = resource.spec.monitoring.dashboards
     name = naming.dashboard(resource.metadata.name, topic)
-    body = metadata(resource, name, annotations={**annotations, **wanted.annotations})
+    body = metadata(resource, name, annotations={**wanted.annotations, **annotations})
     body["labels"] = {**(wanted.labels or _SIDECAR_LABELS), **body["labels"]}
     return body
 

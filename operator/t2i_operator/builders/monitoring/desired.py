@@ -7,6 +7,7 @@ from t2i_operator.builders.monitoring.alertmanager_config import alertmanager_co
 from t2i_operator.builders.monitoring.dashboard import dashboards
 from t2i_operator.builders.monitoring.jaeger.collector import open_telemetry_collector
 from t2i_operator.builders.monitoring.jaeger.deployment import config_map, deployment
+from t2i_operator.builders.monitoring.jaeger.network_policy import network_policy
 from t2i_operator.builders.monitoring.jaeger.services import collector_service, metrics_service, query_service
 from t2i_operator.builders.monitoring.jaeger.storage import volume_claim
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
@@ -32,9 +33,8 @@ def monitoring_objects(resource: spec.TextToImageService, observed: Observed) ->
 
 def _jaeger(resource: spec.TextToImageService, observed: Observed) -> Iterator[Object]:
     image, checksum = observed.jaeger_image, observed.storage_checksum
-    claim = volume_claim(resource, observed.volume_size)
-    if claim:
-        yield claim
+    claim, policy = volume_claim(resource, observed.volume_size), network_policy(resource)
+    yield from (each for each in (claim, policy) if each)
     scraped = resource.spec.monitoring.metrics.mode == "Managed"
     yield query_service(resource)
     if resource.spec.monitoring.tracing.jaeger.format == "OpenTelemetryCollector":

@@ -1,12 +1,13 @@
 """The ServiceMonitors: of the service, and of the Jaeger that turns its spans into metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger.services import COLLECTOR, METRICS
+from t2i_operator.builders.monitoring.promql import scope
 from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, SERVICE_MONITOR, Object
-from t2i_operator.spec.monitoring import Relabeling
+from t2i_operator.spec.relabeling import IDENTITY, Relabeling
 
 # The Prometheus Operator names a target label `endpoint` before these steps run (promcfg.go); left there, it would
 # rename the metrics' own `endpoint`, which the guide's queries use, to `exported_endpoint`.
@@ -20,10 +21,10 @@ def service_monitor(resource: spec.TextToImageService) -> Object:
         "port": naming.PORT_NAME,
         "path": "/metrics",
         "interval": wanted.interval,
-        "relabelings": [_KEEP_OWN_ENDPOINT, *_steps(wanted.relabelings)],
+        "relabelings": [_KEEP_OWN_ENDPOINT, *_steps(resource, wanted.relabelings)],
     }
     if wanted.metric_relabelings:
-        endpoint["metricRelabelings"] = _steps(wanted.metric_relabelings)
+        endpoint["metricRelabelings"] = _steps(resource, wanted.metric_relabelings)
     if wanted.scrape_timeout:
         endpoint["scrapeTimeout"] = wanted.scrape_timeout
     return _monitor(resource, naming.service_monitor(name), "service", [endpoint])
@@ -51,9 +52,17 @@ def jaeger_monitor(resource: spec.TextToImageService) -> Object:
     return _monitor(resource, naming.jaeger_monitor(name), component, endpoints)
 
 
-def _steps(relabelings: Iterable[Relabeling]) -> list[Object]:
-    """Spell the CRD's default out: `endpoints` is atomic, and what the API server adds inside would be drift."""
-    return [{"action": "replace", **spec.to_wire(step)} for step in relabelings]
+def _steps(resource: spec.TextToImageService, relabelings: Sequence[Relabeling]) -> list[Object]:
+    """Have what tells the series from another service's written last: a labeldrop may take it away, and a pod forge it.
+
+    The CRD's default is spelled out: `endpoints` is atomic, and what the API server adds inside would be drift.
+    """
+    if not relabelings:
+        return []
+    own = scope(resource)
+    identity = dict(zip(IDENTITY, (own.namespace, own.service, own.service), strict=True))
+    kept = [{"action": "replace", "targetLabel": label, "replacement": value} for label, value in identity.items()]
+    return [*({"action": "replace", **spec.to_wire(step)} for step in relabelings), *kept]
 
 
 def _monitor(resource: spec.TextToImageService, name: str, component: str, endpoints: list[Object]) -> Object:

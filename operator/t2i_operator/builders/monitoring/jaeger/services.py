@@ -31,7 +31,7 @@ def query_service(resource: spec.TextToImageService) -> Object:
     return _service(resource, naming.jaeger_query(resource.metadata.name), "jaeger-query", [_QUERY_PORT])
 
 
-def _pods(resource: spec.TextToImageService) -> dict[str, str]:
+def pods(resource: spec.TextToImageService) -> dict[str, str]:
     """Return their labels; where the OpenTelemetry operator runs the pods, they bear its own."""
     owner = resource.metadata
     if resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name:
@@ -46,7 +46,7 @@ def _service(resource: spec.TextToImageService, name: str, component: str, ports
         "metadata": metadata(resource, name, component=component),
         "spec": {
             "type": "ClusterIP",
-            "selector": _pods(resource),
+            "selector": pods(resource),
             "ports": [
                 {"name": port, "port": PORTS[port], "targetPort": PORTS[port], "protocol": "TCP"} for port in ports
             ],

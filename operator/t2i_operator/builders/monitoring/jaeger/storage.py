@@ -81,8 +81,16 @@ def _search(resource: spec.TextToImageService) -> SearchStorage | None:
     return storage.elasticsearch or storage.open_search
 
 
+def _literal(value: str) -> str:
+    """Keep Jaeger from reading a file or a variable where the spec says `${file:...}`: it takes `$$` for one `$`.
+
+    Source: `expand.go` and `escapeDollarSigns` of the collector's confmap.
+    """
+    return value.replace("$", "$$")
+
+
 def _search_configuration(search: SearchStorage) -> Object:
-    body: Object = {"server_urls": list(search.server_urls)}
+    body: Object = {"server_urls": [_literal(url) for url in search.server_urls]}
     if search.index_prefix:
         body["indices"] = {"index_prefix": search.index_prefix}
     if search.credentials_secret_ref:
