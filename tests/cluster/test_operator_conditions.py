@@ -162,14 +162,16 @@ def test_what_an_older_templates_pod_suffers_from_is_not_told_of_the_newest(serv
     service.wait("Progressing", "False", "Unschedulable", **SLOW_NODE)
 
 
-def test_a_quota_that_refuses_pods(service: Service, kubectl: Callable[..., str]) -> None:
+def test_a_quota_that_refuses_pods(default_service: Service, kubectl: Callable[..., str]) -> None:
+    service = default_service
     kubectl("create", "quota", "none", "--hard=pods=0", "-n", service.namespace)
     service.create(replicas=1, podTemplate=_pod())
 
     assert "exceeded quota" in _told(service, "ReplicaFailure", {"ReplicaFailure"})
 
 
-def test_pod_security_that_refuses_pods(service: Service) -> None:
+def test_pod_security_that_refuses_pods(default_service: Service) -> None:
+    service = default_service
     privileged = {"securityContext": {"allowPrivilegeEscalation": True}}
     service.create(replicas=1, podTemplate=_pod(container=privileged))
 
