@@ -1,7 +1,7 @@
 """What the suites on the real API server share: the CRD, installed as the README says, and an operator beside it."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -36,22 +36,22 @@ def api(cluster: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 @pytest.fixture(scope="package")
 def make_account(
     kubectl: Callable[..., str], cluster: Layout, checkout: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], OperatorAccount]]:
+) -> Iterator[Callable[..., OperatorAccount]]:
     """Make ServiceAccounts with the rights that the manifests give, each with a class no other operator looks after."""
     leases = []
 
-    def make() -> OperatorAccount:
+    def make(namespaces: Sequence[str] = ()) -> OperatorAccount:
         class_name = f"test-{uuid.uuid4().hex[:8]}"
         leases.append(f"text-to-image-operator-{class_name}")
         kubectl("create", "namespace", class_name)
-        rights(kubectl, checkout / "manifests/base", class_name, leases[-1])
+        rights(kubectl, checkout / "manifests/base", class_name, leases[-1], namespaces)
         place = tmp_path_factory.mktemp("operator")
         config = kubeconfig_of(kubectl, cluster.kubeconfig, class_name, place / "kubeconfig")
         return OperatorAccount(class_name, config, place)
 
     yield make
     for lease in leases:
-        kubectl("delete", "clusterrolebinding,clusterrole", lease)
+        kubectl("delete", "clusterrolebinding,clusterrole", lease, "--ignore-not-found")
         kubectl("delete", "namespace", lease.removeprefix("text-to-image-operator-"), "--wait=false")
 
 
