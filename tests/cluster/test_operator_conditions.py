@@ -91,7 +91,7 @@ def test_ready_means_the_new_pods(service: Service) -> None:
         return bool(service.conditions()["Ready"]["status"] == "True")
 
     eventually(renewed, "the new ones to be ready", seconds=60)
-    assert not old & pods.names(service)
+    eventually(lambda: not old & pods.names(service), "the old ones to go")
 
 
 def _parked(label: str) -> Object:
