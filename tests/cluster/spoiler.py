@@ -87,7 +87,7 @@ class Spoiler(ThreadedForwarder):
     def __init__(self, kubeconfig: Path) -> None:
         self.felt: Counter[str] = Counter()
         self._fault: Fault | None = None
-        self._running: dict[asyncio.Task[Any], object] = {}
+        self._running: dict[asyncio.Task[Any], web.Request] = {}
         self._connections: set[object] = set()
         self._hung: set[object] = set()
         self._flowing = asyncio.Event()
@@ -112,6 +112,11 @@ class Spoiler(ThreadedForwarder):
         """Let no byte through, and keep every connection open."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
+    def streams(self) -> set[str]:
+        """Return the paths of what is being watched."""
+        paths: set[str] = self._call(self._streams())
+        return paths
+
     def hang(self) -> None:
         """Let no byte through any connection that is there, nor close it; new ones work."""
         self._call(self._hang())
@@ -125,7 +130,7 @@ class Spoiler(ThreadedForwarder):
         """Answer with the fault, if it concerns the request."""
         task = asyncio.current_task()
         assert task is not None
-        self._running[task] = request.protocol
+        self._running[task] = request
         self._connections.add(request.protocol)
         try:
             await self.passes(request)
@@ -149,11 +154,15 @@ class Spoiler(ThreadedForwarder):
         self.felt[fault.name] += 1
         return await fault.answer()
 
+    async def _streams(self) -> set[str]:
+        running = [request for task, request in self._running.items() if not task.cancelling()]
+        return {request.path for request in running if is_watch(request)}
+
     async def _hang(self) -> None:
         self._hung |= self._connections
 
     async def _cut(self) -> int:
-        living = [task for task, connection in self._running.items() if connection not in self._hung]
+        living = [task for task, request in self._running.items() if request.protocol not in self._hung]
         for task in living:
             task.cancel()
         return len(living)

@@ -16,8 +16,6 @@ from tests.cluster.spoiler import CUT, HUNG, Spoiler
 SERVICES = 100
 # Long enough that what is retried is refused several times over.
 FAULT_SECONDS = 8.0
-# Streams that were heard from this lately when their connections die are silent longer than the operator may be.
-HEARD_SECONDS = 4.0
 # What each turn takes from every resource: who deletes the same object three times in five minutes is given way to.
 TAKEN = (("services", "-service"), ("serviceaccounts", ""), ("deployments", ""), ("secrets", "-keys"))
 
@@ -44,9 +42,10 @@ class Way(NamedTuple):
         self.operator.start()
 
     def hang(self) -> None:
-        """Have the connections die of streams that are all well."""
+        """Have the connections die of streams that have just begun: so long may they be silent as they ever may."""
+        streams = self.spoiler.streams()
         self.spoiler.cut()
-        eventually(lambda: self._oldest() < HEARD_SECONDS, "every stream to be taken up again")
+        eventually(lambda: self.spoiler.streams() >= streams, "every stream to be taken up again")
         self.spoiler.hang()
 
     def edit(self, mark: str, turn: int) -> None:
@@ -70,12 +69,6 @@ class Way(NamedTuple):
             assert conditions["Ready"]["status"] == "True", conditions["Ready"]
             assert conditions["Ready"]["observedGeneration"] == service["metadata"]["generation"], name
         return len(services) == SERVICES
-
-    def _oldest(self) -> float:
-        """Return the age of the stream that was longest not heard, of those that an edit is told on."""
-        ages: dict[str, float] = self.operator.get("/healthz").json()["stream_age_seconds"]
-        plurals = ("texttoimageservices", *(plural for plural, _ in TAKEN))
-        return max(age for name, age in ages.items() if name.partition("@")[0] in plurals)
 
     def _all(self, plural: str) -> dict[str, Object]:
         return {each["metadata"]["name"]: each for each in self.api.list(plural, self.namespace)}
