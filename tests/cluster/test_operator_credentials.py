@@ -92,7 +92,7 @@ each_source = pytest.mark.parametrize("credentials", [COMPOSED, IN_PLACE], ids=[
 
 
 @each_source
-def test_a_change_is_found_by_polling_and_rolls_the_pods(service: Service, credentials: Object) -> None:
+def test_a_rotated_secret_rolls_the_pods(service: Service, credentials: Object) -> None:
     _make(service, replicate=VALUE, REPLICATE_API_TOKEN=VALUE)
     service.create(models=[REPLICATE], credentials=credentials)
     service.ready()

@@ -66,9 +66,7 @@ def select(api: Api, namespace: str) -> Callable[[str], None]:
     )
 
 
-def test_a_prometheus_that_no_longer_selects_is_found_and_what_would_change_that(
-    service: Service, select: Callable[[str], None]
-) -> None:
+def test_why_is_my_service_monitor_not_selected(service: Service, select: Callable[[str], None]) -> None:
     ours = f"Prometheus {service.namespace}/main"
     select("mine")
     service.create(**METRICS)
