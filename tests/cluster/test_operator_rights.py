@@ -64,9 +64,15 @@ def products(kubectl: Callable[..., str], cluster: Layout) -> Iterator[None]:
 
 
 @pytest.fixture(params=["everywhere", "in a namespace", "in some namespaces"])
-def scope(request: pytest.FixtureRequest, namespace: str) -> tuple[str, ...]:
-    """Return the namespaces that an operator is confined to, none: to none."""
-    return {"everywhere": (), "in a namespace": (namespace,)}.get(request.param, (namespace, "default"))
+def scope(request: pytest.FixtureRequest, namespace: str, kubectl: Callable[..., str]) -> Iterator[tuple[str, ...]]:
+    """Give the namespaces that an operator is confined to, none: to none."""
+    if request.param == "in some namespaces":
+        another = f"{namespace}-too"
+        kubectl("create", "namespace", another)
+        yield namespace, another
+        kubectl("delete", "namespace", another, "--wait=false")
+    else:
+        yield (namespace,) if request.param == "in a namespace" else ()
 
 
 @pytest.fixture
