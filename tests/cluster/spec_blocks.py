@@ -104,8 +104,8 @@ TEMPLATES = some(
     ),
 )
 
-# A Secret of this name is there, with these keys.
-SECRET = "given"
+# A Secret of this name is there, with these keys, and a ConfigMap of the name with this one.
+SECRET, AUTHORITY = "given", "ca"
 SECRET_KEYS = ("token", "REPLICATE_API_TOKEN", "LANGTRACE_API_KEY", "url", "username", "password", "tls.crt", "tls.key")
 
 

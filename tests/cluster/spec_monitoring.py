@@ -5,7 +5,7 @@ import operator
 from hypothesis import strategies as st
 
 from tests.cluster.pods import parked
-from tests.cluster.spec_blocks import DECIMALS, INTERVALS, LABELS, SECONDS, SECRET, Object, block, key, some
+from tests.cluster.spec_blocks import AUTHORITY, DECIMALS, INTERVALS, LABELS, SECONDS, SECRET, Object, block, key, some
 
 MODES = st.sampled_from(["Managed", "Disabled"])
 _NAME = st.just({"name": SECRET})
@@ -112,7 +112,7 @@ _client = {"clientSecretRef": {"name": SECRET}}
 _certificates = st.sampled_from(
     [
         {"ca": {"secretKeyRef": {"name": SECRET, "key": "tls.crt"}}, **_client},
-        {"ca": {"configMapKeyRef": {"name": "nowhere", "key": "ca"}}},
+        {"ca": {"configMapKeyRef": {"name": SECRET, "key": AUTHORITY}}},
         _client,
     ]
 )
