@@ -51,7 +51,7 @@ class Forwarder:
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
         """Let the API server answer; what breaks off on its side breaks off on ours."""
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
-        url, body = URL(request.path_qs, encoded=True), await request.read()
+        url, body = URL(self.target(request), encoded=True), await request.read()
         patience = aiohttp.ClientTimeout(total=None)
         async with self._onward.request(
             request.method, url, data=body or None, headers=headers, timeout=patience
@@ -60,15 +60,20 @@ class Forwarder:
             self.answered(request, answer.status)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
-                await self.chunk_passes()
+                await self.passes(request)
                 await response.write(chunk)
+            await self.passes(request)
             return response
+
+    def target(self, request: web.Request) -> str:
+        """Return what to ask the API server for: the path with the query."""
+        return request.path_qs
 
     def answered(self, request: web.Request, status: int) -> None:
         """Take note of how the API server begins its answer."""
 
-    async def chunk_passes(self) -> None:
-        """Return when the next piece of an answer may pass."""
+    async def passes(self, request: web.Request) -> None:
+        """Return when the next piece of the answer to a request, or its end, may pass."""
 
 
 class ThreadedForwarder(Forwarder):

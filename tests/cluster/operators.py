@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,6 +86,16 @@ class OperatorProcess:
         return [json.loads(line) for line in self.log.read_text().splitlines() if text in line and line.startswith("{")]
 
 
+def running(process: OperatorProcess) -> Iterator[OperatorProcess]:
+    """Lend it while it leads; at the end it must go in peace and have met no bug of its own."""
+    process.start()
+    process.wait_until_leading()
+    yield process
+    assert process.stop() == 0
+    bugs = process.events("by a bug")
+    assert not bugs, bugs[0]
+
+
 class OperatorAccount(NamedTuple):
     """Who an operator is on the cluster, and where its files go."""
 
@@ -109,8 +119,10 @@ def free_port() -> int:
         return port
 
 
-def rights(kubectl: Callable[..., str], manifests: Path, namespace: str, lease: str) -> None:
-    """Bind a ServiceAccount to the very roles that the manifests install."""
+def rights(
+    kubectl: Callable[..., str], manifests: Path, namespace: str, lease: str, namespaces: Sequence[str] = ()
+) -> None:
+    """Bind a ServiceAccount to the very roles that the manifests install, in some namespaces or in all."""
     account = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
     cluster_role = next(yaml.safe_load_all((manifests / "role.yaml").read_text()))
     cluster_role["metadata"]["name"] = lease
@@ -119,10 +131,11 @@ def rights(kubectl: Callable[..., str], manifests: Path, namespace: str, lease: 
         if "resourceNames" in rule:
             rule["resourceNames"] = [lease]
     role["metadata"]["namespace"] = namespace
+    bound = [{"name": lease, "namespace": each} for each in namespaces] or [{"name": lease}]
     objects = [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "operator", "namespace": namespace}},
         cluster_role,
-        _binding("ClusterRole", lease, account, {"name": lease}),
+        *(_binding("ClusterRole", lease, account, where) for where in bound),
         role,
         _binding("Role", role["metadata"]["name"], account, {"name": "lease", "namespace": namespace}),
     ]
@@ -134,7 +147,7 @@ def rights(kubectl: Callable[..., str], manifests: Path, namespace: str, lease: 
 def _binding(kind: str, role: str, account: Object, metadata: Object) -> Object:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": f"{kind}Binding",
+        "kind": "RoleBinding" if "namespace" in metadata else f"{kind}Binding",
         "metadata": metadata,
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
         "subjects": [account],

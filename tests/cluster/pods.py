@@ -8,6 +8,13 @@ from tests.cluster.operators import Service
 PARKED: Object = {"podTemplate": {"spec": {"schedulerName": "none"}}}
 
 
+def parked(block: Object) -> Object:
+    """Have no scheduler take the pods of a block with a `podTemplate`, whatever else that says."""
+    template = block.get("podTemplate", {})
+    pod = {**template.get("spec", {}), **PARKED["podTemplate"]["spec"]}
+    return {**block, "podTemplate": {**template, "spec": pod}}
+
+
 def names(service: Service) -> set[str]:
     """Return the pods of the service that are there to stay."""
     return {

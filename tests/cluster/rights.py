@@ -28,10 +28,14 @@ class Right(NamedTuple):
 
 
 class Witness(ThreadedForwarder):
-    """Notes which rights are used on the way to the API server; the audit log leaves reads out."""
+    """Notes which rights are used on the way to the API server; the audit log leaves reads out.
+
+    `unselected` are the Secrets that were asked for by the collection and without a label.
+    """
 
     def __init__(self, kubeconfig: Path) -> None:
         self.used: set[Right] = set()
+        self.unselected: list[str] = []
         super().__init__(kubeconfig)
 
     def answered(self, request: web.Request, status: int) -> None:
@@ -43,6 +47,8 @@ class Witness(ThreadedForwarder):
                 parts = parts[2:]
             resource, name, subresource = (*parts, "", "")[:3]
             self.used |= _used(_verb(request, name), group, resource, subresource, status)
+            if (group, resource, name) == ("", "secrets", "") and not request.query.get("labelSelector"):
+                self.unselected.append(f"{request.method} {request.path_qs}")
 
 
 def _verb(request: web.Request, name: str) -> str:

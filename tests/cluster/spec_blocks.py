@@ -1,4 +1,4 @@
-"""The blocks of valid specs, each in every shape; no pod of Jaeger's starts."""
+"""The blocks of valid specs, each in every shape, but for those of monitoring."""
 
 import operator
 from typing import Any
@@ -12,9 +12,9 @@ Blocks = dict[str, st.SearchStrategy[Any]]
 
 _WORDS = st.sampled_from(["a", "b", "blue-green", "x.example.com", "0"])
 LABELS = st.dictionaries(_WORDS.map(lambda word: f"example.com/{word}"), _WORDS, max_size=2)
-_SECONDS = st.integers(1, 300).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m30s", "500ms", "1h"])
+SECONDS = st.integers(1, 300).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m30s", "500ms", "1h"])
 INTERVALS = st.integers(1, 75).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m15s", "500ms"])
-_DECIMALS = st.sampled_from(["0", "0.5", "0.25", "1", "0.050"])
+DECIMALS = st.sampled_from(["0", "0.5", "0.25", "1", "0.050"])
 PORTS = st.integers(1, 65535)
 HOSTS = st.sampled_from(["pictures.example.com", "a.b.example.org"])
 PEERS = st.lists(
@@ -37,15 +37,39 @@ def some(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Object]:
     return block({}, optional=optional)
 
 
+_PRICES = st.builds(
+    operator.or_,
+    some(currency=st.just("EUR")),
+    st.sampled_from(["perImage", "perSecond"]).flatmap(lambda by: st.fixed_dictionaries({by: DECIMALS})),
+)
+_SIDES = st.sampled_from([1024, 2048, 4096])
+_LIMITS = some(
+    maxWidth=_SIDES,
+    maxHeight=_SIDES,
+    maxOutputs=st.integers(1, 4),
+    maxSteps=st.integers(50, 100),
+    maxPromptCharacters=st.integers(1, 5000),
+)
+_DEFAULTS = some(
+    width=st.sampled_from([512, 1024]),
+    height=st.sampled_from([512, 1024]),
+    steps=st.integers(1, 50),
+    guidanceScale=st.sampled_from(["7.5", "0", "7.50"]),
+    negativePrompt=st.sampled_from(["", "blurred"]),
+    scheduler=st.sampled_from(["K_EULER", "DDIM"]),
+)
+
+
 def _model(name: str) -> st.SearchStrategy[Object]:
     return block(
         {"name": st.just(name), "provider": st.just("Sandbox")},
         optional={
             "weight": st.integers(1, 100),
             "timeoutSeconds": st.integers(1, 1800),
-            "price": block({"perImage": _DECIMALS}, optional={"currency": st.just("EUR")}),
-            "sandbox": some(latency=_SECONDS, failureRate=_DECIMALS),
-            "limits": some(maxOutputs=st.integers(1, 4), maxSteps=st.integers(50, 100)),
+            "price": _PRICES,
+            "sandbox": some(latency=SECONDS, failureRate=DECIMALS),
+            "limits": _LIMITS,
+            "defaults": _DEFAULTS,
         },
     )
 
@@ -80,12 +104,12 @@ TEMPLATES = some(
     ),
 )
 
-# A Secret of this name is there, with these keys.
-SECRET = "given"
+# A Secret of this name is there, with these keys, and a ConfigMap of the name with this one.
+SECRET, AUTHORITY = "given", "ca"
 SECRET_KEYS = ("token", "REPLICATE_API_TOKEN", "LANGTRACE_API_KEY", "url", "username", "password", "tls.crt", "tls.key")
 
 
-def _key(name: str) -> Object:
+def key(name: str) -> Object:
     return {"secretKeyRef": {"name": SECRET, "key": name}}
 
 
@@ -95,66 +119,41 @@ _replicate = block(
 )
 MODELS = st.tuples(_models, st.lists(_replicate, max_size=1)).map(lambda both: [*both[0], *both[1]])
 CREDENTIALS = st.just({"secretRef": {"name": SECRET}}) | block(
-    {"replicateApiToken": st.just(_key("token"))}, optional={"langtraceApiKey": st.just(_key("LANGTRACE_API_KEY"))}
+    {"replicateApiToken": st.just(key("token"))}, optional={"langtraceApiKey": st.just(key("LANGTRACE_API_KEY"))}
 )
-RECEIVERS = st.lists(
+EGRESS = st.sampled_from(
+    [
+        [{"ipBlock": {"cidr": "10.30.0.0/16", "except": ["10.30.1.0/24"]}, "ports": [{"port": 3128, "endPort": 3130}]}],
+        [{"namespaceSelector": {"matchLabels": {"team": "proxies"}}, "ports": [{"port": 53, "protocol": "UDP"}]}],
+        [{"podSelector": {"matchLabels": {"app": "proxy"}}, "ports": [{"port": 3128}]}],
+    ]
+)
+TLS = st.sampled_from([{}, {"secretName": SECRET}])
+INGRESSES = block(
+    {"host": HOSTS},
+    optional={
+        "annotations": LABELS,
+        "tls": TLS,
+        "className": st.just("nginx"),
+        "path": st.sampled_from(["/images", "/"]),
+        "pathType": st.sampled_from(["Exact", "Prefix"]),
+    },
+)
+SERVICES = st.builds(
+    operator.or_,
+    some(port=PORTS, annotations=LABELS),
     st.sampled_from(
         [
-            {"name": "hook", "webhook": {"url": _key("url")}, "sendResolved": False},
-            {"name": "chat", "minimumSeverity": "Critical", "slack": {"channel": "#images", "apiURL": _key("url")}},
-            {
-                "name": "mail",
-                "email": {
-                    "to": "a@example.com",
-                    "from": "b@example.com",
-                    "smarthost": "mail.example.com:587",
-                    "authUsername": "images",
-                    "authPassword": _key("password"),
-                },
-            },
+            {"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]},
+            {"type": "LoadBalancer"},
+            {"type": "NodePort"},
+            {"type": "ClusterIP"},
+            {},
         ]
     ),
-    max_size=2,
-    unique_by=lambda receiver: receiver["name"],
 )
-# On a volume that nobody provides: no pod of Jaeger's starts.
-STORED: Object = {"storage": {"type": "Badger", "badger": {"storageClassName": "nobody-s"}}}
-_jaeger_templates = some(
-    metadata=some(labels=LABELS, annotations=LABELS),
-    spec=some(
-        nodeSelector=LABELS,
-        tolerations=st.just([{"key": "gpu", "operator": "Exists"}]),
-        containers=st.just([{"name": "jaeger", "env": [{"name": "A", "value": "1"}]}]),
-    ),
-)
-_jaegers = st.builds(
-    operator.or_,
-    block(
-        {name: st.just(value) for name, value in STORED.items()},
-        optional={
-            "tailSampling": block({"mode": st.just("Enabled")}, optional={"ratio": _DECIMALS}),
-            "resources": st.just({"limits": {"memory": "1024Mi"}}),
-        },
-    ),
-    st.just({"format": "OpenTelemetryCollector"}) | some(format=st.just("Deployment"), podTemplate=_jaeger_templates),
-)
-TRACING = (
-    st.fixed_dictionaries({"mode": st.just("Managed"), "jaeger": _jaegers})
-    | st.just({"mode": "External", "endpoint": "http://otel:4317"})
-    | st.just({"mode": "Disabled"})
-)
-FORMATS: list[Object] = [
-    {"format": "GrafanaDashboard", "instanceSelector": {"matchLabels": {"dashboards": "grafana"}}},
-    {"format": "GrafanaDashboard", "instanceSelector": {"matchLabels": {"dashboards": "another"}}},
-    {},
-]
-DASHBOARDS = st.builds(
-    operator.or_,
-    some(mode=st.sampled_from(["Managed", "Disabled"]), folder=st.just("Pictures"), labels=LABELS),
-    st.sampled_from(FORMATS),
-)
-EGRESS = st.just([{"ipBlock": {"cidr": "10.30.0.0/16"}, "ports": [{"port": 3128}]}])
-TLS = st.sampled_from([{}, {"secretName": SECRET}])
+ACCESS = some(requestsPerMinute=st.integers(1, 10000), apiKeysSecretRef=st.just({"name": SECRET}))
+ADMISSION = some(maxInFlight=st.integers(1, 1000), maxQueued=st.integers(0, 1000), maxQueueSeconds=st.integers(1, 600))
 _parents = st.sampled_from([{"name": GATEWAY}, {"name": GATEWAY, "sectionName": "http"}])
 ROUTES = block(
     {"parentRefs": st.lists(_parents, min_size=1, max_size=1)},

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from tests.cluster.forwarder import ThreadedForwarder, is_watch
 
-CUT, FROZEN = "streams cut", "a hung connection"
+CUT, FROZEN, HUNG = "streams cut", "no byte gets through", "a hung connection"
 
 
 class Fault(NamedTuple):
@@ -87,7 +87,9 @@ class Spoiler(ThreadedForwarder):
     def __init__(self, kubeconfig: Path) -> None:
         self.felt: Counter[str] = Counter()
         self._fault: Fault | None = None
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[Any], web.Request] = {}
+        self._connections: set[object] = set()
+        self._hung: set[object] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
         super().__init__(kubeconfig)
@@ -98,17 +100,26 @@ class Spoiler(ThreadedForwarder):
         self._call(self._cut())
 
     def heal(self) -> None:
-        """Let everything pass from now on."""
+        """Let everything pass from now on, but for what hangs: that is dead for good."""
         self._fault = None
         self._loop.call_soon_threadsafe(self._flowing.set)
 
     def cut(self) -> None:
-        """Break every connection that is in use."""
+        """Break every connection that is in use, but for those that hang: of them nobody hears."""
         self.felt[CUT] += self._call(self._cut())
 
     def freeze(self) -> None:
         """Let no byte through, and keep every connection open."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def streams(self) -> set[str]:
+        """Return the paths of what is being watched."""
+        paths: set[str] = self._call(self._streams())
+        return paths
+
+    def hang(self) -> None:
+        """Let no byte through any connection that is there, nor close it; new ones work."""
+        self._call(self._hang())
 
     def close(self) -> None:
         """End all of it."""
@@ -119,16 +130,22 @@ class Spoiler(ThreadedForwarder):
         """Answer with the fault, if it concerns the request."""
         task = asyncio.current_task()
         assert task is not None
-        self._running.add(task)
+        self._running[task] = request
+        self._connections.add(request.protocol)
         try:
-            await self._thaw()
+            await self.passes(request)
             return await self._spoiled(request) or await self.pass_on(request)
         finally:
-            self._running.discard(task)
+            del self._running[task]
 
-    async def chunk_passes(self) -> None:
-        """Hold answers back while frozen."""
-        await self._thaw()
+    async def passes(self, request: web.Request) -> None:
+        """Hold back what is asked and answered while frozen, and for ever on a connection that hangs."""
+        if request.protocol in self._hung:
+            self.felt[HUNG] += 1
+            await _never()
+        if not self._flowing.is_set():
+            self.felt[FROZEN] += 1
+            await self._flowing.wait()
 
     async def _spoiled(self, request: web.Request) -> web.StreamResponse | None:
         fault = self._fault
@@ -137,15 +154,18 @@ class Spoiler(ThreadedForwarder):
         self.felt[fault.name] += 1
         return await fault.answer()
 
-    async def _thaw(self) -> None:
-        if not self._flowing.is_set():
-            self.felt[FROZEN] += 1
-            await self._flowing.wait()
+    async def _streams(self) -> set[str]:
+        running = [request for task, request in self._running.items() if not task.cancelling()]
+        return {request.path for request in running if is_watch(request)}
+
+    async def _hang(self) -> None:
+        self._hung |= self._connections
 
     async def _cut(self) -> int:
-        for task in self._running:
+        living = [task for task, request in self._running.items() if request.protocol not in self._hung]
+        for task in living:
             task.cancel()
-        return len(self._running)
+        return len(living)
 
 
 def _refusal(code: int, reason: str, message: str) -> web.Response:

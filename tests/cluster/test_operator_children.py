@@ -1,6 +1,9 @@
 """Each kind of object: built, owned, repaired whatever is done to it, and left alone where it is somebody else's."""
 
 import pytest
+from t2i_operator.kube.kinds import CHILDREN as CHILD_KINDS
+from t2i_operator.kube.kinds import OPTIONAL, Kind
+from t2i_operator.naming import CHILD_SELECTOR
 
 from tests.cluster.api import Object, eventually
 from tests.cluster.operators import Service
@@ -134,6 +137,33 @@ def test_a_rollout_restart_survives(running: Service) -> None:
         return {"name": "LOG_LEVEL", "value": "DEBUG"} in template["spec"]["containers"][0]["env"]
 
     eventually(edited, "the edit to arrive")
+
+
+def test_argo_s_tracking_labels_and_annotations_are_not_copied_to_children(running: Service) -> None:
+    """Of the whole build, what was made before Argo CD took the resource over and what is made after."""
+    marks = {
+        "labels": {"app.kubernetes.io/instance": "app", "argocd.argoproj.io/instance": "app"},
+        "annotations": {"argocd.argoproj.io/tracking-id": "app:texttoimage.dev/TextToImageService:n/pictures"},
+    }
+    running.api.patch("texttoimageservices", running.namespace, running.name, {"metadata": marks}, manager="argocd")
+    running.edit(logging={"level": "DEBUG"}, networkPolicy={"mode": "Managed"})
+    eventually(lambda: running.child("networkpolicies"), "what is made after")
+    running.ready()
+
+    children = [child for kind in CHILD_KINDS if kind not in OPTIONAL for child in _of_a_kind(running, kind)]
+    assert len(children) > len(CHILDREN)
+    for child in children:
+        for metadata in (child["metadata"], child.get("spec", {}).get("template", {}).get("metadata", {})):
+            written = {**metadata.get("labels", {}), **metadata.get("annotations", {})}
+            assert not [name for name in written if name.startswith("argocd.argoproj.io/")]
+            assert "app" not in written.values()
+
+
+def _of_a_kind(service: Service, kind: Kind) -> list[Object]:
+    found: list[Object] = service.api.request("GET", kind.path(service.namespace), labelSelector=CHILD_SELECTOR)[
+        "items"
+    ]
+    return found
 
 
 def test_copies_with_its_marks_are_left_alone(running: Service) -> None:

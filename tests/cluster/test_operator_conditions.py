@@ -58,7 +58,7 @@ def test_accepted_and_ready(service: Service) -> None:
     assert len(service.told("Ready")) == 1
 
 
-def test_a_rollout_that_runs_is_progress_and_the_old_pods_stay_available(service: Service) -> None:
+def test_available_and_updating_are_separate_signals(service: Service) -> None:
     service.create(replicas=1, podTemplate=_pod())
     service.wait("Ready", "True", **SLOW_NODE)
     service.edit(podTemplate=_pod(container=NEVER_READY))
@@ -70,6 +70,32 @@ def test_a_rollout_that_runs_is_progress_and_the_old_pods_stay_available(service
     assert conditions["Reconciling"]["status"] == "True"
     eventually(lambda: service.live()["status"]["replicas"] == 2, "the new pod beside the old one")
     assert service.live()["status"]["readyReplicas"] == 0
+
+
+def test_ready_means_the_new_pods(service: Service) -> None:
+    """Those of the template before serve on all the while, and count for nothing in it."""
+    service.create(replicas=2, **pods.PARKED)
+    eventually(lambda: len(pods.names(service)) == 2, "two pods")
+    old = pods.say(service, ready=True)
+    service.ready()
+
+    service.edit(podTemplate=_parked("next"))
+    service.wait("Ready", "False", "RollingOut")
+    eventually(lambda: pods.names(service) - old, "a new pod")
+    assert old & pods.names(service)
+    service.wait("Available", "True")
+    service.wait("Ready", "False", "RollingOut")
+
+    def renewed() -> bool:
+        pods.serve(service)
+        return bool(service.conditions()["Ready"]["status"] == "True")
+
+    eventually(renewed, "the new ones to be ready", seconds=60)
+    eventually(lambda: not old & pods.names(service), "the old ones to go")
+
+
+def _parked(label: str) -> Object:
+    return {**pods.PARKED["podTemplate"], "metadata": {"labels": {"example.com/version": label}}}
 
 
 def test_too_few_pods(service: Service) -> None:
@@ -162,14 +188,16 @@ def test_what_an_older_templates_pod_suffers_from_is_not_told_of_the_newest(serv
     service.wait("Progressing", "False", "Unschedulable", **SLOW_NODE)
 
 
-def test_a_quota_that_refuses_pods(service: Service, kubectl: Callable[..., str]) -> None:
+def test_a_quota_that_refuses_pods(default_service: Service, kubectl: Callable[..., str]) -> None:
+    service = default_service
     kubectl("create", "quota", "none", "--hard=pods=0", "-n", service.namespace)
     service.create(replicas=1, podTemplate=_pod())
 
     assert "exceeded quota" in _told(service, "ReplicaFailure", {"ReplicaFailure"})
 
 
-def test_pod_security_that_refuses_pods(service: Service) -> None:
+def test_pod_security_that_refuses_pods(default_service: Service) -> None:
+    service = default_service
     privileged = {"securityContext": {"allowPrivilegeEscalation": True}}
     service.create(replicas=1, podTemplate=_pod(container=privileged))
 

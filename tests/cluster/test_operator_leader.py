@@ -5,7 +5,9 @@ import datetime
 import itertools
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -14,19 +16,21 @@ import pytest
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
-from tests.cluster.spoiler import SILENT, Spoiler, only
+from tests.cluster.spoiler import FROZEN, SILENT, Spoiler, only
 
 LEASE_SECONDS, RENEW_DEADLINE_SECONDS = 15.0, 10.0
+TAKEN_OVER_SECONDS = 20.0
 ON_THE_WAY_SECONDS = 1.0  # from the start of a write to its entry in the audit log, and the other way round
 REFUSED = 't2i_operator_reconciles_total{result="not_leading"}'
 
 
 class Pair:
-    """The one that leads and the one that stands by."""
+    """The one that leads, on a way of its own if need be, and the one that stands by."""
 
-    def __init__(self, account: OperatorAccount) -> None:
+    def __init__(self, account: OperatorAccount, way: Path | None = None) -> None:
         self.account = account
-        self.first, self.second = (account.process(name) for name in ("first", "second"))
+        self.first = account._replace(kubeconfig=way or account.kubeconfig).process("first")
+        self.second = account.process("second")
 
     def start(self) -> None:
         self.first.start()
@@ -35,8 +39,25 @@ class Pair:
         eventually(lambda: self.second.get("/readyz").status_code == 200, "the second to stand by")
         assert not self.second.leading()
 
+    def stop(self) -> None:
+        self.first.send(signal.SIGCONT)
+        self.first.stop()
+        self.second.stop()
+
     def lease(self, api: Api) -> Object:
         return lease(api, self.account)
+
+    def taken_over_at(self, api: Api) -> datetime.datetime:
+        """Return when the second took the lease, which the first has no more."""
+        assert self.lease(api)["holderIdentity"] == "second"
+        return datetime.datetime.fromisoformat(self.lease(api)["acquireTime"])
+
+    def written(self, audit_log: Path, since: int) -> dict[str, list[Object]]:
+        """Return what each has written since an offset into the audit log, by the name that it gives itself there."""
+        found = defaultdict(list)
+        for entry in writes(audit_log, self.account.username, since):
+            found[entry["userAgent"]].append(entry)
+        return found
 
 
 def lease(api: Api, account: OperatorAccount) -> Object:
@@ -49,9 +70,7 @@ def pair(make_account: Callable[[], OperatorAccount], crd: str) -> Iterator[Pair
     pair = Pair(make_account())
     pair.start()
     yield pair
-    pair.first.send(signal.SIGCONT)
-    pair.first.stop()
-    pair.second.stop()
+    pair.stop()
 
 
 def test_a_leader_that_is_stopped_hands_over_at_once(pair: Pair, api: Api, namespace: str) -> None:
@@ -96,23 +115,58 @@ def test_a_leader_that_was_frozen_writes_nothing_after_its_lease(
     pair.first.send(signal.SIGSTOP)
     service.edit(logging={"level": "DEBUG"})
     eventually(pair.second.leading, "the second to lead", seconds=2 * LEASE_SECONDS)
-    taken = datetime.datetime.fromisoformat(pair.lease(api)["acquireTime"])
+    taken = pair.taken_over_at(api)
     service.edit(logging={"level": "ERROR"})
     pair.first.send(signal.SIGCONT)
 
     eventually(lambda: not pair.first.running(), "the first to give up")
     service.ready()
     eventually(lambda: service.events("Updated"), "the second to work")
-    addresses = {}
-    for entry in writes(cluster.audit_log, pair.account.username, offset):
-        addresses.setdefault(entry["userAgent"], []).append(entry)
-    late = [
+    written = pair.written(cluster.audit_log, offset)
+    assert _later(written[pair.first.user_agent], taken) == []
+    assert written[pair.second.user_agent]
+
+
+def test_a_leader_whose_connection_hangs_writes_nothing_after_its_lease_which_the_other_takes(
+    make_account: Callable[[], OperatorAccount], crd: str, api: Api, namespace: str, cluster: Layout
+) -> None:
+    """What it was asked for before the connection hung, and what it hears once that works again, is for the other."""
+    account = make_account()
+    spoiled = Spoiler(account.kubeconfig)
+    pair = Pair(account, spoiled.kubeconfig)
+    try:
+        pair.start()
+        service = Service(api, namespace, account.class_name)
+        service.create()
+        service.ready()
+        offset = cluster.audit_log.stat().st_size
+        service.edit(logging={"level": "DEBUG"})
+        spoiled.freeze()
+        eventually(pair.second.leading, "the second to lead", seconds=TAKEN_OVER_SECONDS)
+        taken = pair.taken_over_at(api)
+        spoiled.heal()
+        service.edit(logging={"level": "ERROR"})
+
+        service.ready()
+        eventually(lambda: not pair.first.running(), "the first to give up")
+        assert spoiled.felt[FROZEN]
+        assert pair.first.stop() == 1
+        assert "was not renewed in time" in pair.first.log.read_text()
+        written = pair.written(cluster.audit_log, offset)
+        assert _later(written[pair.first.user_agent], taken) == []
+        assert _later(written[pair.second.user_agent], taken)
+    finally:
+        pair.stop()
+        spoiled.close()
+
+
+def _later(entries: list[Object], than: datetime.datetime) -> list[tuple[str, Object]]:
+    """Return what of it the API server received later."""
+    return [
         (entry["verb"], entry["objectRef"])
-        for entry in addresses.get(pair.first.user_agent, [])
-        if datetime.datetime.fromisoformat(entry["requestReceivedTimestamp"]) > taken
+        for entry in entries
+        if datetime.datetime.fromisoformat(entry["requestReceivedTimestamp"]) > than
     ]
-    assert late == []
-    assert addresses[pair.second.user_agent]
 
 
 class Hushed(NamedTuple):

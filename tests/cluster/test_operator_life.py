@@ -89,7 +89,8 @@ def test_a_paused_resource_keeps_its_status_and_nothing_else(service: Service) -
     assert service.child("deployments")["spec"]["replicas"] == 0
 
 
-def test_events_tell_each_change_once(service: Service) -> None:
+def test_no_event_spam(service: Service) -> None:
+    """Each change is told once, and what stays wrong, too, however often it is looked at."""
     service.create()
     service.ready()
     service.api.delete("configmaps", service.namespace, f"{service.name}-config")
@@ -101,6 +102,16 @@ def test_events_tell_each_change_once(service: Service) -> None:
     assert len(service.told("Created")) == 1
     assert len(service.events("Repaired")) == 1
     assert f"ConfigMap {service.name}-config" in repaired["note"]
+
+    remote = {"name": "sdxl", "provider": "Replicate", "version": "a" * 64}
+    service.edit(models=[remote], credentials={"secretRef": {"name": "nowhere"}})
+    service.told("SecretMissing")
+    for level in ("INFO", "ERROR", "DEBUG"):
+        updates = len(service.events("Updated"))
+        service.edit(logging={"level": level})
+        eventually(lambda before=updates: len(service.events("Updated")) > before, "a pass that finds it missing still")
+    assert len(service.events("SecretMissing")) == 1
+    assert len(service.events("Ready")) == 1
 
 
 def test_a_line_of_the_log_names_the_resource_and_the_reconcile(service: Service, operator: OperatorProcess) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from t2i_operator import naming
-from t2i_operator.kube.kinds import CHILDREN, OPTIONAL
+from t2i_operator.kube.kinds import CHILDREN, OPENTELEMETRY_COLLECTOR, OPTIONAL
 
 from dev.cluster.paths import Layout
 from tests.cluster import pods
@@ -18,7 +18,7 @@ from tests.cluster.gateways import GatewayApi, gateway, program
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.cluster.products import grafana_operator, opentelemetry_operator
 from tests.cluster.settling import settle
-from tests.cluster.spec_blocks import SECRET, SECRET_KEYS
+from tests.cluster.spec_blocks import AUTHORITY, SECRET, SECRET_KEYS
 from tests.cluster.specs import EDITS, FIXED, SCALED, SPECS
 
 # Each example takes seconds on a real API server; every run draws others. To shrink one would take longer than the
@@ -34,7 +34,12 @@ few = settings(
 # What the cluster, not the operator, decides anew for each object.
 _OF_THE_OBJECT = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 _OF_THE_SERVER = ("clusterIP", "clusterIPs", "ports", "healthCheckNodePort")
-_CHECKSUMS = (naming.KEYS_CHECKSUM_ANNOTATION, naming.CREDENTIALS_CHECKSUM_ANNOTATION)
+# Made with a key that each resource has of its own.
+_CHECKSUMS = (
+    naming.KEYS_CHECKSUM_ANNOTATION,
+    naming.CREDENTIALS_CHECKSUM_ANNOTATION,
+    naming.CERTIFICATES_CHECKSUM_ANNOTATION,
+)
 _names = (f"pictures-{number}" for number in count())
 
 
@@ -63,10 +68,13 @@ def own_operator(namespace: str, crd: str, products: None, own_account: Operator
 
 @pytest.fixture(autouse=True)
 def ground(api: Api, namespace: str, products: None) -> None:
-    """Have what specs refer to: a Secret, and a Gateway that works."""
-    values = dict.fromkeys(SECRET_KEYS, "https://example.com")
+    """Have what specs refer to, certificates too: a Secret, a ConfigMap, and a Gateway that works."""
+    pem = "-----BEGIN CERTIFICATE-----"
+    values = {key: pem if key.startswith("tls.") else "https://example.com" for key in SECRET_KEYS}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": values}
     api.create("secrets", namespace, body)
+    authority = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": SECRET}, "data": {AUTHORITY: pem}}
+    api.create("configmaps", namespace, authority)
     eventually(lambda: gateway(api, namespace), "Gateways to be served")
     program(api, namespace)
 
@@ -170,6 +178,8 @@ def _said(body: Object) -> Object:
         ports = [{name: value for name, value in port.items() if name != "nodePort"} for port in said["spec"]["ports"]]
         said["spec"] = {name: value for name, value in said["spec"].items() if name not in _OF_THE_SERVER}
         said["ports"] = ports
+    if said["kind"] == OPENTELEMETRY_COLLECTOR.name:
+        said["annotated"] = sorted(said["spec"].pop("podAnnotations", {}))
     if said["kind"] == "Deployment":
         said["metadata"]["annotations"].pop("deployment.kubernetes.io/revision", None)
         for name in _CHECKSUMS:

@@ -51,7 +51,7 @@ END: Object = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def products(kubectl: Callable[..., str], cluster: Layout) -> Iterator[None]:
     """Have every kind that the operator knows on the cluster."""
     custom_resources(cluster)
@@ -63,6 +63,23 @@ def products(kubectl: Callable[..., str], cluster: Layout) -> Iterator[None]:
         product.remove()
 
 
+@pytest.fixture(params=["everywhere", "in a namespace", "in some namespaces"])
+def scope(request: pytest.FixtureRequest, namespace: str, kubectl: Callable[..., str]) -> Iterator[tuple[str, ...]]:
+    """Give the namespaces that an operator is confined to, none: to none."""
+    if request.param == "in some namespaces":
+        another = f"{namespace}-too"
+        kubectl("create", "namespace", another)
+        yield namespace, another
+        kubectl("delete", "namespace", another, "--wait=false")
+    else:
+        yield (namespace,) if request.param == "in a namespace" else ()
+
+
+@pytest.fixture
+def own_account(make_account: Callable[..., OperatorAccount], scope: tuple[str, ...]) -> OperatorAccount:
+    return make_account(scope)
+
+
 @pytest.fixture
 def witness(own_account: OperatorAccount) -> Iterator[Witness]:
     witness = Witness(own_account.kubeconfig)
@@ -72,10 +89,11 @@ def witness(own_account: OperatorAccount) -> Iterator[Witness]:
 
 @pytest.fixture
 def witnessed(
-    products: None, crd: str, own_account: OperatorAccount, witness: Witness, cluster: Layout
+    products: None, crd: str, own_account: OperatorAccount, witness: Witness, scope: tuple[str, ...]
 ) -> Iterator[OperatorProcess]:
-    """Run an operator as the manifests do: for all namespaces, with a Lease."""
-    operator = own_account._replace(kubeconfig=witness.kubeconfig).process("witnessed", credentials_poll_seconds=2)
+    """Run an operator as the manifests do: with a Lease."""
+    account = own_account._replace(kubeconfig=witness.kubeconfig)
+    operator = account.process("witnessed", namespaces=",".join(scope), credentials_poll_seconds=2)
     operator.start()
     yield operator
     operator.stop()
@@ -119,6 +137,7 @@ def test_nothing_is_granted_that_is_not_used(
 
     eventually(all_used, "every right to be used", seconds=60)
     assert witness.used <= granted
+    assert witness.unselected == [], "what Secrets there are of others is none of its business"
 
     account = f"system:serviceaccount:{witnessed.class_name}:operator"
 

@@ -10,8 +10,17 @@ import yaml
 from t2i_operator.known.contest import LIMIT
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object, eventually
-from tests.cluster.operators import IMAGE, OperatorAccount, OperatorProcess, Service, kubeconfig_of, metric, writes
+from tests.cluster.api import Api, eventually
+from tests.cluster.operators import (
+    IMAGE,
+    UNOBSERVED,
+    OperatorAccount,
+    OperatorProcess,
+    Service,
+    kubeconfig_of,
+    metric,
+    writes,
+)
 from tests.cluster.rights import may
 from tests.cluster.spoiler import Spoiler
 
@@ -179,15 +188,17 @@ def test_a_list_of_namespaces_with_rights_for_just_these(
 
 
 def test_what_is_not_the_operator_s_to_see_is_said_and_harms_nothing(
-    api: Api, namespaces: list[str], confined: OperatorProcess
+    api: Api, namespaces: list[str], prometheus_operator_crds: None, confined: OperatorProcess
 ) -> None:
-    """Prometheus objects are looked at in all namespaces, which a Role does not allow."""
+    """Prometheus objects of other namespaces may select what is in this one, and a Role does not show them."""
     service = Service(api, namespaces[0], confined.class_name)
-    observed: Object = {block: {"mode": "Disabled"} for block in ("alerts", "dashboards", "tracing")}
-    service.create(monitoring=observed)
+    service.create(monitoring={**UNOBSERVED, "metrics": {"mode": "Managed"}, "alerts": {"mode": "Managed"}})
     service.ready()
-    assert service.conditions()["MetricsReady"]["status"] != "True"
-    assert service.conditions()["MetricsReady"]["reason"] in ("NotVisible", "PrometheusOperatorMissing")
+    for condition in ("MetricsReady", "AlertsReady"):
+        service.wait(condition, "Unknown", "NotVisible")
+    assert service.child("servicemonitors", "-monitor")
+    assert service.child("prometheusrules", "-alerts")
+    service.ready()
 
 
 def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(

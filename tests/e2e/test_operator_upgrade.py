@@ -21,8 +21,8 @@ ACCOUNT = "system:serviceaccount:text-to-image-system:text-to-image-operator"
 def next_version(cluster: Layout, kubectl: Callable[..., str]) -> Iterator[str]:
     """Give the operator's image another tag, as a release does; the first one is back afterwards.
 
-    The code is the same: that no version is in what is built, and whose pods a release restarts, is for tests/golden
-    to say.
+    The code and the service's image are the same: that no version is in what is built, and whose pods a release
+    restarts by its templates or its images, is for tests/golden to say.
     """
     running = kubectl("get", OPERATOR, WHERE, "--output=jsonpath={.spec.template.spec.containers[0].image}")
     following = f"{running.rpartition(':')[0]}:next"

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from t2i_operator import builders, spec
+from t2i_operator import builders, settings, spec
 from t2i_operator.builders import Observed
 from t2i_operator.known import credentials, references
 from t2i_operator.reconciling import signing
 
 HERE = Path(__file__).parent
+DEPLOYMENT = HERE.parents[1] / "manifests/base/deployment.yaml"
 INPUTS = sorted(HERE.glob("*.input.yaml"))
 _LONG = 6000
 # Keys are random; these are not, so that a golden file can hold what follows from them.
@@ -34,12 +35,12 @@ def build(source: Path) -> list[dict[str, Any]]:
     secrets |= {
         f"configmaps/{each['metadata']['name']}": each["data"] for each in documents if each["kind"] == "ConfigMap"
     }
-    resource = spec.parse(body)
+    resource, shipped = spec.parse(body), shipped_settings()
     return builders.desired(
         resource,
         Observed(
-            image="ghcr.io/text-to-image/service:0.1.0",
-            jaeger_image="ghcr.io/text-to-image/jaeger:2.13.0",
+            image=shipped.service_image,
+            jaeger_image=shipped.jaeger_image,
             keys=KEYS,
             keys_checksum=signing.checksum(KEYS),
             credentials=credentials.composed(resource, secrets),
@@ -53,6 +54,12 @@ def build(source: Path) -> list[dict[str, Any]]:
             header_names=credentials.header_names(resource, secrets),
         ),
     )
+
+
+def shipped_settings() -> settings.Settings:
+    """Return what the operator is installed with: a release that brings other images restarts pods, too."""
+    (container,) = yaml.safe_load(DEPLOYMENT.read_text())["spec"]["template"]["spec"]["containers"]
+    return settings.read([], {each["name"]: each["value"] for each in container["env"] if "value" in each})
 
 
 class _Dumper(yaml.SafeDumper):

@@ -27,6 +27,12 @@ from tests.golden.builds import INPUTS, build, dump
 print("".join(dump(build(source)) for source in INPUTS), end="")
 """
 
+# As Argo CD marks what it applies, by either way of tracking.
+TRACKED = {
+    "labels": {"app.kubernetes.io/instance": "app", "argocd.argoproj.io/instance": "app"},
+    "annotations": {"argocd.argoproj.io/tracking-id": "app:texttoimage.dev/TextToImageService:studio/pictures"},
+}
+
 each_input = pytest.mark.parametrize("source", INPUTS, ids=lambda source: source.name.removesuffix(".input.yaml"))
 
 
@@ -62,6 +68,19 @@ def test_a_build_keeps_to_its_owner(source: Path) -> None:
         assert metadata["labels"]["app.kubernetes.io/instance"] == body["metadata"]["name"]
         assert metadata["labels"]["app.kubernetes.io/managed-by"] == "text-to-image-operator"
         assert [owner["controller"] for owner in metadata["ownerReferences"]] == [True]
+
+
+@each_input
+def test_argo_s_tracking_labels_and_annotations_are_not_copied_to_children(source: Path, tmp_path: Path) -> None:
+    """Argo CD would take them for objects of its application that are not in its repository, and delete them."""
+    documents = list(yaml.safe_load_all(source.read_text()))
+    for body in documents:
+        if body["kind"] == "TextToImageService":
+            body["metadata"] |= TRACKED
+    tracked = tmp_path / source.name
+    tracked.write_text(yaml.safe_dump_all(documents))
+
+    assert build(tracked) == build(source)
 
 
 @each_input

@@ -86,10 +86,25 @@ STATES = {
 @pytest.mark.parametrize("state", STATES)
 def test_health(state: str) -> None:
     body, health_status, message = STATES[state]
+
+    assert judged(body)[0] == health_status
+    assert message in judged(body)[1]
+
+
+@pytest.mark.parametrize("credentials", [None, MISSING], ids=["no gap", "no Secret"])
+@pytest.mark.parametrize("found", [{}, {"trouble": CRASH}], ids=["serving", "crashing"])
+@pytest.mark.parametrize("reason", ["NewReplicaSetAvailable", "ProgressDeadlineExceeded"])
+def test_argo_cd_is_never_stuck_in_progressing(reason: str, found: dict[str, Any], credentials: Problem | None) -> None:
+    """Once the rollout is over, by its success or its deadline, it is said how it stands."""
+    pods = BROKEN if found else {}
+    body = told(rollout=deployed(reason, **pods), credentials=credentials, **found)
+
+    assert judged(body)[0] == ("Degraded" if found or credentials else "Healthy")
+
+
+def judged(body: dict[str, Any]) -> tuple[str, str]:
+    """Return what Argo CD shows, and the sentence beside it."""
     lua = LuaRuntime()
     lua.globals().obj = lua.table_from(body, recursive=True)
-
     health = lua.execute(SCRIPT.read_text())
-
-    assert health.status == health_status
-    assert message in health.message
+    return health.status, health.message

@@ -1,0 +1,50 @@
+"""The API server takes any spec that the properties are tried on, and what is built of it: all by dry runs."""
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from t2i_operator import builders, spec
+from t2i_operator.kube.kinds import OPTIONAL, RESOURCE
+from t2i_operator.reconciling.objects import identify
+
+from tests.cluster.api import Api, Object
+from tests.cluster.goldens import taken_without_drift
+from tests.cluster.specs import SPECS
+from tests.unit.operator.resources import OBSERVED
+
+# Every run draws others; to shrink one would take longer than the test may.
+drawn = settings(
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
+
+
+def body(namespace: str, wanted: Object) -> Object:
+    metadata = {"name": "pictures", "namespace": namespace}
+    return {"apiVersion": RESOURCE.api_version, "kind": RESOURCE.name, "metadata": metadata, "spec": wanted}
+
+
+@pytest.mark.usefixtures("crd")
+def test_any_spec_that_is_drawn_is_taken(api: Api, namespace: str) -> None:
+    @settings(drawn, max_examples=40)
+    @given(wanted=SPECS)
+    def taken(wanted: Object) -> None:
+        strictly = {"dryRun": "All", "fieldValidation": "Strict"}
+        api.request("POST", RESOURCE.path(namespace), body(namespace, wanted), **strictly)
+
+    taken()
+
+
+def test_what_is_built_of_any_spec_is_taken_without_drift(api: Api, namespace: str) -> None:
+    @settings(drawn, max_examples=10)
+    @given(wanted=SPECS)
+    def taken(wanted: Object) -> None:
+        resource = body(namespace, wanted)
+        resource["metadata"] |= {"uid": "00000000-0000-4000-8000-000000000000", "generation": 1}
+        for desired in builders.desired(spec.parse(resource), OBSERVED):
+            if identify(desired).kind not in OPTIONAL:
+                taken_without_drift(api, namespace, desired)
+
+    taken()
