@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     signing_keys_dir: Annotated[Path, _readable(read_signing_keys)] | None = None
     replicate_api_url: HttpUrl = HttpUrl("https://api.replicate.com")
     public_url: Annotated[HttpUrl, AfterValidator(_base)] | None = None
-    trace_url: str | None = None
+    trace_url: HttpUrl | None = Field(default=None, description="where Jaeger's pages are for a person's browser")
     commit: str = "unknown"
 
     max_in_flight: PositiveInt = 64

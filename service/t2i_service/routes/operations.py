@@ -68,7 +68,7 @@ async def info(request: Request) -> Response:
         "models": [
             _model(model) | {"state": state.generator.breakers[model.name].state.name.lower()} for model in state.models
         ],
-        "trace_url": settings.trace_url,
+        "trace_url": str(settings.trace_url) if settings.trace_url else None,
         "limits": {
             "max_in_flight": settings.max_in_flight,
             "max_queued": settings.max_queued,
