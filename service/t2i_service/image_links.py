@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from t2i_service.buckets import Bucket
 from t2i_service.errors import LinkRateLimitedError
 from t2i_service.places import Places
+from t2i_service.upstream_errors import UpstreamCutError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 # A picture is looked at more often than it is made: a page shows several, and is loaded again.
 PER_LINK_A_MINUTE = 60
 MAX_LINKS = 4096
+# A host may send an image byte by byte, and each waits for the next.
+TURN_SECONDS = 60.0
 
 
 class ImageLinks:
@@ -29,10 +33,14 @@ class ImageLinks:
 
     @asynccontextmanager
     async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
-        """Hold one of the places; raise `LinkRateLimitedError` or `OverloadedError`."""
+        """Hold one of the places, for so long; raise `LinkRateLimitedError`, `OverloadedError` or `UpstreamCutError`."""
         self._admit(generation_id, index)
         async with self._places.place():
-            yield
+            try:
+                async with asyncio.timeout(TURN_SECONDS):
+                    yield
+            except TimeoutError:
+                raise UpstreamCutError(f"The image has not come within {TURN_SECONDS:g} s.") from None
 
     def _admit(self, generation_id: str, index: int) -> None:
         bucket = self._buckets.setdefault((generation_id, index), Bucket(PER_LINK_A_MINUTE))

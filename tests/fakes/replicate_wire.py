@@ -44,6 +44,12 @@ async def _endless() -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
+async def _dripping() -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.01)
+
+
 CREDIT = (
     "You have insufficient credit to run this model. Go to https://replicate.com/account/billing#billing to purchase "
     "credit. Once you purchase credit, please wait a few minutes before trying again."
@@ -63,6 +69,7 @@ FAULTS: dict[str, Callable[[int], Response]] = {
     "html200": lambda _: HTMLResponse("<html><body>Maintenance</body></html>"),
     "wrong_json": lambda _: JSONResponse({"unexpected": ["shape"]}),
     "cut": lambda _: Cut(),
+    "drip": lambda _: StreamingResponse(_dripping(), media_type="application/json"),
     "endless": lambda _: StreamingResponse(_endless(), media_type="image/png"),
 }
 

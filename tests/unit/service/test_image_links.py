@@ -10,6 +10,7 @@ from t2i_service.errors import OverloadedError
 from t2i_service.image_links import ImageLinks
 from t2i_service.metrics import Metrics
 from t2i_service.places import AT_ONCE, MAX_WAITING
+from t2i_service.upstream_errors import UpstreamCutError
 
 
 async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +33,20 @@ async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.Monk
     await follow(0)
     refused = metrics.registry.get_sample_value("t2i_generations_rejected_total", {"reason": "image_links"})
     assert refused == MAX_WAITING + 1
+
+
+async def test_an_image_that_never_ends_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_links, "TURN_SECONDS", 0.05)
+    links = ImageLinks(Metrics("1", "c"))
+
+    async def follow(index: int) -> None:
+        async with links.turn("id", index):
+            await asyncio.Event().wait()
+
+    followed = await asyncio.gather(*(follow(index) for index in range(AT_ONCE)), return_exceptions=True)
+    assert {type(end) for end in followed} == {UpstreamCutError}
+    async with links.turn("id", AT_ONCE):
+        pass
 
 
 async def test_what_is_remembered_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
