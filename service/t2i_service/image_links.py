@@ -33,7 +33,7 @@ class ImageLinks:
 
     @asynccontextmanager
     async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
-        """Hold one of the places, for so long; raise `LinkRateLimitedError`, `OverloadedError` or `UpstreamCutError`."""
+        """Hold a place for so long; raise `LinkRateLimitedError`, `OverloadedError` or `UpstreamCutError`."""
         self._admit(generation_id, index)
         async with self._places.place():
             try:

@@ -111,7 +111,7 @@ class ReplicateProvider(Provider):
         await self._wire.aclose()
 
     async def _until(self, label: str, ask: Callable[[], Awaitable[T]], deadline: float) -> T:
-        """Insist, and give up at the deadline even what sends its answer byte by byte: no other time-out is around it."""
+        """Insist, and give up at the deadline what sends its answer byte by byte: no other time-out is around it."""
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._insist(label, ask, deadline)
