@@ -202,7 +202,7 @@ def test_fetching_a_picture_is_repeated(paid: RunningService, replicate: FakeRep
     assert generate(paid).status_code == 200
 
 
-@pytest.mark.parametrize("where", ["429", "429body"])
+@pytest.mark.parametrize("where", ["429", "429body", "429header"])
 def test_throttling_is_waited_out(paid: RunningService, replicate: FakeReplicate, where: str) -> None:
     replicate.knobs.faults = {"create": [where]}
     started = time.monotonic()

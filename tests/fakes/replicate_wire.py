@@ -59,6 +59,7 @@ FAULTS: dict[str, Callable[[int], Response]] = {
     "402": lambda _: problem(402, "Insufficient credit", CREDIT),
     "404": lambda _: problem(404, "Not found", "Not found"),
     "429": _throttled,
+    "429header": lambda seconds: JSONResponse({"detail": "Throttled."}, 429, {"retry-after": f"{seconds}.25"}),
     "429body": lambda seconds: problem(
         429, "Throttled", f"Request was throttled. Your rate limit resets in ~{seconds}s."
     ),
