@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import replicate as replicate_package
+from t2i_service.breaker import FAILURES_TO_OPEN
 from t2i_service.providers.replicate import FIRST_BACKOFF
 from t2i_service.providers.replicate_refusals import DEFAULT_THROTTLE_SECONDS
 
-from tests.contract.conftest import SDXL
+from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
 from tests.fakes.replicate import TOKEN, VERSION
 from tests.fakes.replicate_wire import blank_png
@@ -225,6 +226,20 @@ def test_throttling_longer_than_the_deadline_is_told(paid: RunningService, repli
     assert (answer.status_code, answer.json()["code"]) == (503, "provider_rate_limited")
     assert "x-should-retry" not in answer.headers
     assert answer.headers["retry-after"] == "30"
+
+
+def test_a_model_that_fails_every_time_is_paid_for_no_longer_unless_it_is_asked_to_fail(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL, SANDBOX | {"name": "shaky", "weight": 0, "sandbox": {"failureRate": "1"}})
+    replicate.knobs.outcome = "failed"
+    sdxl, shaky = (
+        [generate(service, model=model).json()["code"] for _ in range(FAILURES_TO_OPEN + 1)]
+        for model in ("sdxl", "shaky")
+    )
+    assert sdxl == ["generation_failed"] * FAILURES_TO_OPEN + ["provider_unavailable"]
+    assert len(replicate.predictions) == FAILURES_TO_OPEN
+    assert shaky == ["generation_failed"] * (FAILURES_TO_OPEN + 1)
 
 
 def test_the_deadline_cancels(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
