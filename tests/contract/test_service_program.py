@@ -149,7 +149,7 @@ def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: 
     service.process.send_signal(signal.SIGTERM)
     with service.client() as client:
         ready = wait_for(lambda: (answer := client.get("/ready")).status_code == 503 and answer)
-        assert "shutting down" in ready.json()["reason"]
+        assert "shutting down" in ready.json()["detail"]
         health = client.get("/health")
         # A connection kept open would be cut, with the next request on it, when accepting ends.
         assert (health.status_code, health.headers["connection"]) == (200, "close")
