@@ -73,6 +73,16 @@ def test_tokens_are_counted_where_they_are_reported_and_never_made_up(
     assert spans[1].attributes["gen_ai.usage.output_tokens"] == 1056
 
 
+def test_a_time_that_cannot_be_costs_neither_the_picture_nor_the_count(
+    paid: RunningService, replicate: FakeReplicate
+) -> None:
+    charged = paid.metric("t2i_model_cost_total", model="sdxl", currency="USD")
+    replicate.knobs.tokens = {"predict_time": -7, "input_token_count": -3}
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["cost"]) == (200, None)
+    assert paid.metric("t2i_model_cost_total", model="sdxl", currency="USD") == charged
+
+
 @pytest.mark.parametrize(
     ("outcome", "error", "expected"),
     [
