@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import base64
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import replicate as replicate_package
+from starlette.applications import Starlette
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 from t2i_service.breaker import FAILURES_TO_OPEN
 from t2i_service.providers.replicate import FIRST_BACKOFF
 from t2i_service.providers.replicate_refusals import DEFAULT_THROTTLE_SECONDS
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
+from tests.fakes.processes import serving
 from tests.fakes.replicate import TOKEN, VERSION
 from tests.fakes.replicate_wire import blank_png
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.requests import Request
 
     from tests.fakes.processes import RunningService
     from tests.fakes.replicate import FakeReplicate
@@ -304,6 +312,45 @@ def test_a_client_that_leaves_between_two_creates_is_charged_for_none(
     wait_for(lambda: service.logged("Image generation canceled"))
     assert service.stop() == 0
     assert [kind for kind, _ in replicate.requests] == ["create"]
+
+
+def test_a_create_goes_through_after_a_refused_connection(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    with socket.socket() as later, ThreadPoolExecutor(1) as pool:
+        # Bound and not listened on, it refuses connections until it is served.
+        later.bind(("127.0.0.1", 0))
+        service = start(SDXL, T2I_REPLICATE_API_URL=f"http://127.0.0.1:{later.getsockname()[1]}")
+        asked = pool.submit(generate, service)
+        wait_for(lambda: service.metric("t2i_model_retries_total", model="sdxl", reason="connect") > 0)
+        assert not replicate.predictions
+        with serving(replicate.app, at=later):
+            assert asked.result().status_code == 200
+    assert replicate.statuses() == ["succeeded"]
+
+
+def test_a_redirect_from_the_providers_host_is_not_followed(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    asked: list[str] = []
+
+    async def picture(request: Request) -> Response:
+        asked.append(request.url.path)
+        return Response(blank_png(8, 8), media_type="image/png")
+
+    async def moved(request: Request) -> Response:
+        asked.append(request.url.path)
+        return RedirectResponse(f"{elsewhere}/picture")
+
+    service = start(SDXL | {"timeoutSeconds": 2})
+    with (
+        serving(Starlette(routes=[Route("/picture", picture)])) as elsewhere,
+        serving(Starlette(routes=[Route("/moved", moved)])) as theirs,
+    ):
+        replicate.knobs.outputs = [f"{theirs}/moved"]
+        answer = generate(service)
+    assert (answer.status_code, answer.json()["code"]) == (504, "generation_timeout")
+    assert set(asked) == {"/moved"}
 
 
 def test_pictures_only_from_the_providers_hosts(paid: RunningService, replicate: FakeReplicate) -> None:

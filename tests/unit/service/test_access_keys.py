@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hmac
+import re
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from t2i_service import access
 from t2i_service.access import Access
+from t2i_service.app import create_app, create_state
 from t2i_service.errors import UnauthorizedError
 from t2i_service.metrics import Metrics
 from t2i_service.privacy import Privacy
+from t2i_service.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+README = Path(__file__).parents[3] / "README.md"
 NAMES = ("alice", "bob", "carol")
 
 
@@ -38,6 +43,22 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
     monkeypatch.setattr(hmac, "compare_digest", counting)
     return seen
+
+
+def test_the_readme_sorts_every_route_as_the_service_does(tmp_path: Path) -> None:
+    (models := tmp_path / "models.json").write_text('{"models": [{"name": "sdxl", "provider": "Sandbox"}]}')
+    privacy = Privacy(100)
+    app = create_app(create_state(Settings(models_file=models), privacy))._app  # type: ignore[attr-defined]
+    (row,) = re.findall(r"\| needs `Authorization: Bearer` \| open \|\n\|[-|]+\|\n\|(.+)\|(.+)\|", README.read_text())
+    closed, opened = (re.findall(r"`(/[^`]*)`", cell) for cell in row)
+    for path in {route.path for route in app.routes}:
+        if path == "/generations/{generation_id}/images/{index}":
+            assert "signed links to images" in row[1]
+            assert not access.needs_key(path)
+        else:
+            told = any(fnmatch(path, pattern) for pattern in closed)
+            assert told is access.needs_key(path)
+            assert told or any(path == each or (each != "/" and path.startswith(f"{each}/")) for each in opened), path
 
 
 @pytest.mark.parametrize("name", [*NAMES, "mallory"])
