@@ -25,7 +25,10 @@ TURN_SECONDS = 60.0
 
 
 class ImageLinks:
-    """Each image of up to 32 MiB is held whole while it is passed on; a link may be in anybody's hands."""
+    """A link may be in anybody's hands, and each image is held whole while it is passed on.
+
+    How many bytes are read at once is the provider's to bound, who sees how large an image is.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._places = Places(metrics, "image_links", "More images are asked for than can be passed on at once.")

@@ -100,11 +100,11 @@ class ReplicateProvider(Provider):
         return prediction
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(label, lambda: _seen(self._wire.download(url)), deadline)
+        return await self._insist(label, lambda: _seen(self._wire.download(url, for_caller=for_caller)), deadline)
 
     @override
     async def aclose(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from t2i_service import logs
 from t2i_service import upstream_errors as errors
 from t2i_service.http_client import HttpClient, succeeded
 from t2i_service.providers.replicate_refusals import Reply, refusal
+from t2i_service.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
+# Of images of the usual two MiB, as many as there are places.
+CALLERS_BYTES = 4 * MAX_IMAGE_BYTES
 OUTPUT_HOST = "replicate.delivery"
 PATH = "/v1/predictions"
 
@@ -62,6 +66,7 @@ class Wire:
         self._api = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._asked = HttpClient(for_callers, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._files = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS)
+        self._room = Room(CALLERS_BYTES)
         self._base = base_url.rstrip("/")
         self.address = urlsplit(base_url).hostname or ""
 
@@ -80,13 +85,19 @@ class Wire:
         """Stop a prediction; one that has ended stays as it is."""
         return _answer(await self._send("POST", f"{_path_of(prediction_id)}/cancel"))
 
-    async def download(self, url: str) -> bytes:
-        """Return an output's bytes; only from the provider's hosts, and no more than the cap."""
+    async def download(self, url: str, *, for_caller: bool = False) -> bytes:
+        """Return an output's bytes; only from the provider's hosts, and no more than the cap.
+
+        What callers follow links to waits before it is read, for room; generations have their own bound.
+        """
         if url.startswith("data:"):
             return _from_data_url(url)
         link, started = self._allowed(url), time.perf_counter()
         try:
-            async with self._files.request("GET", link) as response:
+            async with (
+                self._files.request("GET", link) as response,
+                self._room.held(_size_of(response)) if for_caller else nullcontext(),
+            ):
                 data = await _read_capped(response)
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
@@ -151,6 +162,12 @@ def _transport_error(error: aiohttp.ClientError) -> errors.UpstreamError:
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return errors.UpstreamUnreachableError(f"No connection to the provider: {said}.")
     return errors.UpstreamCutError(f"The provider's answer was cut: {said}.")
+
+
+def _size_of(response: aiohttp.ClientResponse) -> int:
+    """Return how large it may get: what is not said, or is said of its compressed form, tells nothing."""
+    size = None if "content-encoding" in response.headers else response.content_length
+    return MAX_IMAGE_BYTES if size is None else min(size, MAX_IMAGE_BYTES)
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:

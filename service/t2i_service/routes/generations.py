@@ -114,7 +114,7 @@ async def _image(state: State, found: Found, index: int) -> Image:
         count = len(prediction.outputs)
         if not 0 <= index < count:
             raise UnknownImageError(f"The generation is {prediction.status.value}, with {count} images.")
-        return await found.provider.fetch(found.label, prediction, index)
+        return await found.provider.fetch(found.label, prediction, index, for_caller=True)
 
 
 async def _asked(found: Found) -> Prediction:
