@@ -44,7 +44,7 @@ class Drawn(SandboxProvider):
         self._image = image
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
         return self._image
 
 

@@ -75,7 +75,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     recorder = Recorder(metrics, privacy, langtrace)
     generator = Generator(providers, admission, recorder, background)
     for model in models:
-        generator.breakers[model.name] = breaker = Breaker(model.name)
+        breaker = Breaker(model.name, fails_by_chance=model.provider == "Sandbox")
+        generator.breakers[model.name] = breaker
         currency = model.price.currency if model.price else None
         metrics.offer(model.name, providers[model.provider].name, currency)
         if model.provider == "Replicate":

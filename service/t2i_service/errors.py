@@ -109,6 +109,14 @@ class BreakerOpenError(ServiceError):
     title = "The provider of the model keeps failing"
 
 
+class NotReadyError(ServiceError):
+    """Whatever would be asked of this pod would fail."""
+
+    status = 503
+    code = "not_ready"
+    title = "The pod is not ready"
+
+
 class StoppingError(ServiceError):
     """The pod ends and its grace period is over."""
 

@@ -1,6 +1,8 @@
 """Everything the environment decides, typed and checked once: a wrong value stops the start, not a request."""
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +24,7 @@ from t2i_service.callers.access import read_api_keys
 from t2i_service.callers.keyring import KeysError, read_signing_keys
 from t2i_service.offer.models_config import ModelsError
 from t2i_service.offer.models_config import read as read_models
+from t2i_service.otel_variables import readable_attributes, sendable_headers
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PREFIX = "T2I_"
@@ -48,6 +51,22 @@ def _base(url: HttpUrl) -> HttpUrl:
     return url
 
 
+def _own(host: str) -> str:
+    """Hold that connections can be taken there: on any of the addresses that a name may have."""
+    try:
+        addresses = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        addresses = []
+    for family, kind, protocol, _, address in addresses:
+        with suppress(OSError), socket.socket(family, kind, protocol) as tried:
+            tried.bind(address)
+            return host
+    raise ValueError(f"{host!r} is no address of this machine: write one to listen on, or 0.0.0.0 for all.")
+
+
+Headers = Annotated[SecretStr, AfterValidator(sendable_headers)]
+Compression = Annotated[Literal["none", "gzip", "deflate"], BeforeValidator(lambda value: str(value).strip().lower())]
+ExportSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Token = Annotated[SecretStr, AfterValidator(_sendable)]
 
 
@@ -89,19 +108,30 @@ class Settings(BaseSettings):
     otlp_authorities: FilePath | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE")
     otlp_certificate: FilePath | None = Field(default=None, validation_alias=CLIENT_CERTIFICATE)
     otlp_key: FilePath | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY")
-    otlp_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
-    otlp_traces_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+    otlp_headers: Headers = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
+    otlp_traces_headers: Headers = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+    otlp_timeout: ExportSeconds = Field(default=10.0, validation_alias="OTEL_EXPORTER_OTLP_TIMEOUT")
+    otlp_traces_timeout: ExportSeconds | None = Field(
+        default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"
+    )
+    otlp_compression: Compression = Field(default="none", validation_alias="OTEL_EXPORTER_OTLP_COMPRESSION")
+    otlp_traces_compression: Compression | None = Field(
+        default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"
+    )
+    resource_attributes: Annotated[str, AfterValidator(readable_attributes)] = Field(
+        default="", validation_alias="OTEL_RESOURCE_ATTRIBUTES"
+    )
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     service_name: str = Field(default="text-to-image", validation_alias="OTEL_SERVICE_NAME", min_length=1)
 
-    host: str = "0.0.0.0"  # noqa: S104 - a pod's address is not known before it starts
+    host: Annotated[str, AfterValidator(_own)] = "0.0.0.0"  # noqa: S104 - a pod's address is not known before it starts
     port: int = Field(default=8000, ge=0, le=65535)
     models_file: Annotated[Path, _readable(read_models)] | None = None
     api_keys_dir: Annotated[Path, _readable(read_api_keys)] | None = None
     signing_keys_dir: Annotated[Path, _readable(read_signing_keys)] | None = None
     replicate_api_url: HttpUrl = HttpUrl("https://api.replicate.com")
     public_url: Annotated[HttpUrl, AfterValidator(_base)] | None = None
-    trace_url: str | None = None
+    trace_url: HttpUrl | None = Field(default=None, description="where Jaeger's pages are for a person's browser")
     commit: str = "unknown"
 
     max_in_flight: PositiveInt = 64
@@ -115,6 +145,13 @@ class Settings(BaseSettings):
 
     drain_seconds: Seconds = 10.0
     grace_seconds: Seconds = 130.0
+
+    @field_validator("otlp_compression", "otlp_traces_compression")
+    @classmethod
+    def _spoken(cls, compression: str | None, info: ValidationInfo) -> str | None:
+        if compression == "deflate" and info.data.get("otlp_protocol") == "grpc":
+            raise ValueError("deflate needs OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf; gRPC takes none or gzip.")
+        return compression
 
     @field_validator("otlp_authorities", "otlp_certificate")
     @classmethod

@@ -306,12 +306,25 @@ def test_info_tells_what_runs_and_no_secret(start: Callable[..., RunningService]
 
 
 def test_a_missing_token_is_why_it_is_not_ready(start: Callable[..., RunningService]) -> None:
-    service = start(SDXL, REPLICATE_API_TOKEN="")
+    service = start(SDXL, SANDBOX | {"name": "drawn", "weight": 0}, REPLICATE_API_TOKEN="")
     with service.client() as client:
         assert client.get("/health").status_code == 200
         answer = client.get("/ready")
-    assert answer.status_code == 503
-    assert "REPLICATE_API_TOKEN is not set" in answer.json()["reason"]
+        missing = client.head("/ready")
+    assert (answer.status_code, missing.status_code) == (503, 503)
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["detail"] == "REPLICATE_API_TOKEN is not set, and sdxl cannot work without it."
+    assert (problem["code"], problem["request_id"]) == ("not_ready", answer.headers["x-request-id"])
+
+
+@pytest.mark.parametrize("weight", [0, 1])
+def test_a_missing_token_is_no_reason_while_another_model_draws(
+    start: Callable[..., RunningService], weight: int
+) -> None:
+    service = start(SDXL | {"weight": weight}, SANDBOX | {"name": "drawn"}, REPLICATE_API_TOKEN="")
+    with service.client() as client:
+        assert client.get("/ready").json() == {"status": "ready"}
 
 
 def test_the_guides_metrics_have_its_names_and_labels(sandbox: RunningService) -> None:

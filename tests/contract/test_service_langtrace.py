@@ -265,6 +265,10 @@ def test_the_sdk_is_imported_off_the_event_loop_and_only_with_a_key(
     assert [line["thread"] for line in service.logged("imported")] == threads
 
 
+# Whatever of these names an address has it in its record: a datagram needs no `connect`.
+SENDING = "connect,sendto,sendmsg,sendmmsg"
+
+
 def test_only_configured_addresses_are_connected_to(
     langtrace_server: tuple[FakeLangTrace, str], replicate: FakeReplicate, tmp_path: Path
 ) -> None:
@@ -279,19 +283,22 @@ def test_only_configured_addresses_are_connected_to(
                 "T2I_REPLICATE_API_URL": replicate.base_url,
                 "REPLICATE_API_TOKEN": "r8_FakeTokenOfTheFakeReplicate0000000000",
                 "LANGTRACE_API_KEY": KEY,
-                "LANGTRACE_API_HOST": url,
+                "LANGTRACE_API_HOST": url.replace("127.0.0.1", "localhost"),
                 "OTLP_ENDPOINT": collector.url,
             },
-            under=[installed("strace"), "-D", "-f", "-qq", "-e", "trace=connect,sendto", "-o", str(record)],
+            under=[installed("strace"), "-D", "-f", "-qq", "-e", f"trace={SENDING}", "-o", str(record)],
         )
         try:
             service.wait_until_up(seconds=60)
             answer = generate(service)
             span_of(langtrace, answer["trace_id"])
             wait_for(lambda: collector.trace(answer["trace_id"]), seconds=20)
+            known = len(langtrace.methods)
+            with service.client() as client:
+                client.post("/feedback", json={"generation_id": answer["id"], "rating": "up"})
+            wait_for(lambda: len(langtrace.methods) == known + 2)
         finally:
             service.stop()
-    inet = re.findall(r"connect\(\d+, \{sa_family=AF_INET6?, .*?htons\((\d+)\), .*", record.read_text())
-    assert {int(port) for port in inet} - {0} == configured
-    addresses = set(re.findall(r'inet_addr\("([^"]+)"\)', record.read_text()))
-    assert addresses <= {"127.0.0.1"}
+    assert {int(port) for port in re.findall(r"htons\((\d+)\)", record.read_text())} - {0} == configured
+    addresses = set(re.findall(r'inet_(?:addr\(|pton\(AF_INET6, )"([^"]+)"', record.read_text()))
+    assert {address.removeprefix("::ffff:") for address in addresses} <= {"127.0.0.1", "::1"}

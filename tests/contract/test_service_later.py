@@ -88,6 +88,9 @@ def test_one_replica_begins_and_another_answers(
     wait_for(lambda: one.logged("Image generation completed", request_id=answer.json()["request_id"]))
     assert one.metric("image_generation_total", status="success") == 1
     assert other.metric("image_generation_total", status="success") == 0
+    # Who follows it counts what it costs, however often and wherever it is asked for.
+    costs = [replica.metric("t2i_model_cost_total", model="sdxl", currency="USD") for replica in replicas]
+    assert costs == [pytest.approx(result["cost"]["amount"]), 0]
 
 
 @pytest.mark.parametrize(

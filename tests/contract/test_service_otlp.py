@@ -89,6 +89,21 @@ def test_spans_go_over_http(start: Callable[..., RunningService], collector: Fak
     assert "a secret" not in "\n".join(service.lines)
 
 
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+@pytest.mark.parametrize("compression", ["none", "GZIP", ""], ids=["none", "gzip", "unset"])
+def test_what_opentelemetry_lets_be_said_and_left_empty_costs_no_span(
+    start: Callable[..., RunningService], protocol: str, compression: str
+) -> None:
+    with collecting(protocol) as receiver:
+        service = start(
+            OTLP_ENDPOINT=receiver.url,
+            OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=compression,
+            OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="",
+        )
+        arrived(receiver, service)
+
+
 def test_both_sides_show_a_certificate(
     start: Callable[..., RunningService], guarded: tuple[FakeCollector, dict[str, str]], files: Path
 ) -> None:

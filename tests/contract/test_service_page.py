@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 CONTROL = 2
 PRICED = SANDBOX | {"price": {"perImage": "0.01", "currency": "USD"}, "defaults": {"width": 256, "height": 256}}
 
-TRACE_URL = "http://jaeger.example.com/trace/{trace_id}"
+# As the operator hands it over: tests/golden/observed-in-full.yaml.
+TRACE_URL = "https://jaeger.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_a_prompt_by_keyboard_alone(page: Page, service: RunningService, tmp_pat
     (line,) = wait_for(lambda: service.logged("Image generation completed"))
     assert page.text("#request-id") == line["request_id"]
     assert page.value("document.querySelector('#trace a').href") == (
-        f"http://jaeger.example.com/trace/{line['trace_id']}"
+        f"https://jaeger.example.com/trace/{line['trace_id']}"
     )
     for _ in range(12):
         if page.value("document.activeElement.id") == "up":
@@ -76,6 +77,12 @@ def test_a_prompt_by_keyboard_alone(page: Page, service: RunningService, tmp_pat
     wait_for(lambda: page.text("#thanks") == "Thank you.")
     assert page.value("document.querySelector('#up').ariaPressed") == "true"
     assert service.metric("t2i_model_feedback_total", model="sdxl", rating="up") == 1
+    page.press("Tab")
+    assert page.value("document.activeElement.id") == "down"
+    page.press("Space")
+    wait_for(lambda: page.value("document.querySelector('#down').ariaPressed") == "true")
+    assert page.value("document.querySelector('#up').ariaPressed") == "false"
+    assert service.metric("t2i_model_feedback_total", model="sdxl", rating="down") == 1
     page.screenshot(tmp_path / "page.png")
     assert (tmp_path / "page.png").stat().st_size > 10_000
 
@@ -159,6 +166,19 @@ def test_a_key_is_asked_for_and_a_problem_is_shown(
     page.press("Enter")
     wait_for(lambda: drawn(page))
     assert page.value("document.querySelector('#problem').hidden")
+
+
+@pytest.mark.parametrize("base", ["https://jaeger.example.com/ui", "https://jaeger.example.com/ui/"])
+def test_the_link_to_a_trace_takes_jaegers_address_with_a_slash_or_without(
+    page: Page, start: Callable[..., RunningService], base: str
+) -> None:
+    page.open(f"{start(PRICED, T2I_TRACE_URL=base, OTLP_ENDPOINT='http://127.0.0.1:9').url}/")
+    wait_for(lambda: learned(page))
+    write(page, "#prompt", "a lighthouse at dusk")
+    page.press("Enter", CONTROL)
+    wait_for(lambda: drawn(page))
+    link = page.value("document.querySelector('#trace a').href")
+    assert link == f"https://jaeger.example.com/ui/trace/{page.text('#trace')}"
 
 
 @pytest.mark.parametrize("environment", [{}, {"OTLP_ENDPOINT": "http://127.0.0.1:9", "T2I_SAMPLING_RATIO": "0"}])

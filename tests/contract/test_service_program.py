@@ -45,6 +45,31 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         assert f"{name} is " in text
 
 
+WRONG = {
+    "T2I_HOST": "no.such.host.invalid",
+    "T2I_TRACE_URL": "jaeger",
+    "OTEL_EXPORTER_OTLP_HEADERS": "secret nonsense",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "api-key=secret%0Anonsense",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "soon",
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "0",
+    "OTEL_EXPORTER_OTLP_COMPRESSION": "brotli",
+    "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "deflate",
+    "OTEL_RESOURCE_ATTRIBUTES": "k8s.pod.name",
+}
+
+
+def test_what_would_be_found_out_in_a_thread_or_by_a_reader_is_named_at_once() -> None:
+    status, text = refusal(**WRONG)
+    assert status == 2
+    assert sorted(line.split(":")[0].split(" is ")[0] for line in text.splitlines()) == sorted(WRONG)
+    assert "secret" not in text
+
+
+def test_an_address_of_another_machine_is_no_host() -> None:
+    wanted = "T2I_HOST: '192.0.2.1' is no address of this machine: write one to listen on, or 0.0.0.0 for all."
+    assert refusal(T2I_HOST="192.0.2.1") == (2, wanted)
+
+
 @pytest.mark.parametrize("variable", ["REPLICATE_API_TOKEN", "LANGTRACE_API_KEY"])
 @pytest.mark.parametrize("inside", ["\n", "\x7f", "é"], ids=["newline", "control", "accent"])
 def test_what_no_header_can_hold_is_refused_and_not_shown(variable: str, inside: str) -> None:
@@ -124,7 +149,7 @@ def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: 
     service.process.send_signal(signal.SIGTERM)
     with service.client() as client:
         ready = wait_for(lambda: (answer := client.get("/ready")).status_code == 503 and answer)
-        assert "shutting down" in ready.json()["reason"]
+        assert "shutting down" in ready.json()["detail"]
         health = client.get("/health")
         # A connection kept open would be cut, with the next request on it, when accepting ends.
         assert (health.status_code, health.headers["connection"]) == (200, "close")

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import base64
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import replicate as replicate_package
+from starlette.applications import Starlette
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from t2i_service.generating.breaker import FAILURES_TO_OPEN
 from t2i_service.providers.replicate import FIRST_BACKOFF
 from t2i_service.providers.replicate_refusals import DEFAULT_THROTTLE_SECONDS
 
-from tests.contract.conftest import SDXL
+from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
+from tests.fakes.processes import serving
 from tests.fakes.replicate import TOKEN, VERSION
 from tests.fakes.replicate_wire import blank_png
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from starlette.requests import Request
 
     from tests.fakes.processes import RunningService
     from tests.fakes.replicate import FakeReplicate
@@ -70,6 +79,16 @@ def test_tokens_are_counted_where_they_are_reported_and_never_made_up(
     assert not [name for name in spans[0].attributes if "token" in name]
     assert spans[1].attributes["gen_ai.usage.input_tokens"] == 7
     assert spans[1].attributes["gen_ai.usage.output_tokens"] == 1056
+
+
+def test_a_time_that_cannot_be_costs_neither_the_picture_nor_the_count(
+    paid: RunningService, replicate: FakeReplicate
+) -> None:
+    charged = paid.metric("t2i_model_cost_total", model="sdxl", currency="USD")
+    replicate.knobs.tokens = {"predict_time": -7, "input_token_count": -3}
+    answer = generate(paid)
+    assert (answer.status_code, answer.json()["cost"]) == (200, None)
+    assert paid.metric("t2i_model_cost_total", model="sdxl", currency="USD") == charged
 
 
 @pytest.mark.parametrize(
@@ -209,7 +228,7 @@ def test_fetching_a_picture_is_repeated(paid: RunningService, replicate: FakeRep
     assert generate(paid).status_code == 200
 
 
-@pytest.mark.parametrize("where", ["429", "429body"])
+@pytest.mark.parametrize("where", ["429", "429body", "429header"])
 def test_throttling_is_waited_out(paid: RunningService, replicate: FakeReplicate, where: str) -> None:
     replicate.knobs.faults = {"create": [where]}
     started = time.monotonic()
@@ -232,6 +251,20 @@ def test_throttling_longer_than_the_deadline_is_told(paid: RunningService, repli
     assert (answer.status_code, answer.json()["code"]) == (503, "provider_rate_limited")
     assert "x-should-retry" not in answer.headers
     assert answer.headers["retry-after"] == "30"
+
+
+def test_a_model_that_fails_every_time_is_paid_for_no_longer_unless_it_is_asked_to_fail(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL, SANDBOX | {"name": "shaky", "weight": 0, "sandbox": {"failureRate": "1"}})
+    replicate.knobs.outcome = "failed"
+    sdxl, shaky = (
+        [generate(service, model=model).json()["code"] for _ in range(FAILURES_TO_OPEN + 1)]
+        for model in ("sdxl", "shaky")
+    )
+    assert sdxl == ["generation_failed"] * FAILURES_TO_OPEN + ["provider_unavailable"]
+    assert len(replicate.predictions) == FAILURES_TO_OPEN
+    assert shaky == ["generation_failed"] * (FAILURES_TO_OPEN + 1)
 
 
 def test_the_deadline_cancels(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
@@ -286,6 +319,45 @@ def test_a_client_that_leaves_between_two_creates_is_charged_for_none(
     wait_for(lambda: service.logged("Image generation canceled"))
     assert service.stop() == 0
     assert [kind for kind, _ in replicate.requests] == ["create"]
+
+
+def test_a_create_goes_through_after_a_refused_connection(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    with socket.socket() as later, ThreadPoolExecutor(1) as pool:
+        # Bound and not listened on, it refuses connections until it is served.
+        later.bind(("127.0.0.1", 0))
+        service = start(SDXL, T2I_REPLICATE_API_URL=f"http://127.0.0.1:{later.getsockname()[1]}")
+        asked = pool.submit(generate, service)
+        wait_for(lambda: service.metric("t2i_model_retries_total", model="sdxl", reason="connect") > 0)
+        assert not replicate.predictions
+        with serving(replicate.app, at=later):
+            assert asked.result().status_code == 200
+    assert replicate.statuses() == ["succeeded"]
+
+
+def test_a_redirect_from_the_providers_host_is_not_followed(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    asked: list[str] = []
+
+    async def picture(request: Request) -> Response:
+        asked.append(request.url.path)
+        return Response(blank_png(8, 8), media_type="image/png")
+
+    async def moved(request: Request) -> Response:
+        asked.append(request.url.path)
+        return RedirectResponse(f"{elsewhere}/picture")
+
+    service = start(SDXL | {"timeoutSeconds": 2})
+    with (
+        serving(Starlette(routes=[Route("/picture", picture)])) as elsewhere,
+        serving(Starlette(routes=[Route("/moved", moved)])) as theirs,
+    ):
+        replicate.knobs.outputs = [f"{theirs}/moved"]
+        answer = generate(service)
+    assert (answer.status_code, answer.json()["code"]) == (504, "generation_timeout")
+    assert set(asked) == {"/moved"}
 
 
 def test_pictures_only_from_the_providers_hosts(paid: RunningService, replicate: FakeReplicate) -> None:
@@ -386,6 +458,8 @@ def test_a_page_in_place_of_a_picture_is_counted_and_fetched_once(
     assert (answer.status_code, answer.json()["code"]) == (502, "provider_bad_image")
     assert [kind for kind, _ in replicate.requests].count("file") == 1
     assert upstream_errors(paid, "bad_image") == before + 1
+    # The next one is drawn, and closes what so many tests that fail would open.
+    assert generate(paid).status_code == 200
 
 
 def test_a_huge_picture_is_refused(paid: RunningService, replicate: FakeReplicate) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from t2i_service.generating.breaker import FAILURES_TO_OPEN
 from t2i_service.observing import telemetry
 
 from tests.contract.conftest import SANDBOX, SDXL
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.replicate import FakeReplicate
 
+HTTP = "http/protobuf"
 FOREIGN = ("process_", "python_")
 SECRET_PROMPT = 'my "secret"\nwish about Éowyn' + " and so on" * 5
 
@@ -50,6 +52,55 @@ def test_every_name_is_declared_and_every_declared_name_is_there(sandbox: Runnin
         assert family.type == metric.kind
         for sample in family.samples:
             assert sample.labels.keys() - {"le"} == set(metric.labels), name
+
+
+def moved(service: RunningService) -> set[str]:
+    """Return the families of which a sample is above zero at this moment."""
+    families = text_string_to_metric_families(service.metrics_text())
+    return {family.name for family in families if any(sample.value > 0 for sample in family.samples)}
+
+
+def test_every_declared_metric_moves(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
+    """Headers say nothing of what is counted: a metric that nobody raises has them, too."""
+    small = {"prompt": "a lighthouse", "width": 64, "height": 64}
+    later = {"prefer": "respond-async"}
+    with collecting(HTTP) as collector:
+        service = start(
+            SDXL,
+            SDXL | {"name": "turbo", "weight": 0},
+            OTLP_ENDPOINT=collector.url,
+            OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=HTTP,
+            OTEL_EXPORTER_OTLP_TIMEOUT="1",
+            T2I_MAX_IN_FLIGHT="1",
+            T2I_MAX_QUEUED="1",
+            T2I_GRACE_SECONDS="3",
+        )
+        collector.refuse.set()
+        replicate.knobs.tokens = {"input_token_count": 7, "output_token_count": 1056}
+        replicate.knobs.faults = {"create": ["429"], "get": ["500"]}
+        with service.client() as client:
+            client.post("/feedback", json={"generation_id": ask(service).json()["id"], "rating": "up"})
+        wait_for(lambda: "t2i_spans_dropped" in moved(service), 20)
+        collector.refuse.clear()
+        replicate.knobs.faults = {"create": ["500"] * FAILURES_TO_OPEN}
+        for _ in range(FAILURES_TO_OPEN):
+            ask(service, model="turbo")
+        replicate.knobs.predict_seconds = 60
+        with service.client() as client, ThreadPoolExecutor(1) as pool:
+            running = client.post("/generate", json=small, headers=later).headers["location"]
+            queued = pool.submit(ask, service, later)
+            wait_for(lambda: "t2i_generations_queued" in moved(service))
+            assert ask(service).json()["code"] == "overloaded"
+            seen = wait_for(lambda: "t2i_spans_exported" in (now := moved(service)) and now, 20)
+            assert client.post(f"{running}/cancel").json()["status"] == "canceled"
+            assert queued.result().status_code == 202
+        wait_for(lambda: service.metric("image_generation_total", status="canceled") == 1)
+        seen |= moved(service)
+        assert service.stop() == 0
+        (told,) = service.logged("Counted since the last scrape")
+    seen |= {sample.partition("{")[0].removesuffix("_total") for sample, count in told["counted"].items() if count > 0}
+    declared = {metric.name.removesuffix("_total") for metric in telemetry.METRICS}
+    assert declared - seen == set()
 
 
 def test_every_declared_metric_is_documented_in_its_help() -> None:

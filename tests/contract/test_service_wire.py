@@ -52,6 +52,17 @@ def answer(caller: socket.socket) -> tuple[int, Any]:
     return response.status, json.loads(body) if "json" in (response.headers["content-type"] or "") else body.decode()
 
 
+def refused(caller: socket.socket) -> tuple[int, str, str]:
+    """Return status, code and detail of an answer that is a problem document under a request id, and the last."""
+    response = HTTPResponse(caller)
+    response.begin()
+    problem = json.loads(response.read())
+    assert (response.headers["content-type"], response.headers["connection"]) == ("application/problem+json", "close")
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert problem["status"] == response.status
+    return response.status, problem["code"], problem["detail"]
+
+
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("offer", [OFFER, CLOSING, WEBSOCKET], ids=["h2c", "closing", "websocket"])
 def test_an_offer_of_another_protocol_is_ignored(sandbox: RunningService, framing: str, offer: bytes) -> None:
@@ -117,7 +128,7 @@ def test_what_waits_behind_an_answer_is_answered_in_its_turn(paid: RunningServic
 def test_a_tunnel_is_refused(sandbox: RunningService) -> None:
     with connected(sandbox) as caller:
         caller.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")
-        assert answer(caller) == (400, "Invalid HTTP request received.")
+        assert refused(caller) == (400, "bad_request", "What was sent is no HTTP request that can be read.")
 
 
 @pytest.mark.parametrize("name", [b"x-long: ", b""], ids=["value", "name"])
@@ -126,8 +137,8 @@ def test_a_head_without_end_is_refused(sandbox: RunningService, name: bytes) -> 
         # The refusal may come while there is more to send.
         with pytest.raises(ConnectionError):
             caller.sendall(b"GET /health HTTP/1.1\r\n" + name + b"x" * 16 * MUCH)
-        status, told = answer(caller)
-    assert (status, told) == (431, "A request's head may have 32768 bytes.")
+        told = refused(caller)
+    assert told == (431, "request_header_fields_too_large", "A request's head may have 32768 bytes.")
 
 
 def test_trailers_without_end_are_not_kept(sandbox: RunningService) -> None:

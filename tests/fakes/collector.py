@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -177,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers["content-length"]))
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         status, answer = self.server.collector.post(self.path, headers, body)
         self.send_response(status)
         self.send_header("Content-Type", PROTOBUF)

@@ -19,6 +19,7 @@ from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from socket import socket
 
     from starlette.types import ASGIApp
 
@@ -112,12 +113,12 @@ def running_service(environment: Mapping[str, str]) -> Iterator[RunningService]:
 
 
 @contextmanager
-def serving(app: ASGIApp, host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve an application from this process on a real socket; yield its URL."""
+def serving(app: ASGIApp, host: str = "127.0.0.1", at: socket | None = None) -> Iterator[str]:
+    """Serve an application from this process on a real socket, a new one or one that is bound; yield its URL."""
     server = uvicorn.Server(
         uvicorn.Config(app, host=host, port=0, lifespan="off", log_level="critical", timeout_graceful_shutdown=1)
     )
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [at] if at else None})
     thread.start()
     try:
         wait_for(lambda: server.started)

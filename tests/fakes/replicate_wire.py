@@ -44,6 +44,12 @@ async def _endless() -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
+async def _dripping() -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.01)
+
+
 CREDIT = (
     "You have insufficient credit to run this model. Go to https://replicate.com/account/billing#billing to purchase "
     "credit. Once you purchase credit, please wait a few minutes before trying again."
@@ -53,6 +59,7 @@ FAULTS: dict[str, Callable[[int], Response]] = {
     "402": lambda _: problem(402, "Insufficient credit", CREDIT),
     "404": lambda _: problem(404, "Not found", "Not found"),
     "429": _throttled,
+    "429header": lambda seconds: JSONResponse({"detail": "Throttled."}, 429, {"retry-after": f"{seconds}.25"}),
     "429body": lambda seconds: problem(
         429, "Throttled", f"Request was throttled. Your rate limit resets in ~{seconds}s."
     ),
@@ -65,6 +72,7 @@ FAULTS: dict[str, Callable[[int], Response]] = {
     # Right in every way, and larger than anything that is read whole.
     "vast": lambda _: Response(b'{"id": "vast", "status": "starting"' + b" " * 2**26 + b"}", 201),
     "cut": lambda _: Cut(),
+    "drip": lambda _: StreamingResponse(_dripping(), media_type="application/json"),
     "endless": lambda _: StreamingResponse(_endless(), media_type="image/png"),
 }
 

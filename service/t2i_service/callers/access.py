@@ -102,7 +102,11 @@ class Access:
 
     def _take(self, files: dict[str, str]) -> None:
         self._privacy.keep_secret(files.values())
-        self._digests = {key_id: digest_of(key) for key_id, key in files.items() if key}
+        unsendable = sorted(key_id for key_id, key in files.items() if not (key.isascii() and key.isprintable()))
+        self._digests = {key_id: digest_of(key) for key_id, key in files.items() if key and key_id not in unsendable}
+        if unsendable:
+            reason = "they hold a line break, or what is not ASCII: no header can be relied on to carry it"
+            log.warning("API keys are not taken over", keys=unsendable, reason=reason)
         for key_id in self._digests:
             self._requests.labels(key_id)
         if short := sorted(key_id for key_id, key in files.items() if 0 < len(key) < SHORTEST_SECRET):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 # A picture is looked at more often than it is made: a page shows several, and is loaded again.
 PER_LINK_A_MINUTE = 60
 MAX_LINKS = 4096
+# A host may send an image byte by byte, and each waits for the next.
+TURN_SECONDS = 60.0
 
 
 class ImageLinks:
-    """Each image of up to 32 MiB is held whole while it is passed on; a link may be in anybody's hands."""
+    """A link may be in anybody's hands, and each image is held whole while it is passed on.
+
+    How many bytes are read at once is the provider's to bound, who sees how large an image is.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._places = Places(metrics, "image_links", "More images are asked for than can be passed on at once.")
@@ -29,9 +35,9 @@ class ImageLinks:
 
     @asynccontextmanager
     async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
-        """Hold one of the places; raise `LinkRateLimitedError` or `OverloadedError`."""
+        """Hold a place for `TURN_SECONDS`; raise `LinkRateLimitedError`, `OverloadedError` or `TimeoutError`."""
         self._admit(generation_id, index)
-        async with self._places.place():
+        async with self._places.place(), asyncio.timeout(TURN_SECONDS):
             yield
 
     def _admit(self, generation_id: str, index: int) -> None:

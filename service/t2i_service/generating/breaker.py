@@ -6,7 +6,7 @@ import time
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from t2i_service.errors import BreakerOpenError, GenerationTimedOutError
+from t2i_service.errors import BreakerOpenError, GenerationFailedError, GenerationTimedOutError
 from t2i_service.providers.upstream_errors import UpstreamError, UpstreamInputError, UpstreamThrottledError
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ class BreakerState(IntEnum):
 
 
 def _is_providers(error: BaseException) -> bool:
-    """Tell failures of the provider from a user's bad input and the rate limit; never answering is one."""
+    """Tell failures of the provider from a user's bad input and the rate limit: docs/decisions/0067."""
     if isinstance(error, UpstreamInputError | UpstreamThrottledError):
         return False
-    return isinstance(error, UpstreamError | GenerationTimedOutError)
+    return isinstance(error, UpstreamError | GenerationTimedOutError | GenerationFailedError)
 
 
 class Call(NamedTuple):
@@ -44,12 +44,16 @@ class Breaker:
     """One model's breaker.
 
     Calls take minutes: what began before it opened, or before the present trial, says nothing about how things stand
-    now. So each call belongs to an epoch, and the opening and every trial begin a new one.
+    now. So each call belongs to an epoch, and the opening and every trial begin a new one. Of a model that
+    `fails_by_chance`, as the sandbox is asked to, a prediction that fails says nothing either.
     """
 
-    def __init__(self, model: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, model: str, clock: Callable[[], float] = time.monotonic, *, fails_by_chance: bool = False
+    ) -> None:
         self._model = model
         self._clock = clock
+        self._fails_by_chance = fails_by_chance
         self._failures = 0
         self._epoch = 0
         self._opened: float | None = None
@@ -88,7 +92,7 @@ class Breaker:
         self._trial = None
         if error is None:
             self._failures, self._opened, self._took = 0, None, self._clock() - call.began
-        elif _is_providers(error):
+        elif _is_providers(error) and not (self._fails_by_chance and isinstance(error, GenerationFailedError)):
             self._failures += 1
             if self._failures >= FAILURES_TO_OPEN:
                 self._opened = self._clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -20,7 +21,25 @@ from t2i_service.providers.upstream_errors import UpstreamInputError
 if TYPE_CHECKING:
     from t2i_service.offer.models_config import Price
 
-_REFUSALS = ("nsfw", "safety", "flagged", "sensitive", "content policy", "moderation")
+# What models on Replicate say when they refuse; a checker that cannot be loaded, or reached, is a failure all the same.
+_CHECK = r"(?:safety|content|moderation|nsfw)(?: (?:safety|content|moderation))?"
+_REFUSAL = re.compile(
+    "|".join(
+        (
+            r"^nsfw\b",
+            r"\bnsfw (?:content|images?|prompt|concepts?) (?:was |were )?(?:detected|found|blocked)\b",
+            r"\bcontain(?:s|ed)? (?:nsfw|sensitive|inappropriate|explicit|unsafe) (?:content|material|words?)\b",
+            r"\bE005\b",
+            r"\bflagged as (?:sensitive|unsafe|inappropriate|nsfw|violating|potentially)\b",
+            rf"\b(?:flagged|blocked|refused|rejected|filtered) (?:by|due to|because of) (?:the |our |its )?{_CHECK}\b",
+            rf"\b{_CHECK} (?:filter|checker|check|system)(?: was| has been)? (?:triggered|blocked|rejected|refused)\b",
+            r"\bviolat(?:e|es|ed|ing) (?:[a-z']+ ){0,3}(?:policy|policies|guidelines|terms of (?:service|use))\b",
+            r"\b(?:content|usage|safety) policy violation\b",
+            r"\bsensitive content (?:was |has been )?detected\b",
+        )
+    ),
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ def error_of(prediction: Prediction) -> ServiceError | None:
             return GenerationCanceledError("The prediction was canceled at the provider.")
         case Status.ABORTED:
             return GenerationTimedOutError("The provider gave the prediction up before it began.")
-        case Status.FAILED if any(word in prediction.error.lower() for word in _REFUSALS):
+        case Status.FAILED if _REFUSAL.search(prediction.error):
             return GenerationRefusedError(prediction.error)
         case _:
             return GenerationFailedError(prediction.error or f"The prediction ended as {prediction.status}.")

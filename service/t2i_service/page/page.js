@@ -53,7 +53,7 @@
     if (!traceId || !sampled) return document.createTextNode("not sampled");
     if (!traceUrl) return document.createTextNode(traceId);
     const link = document.createElement("a");
-    link.href = traceUrl.includes("{trace_id}") ? traceUrl.replace("{trace_id}", traceId) : traceUrl + traceId;
+    link.href = `${traceUrl.replace(/\/+$/, "")}/trace/${traceId}`;
     link.textContent = traceId;
     link.rel = "noopener";
     link.target = "_blank";

@@ -85,8 +85,8 @@ class Provider(Protocol):
         """Stop it and return how it ended, with what it cost until then; or as it stands when it takes too long."""
         ...
 
-    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
-        """Get one of its pictures."""
+    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
+        """Get one of its pictures; those for who follows a link wait for each other where they are large."""
         ...
 
     async def aclose(self) -> None:

@@ -19,6 +19,7 @@ from t2i_service.providers.pictures import image_from
 from t2i_service.providers.replicate_words import gap_of, inputs_of, prediction_from
 from t2i_service.providers.upstream_errors import (
     OutputRefusedError,
+    UpstreamCutError,
     UpstreamError,
     UpstreamThrottledError,
     UpstreamUnreachableError,
@@ -86,28 +87,37 @@ class ReplicateProvider(Provider):
     @override
     async def get(self, label: str, prediction_id: str) -> Prediction:
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(label, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
+        return await self._until(label, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
 
     @override
     async def cancel(self, label: str, prediction_id: str) -> Prediction:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CANCEL_SECONDS
-        prediction = await self._insist(label, lambda: _read(self._wire.cancel(prediction_id)), deadline)
-        while not prediction.status.ended and loop.time() < deadline:
+        prediction = await self._until(label, lambda: _read(self._wire.cancel(prediction_id)), deadline)
+        while not prediction.status.ended and loop.time() + CANCEL_POLL_SECONDS < deadline:
             await asyncio.sleep(CANCEL_POLL_SECONDS)
-            prediction = await self._insist(label, lambda: _read(self._wire.get(prediction_id)), deadline)
+            prediction = await self._until(label, lambda: _read(self._wire.get(prediction_id)), deadline)
         return prediction
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(label, lambda: _seen(self._wire.download(url)), deadline)
+        return await self._insist(label, lambda: _seen(self._wire.download(url, for_caller=for_caller)), deadline)
 
     @override
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    async def _until(self, label: str, ask: Callable[[], Awaitable[T]], deadline: float) -> T:
+        """Insist, and give up at the deadline what sends its answer byte by byte: no other time-out is around it."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._insist(label, ask, deadline)
+        except TimeoutError:
+            self._metrics.upstream_errors.labels(label, UpstreamCutError.reason).inc()
+            raise UpstreamCutError("The provider's answer did not end in time.") from None
 
     async def _insist(
         self,

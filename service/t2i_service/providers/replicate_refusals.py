@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_THROTTLE_SECONDS = 5.0
 
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]+)?")
 _RESETS_IN = re.compile(r"resets in ~?(\d+(?:\.\d+)?)\s*s")
 _BY_STATUS: dict[int, tuple[type[errors.UpstreamError], str]] = {
     401: (
@@ -68,8 +71,18 @@ def _problem(reply: Reply) -> tuple[str, str]:
 
 
 def _throttled_for(reply: Reply) -> float:
-    for value in (reply.headers.get("retry-after"), reply.headers.get("ratelimit-reset")):
-        if value and value.isdigit():
-            return float(value)
+    for name in ("retry-after", "ratelimit-reset"):
+        if (seconds := _seconds(reply.headers.get(name, ""))) is not None:
+            return seconds
     found = _RESETS_IN.search(_problem(reply)[1])
     return float(found[1]) if found else DEFAULT_THROTTLE_SECONDS
+
+
+def _seconds(value: str) -> float | None:
+    """Read a number of seconds or, as RFC 9110 also has it, a date."""
+    if _NUMBER.fullmatch(value):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from t2i_service.http_client import HttpClient, succeeded
 from t2i_service.observing import logs
 from t2i_service.providers import upstream_errors as errors
 from t2i_service.providers.replicate_refusals import Reply, refusal
+from t2i_service.providers.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,8 @@ READ_SECONDS = 30.0
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 # Images may come in the answer itself, as data URLs of four characters for three bytes: the largest, or several others.
 MAX_ANSWER_BYTES = 2 * MAX_IMAGE_BYTES
+# Of images of the usual two MiB, as many as there are places.
+CALLERS_BYTES = 4 * MAX_IMAGE_BYTES
 OUTPUT_HOST = "replicate.delivery"
 PATH = "/v1/predictions"
 
@@ -64,6 +68,7 @@ class Wire:
         self._api = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._asked = HttpClient(for_callers, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._files = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS)
+        self._room = Room(CALLERS_BYTES)
         self._base = base_url.rstrip("/")
         self.address = urlsplit(base_url).hostname or ""
 
@@ -82,13 +87,19 @@ class Wire:
         """Stop a prediction; one that has ended stays as it is."""
         return _answer(await self._send("POST", f"{_path_of(prediction_id)}/cancel"))
 
-    async def download(self, url: str) -> bytes:
-        """Return an output's bytes; only from the provider's hosts, and no more than the cap."""
+    async def download(self, url: str, *, for_caller: bool = False) -> bytes:
+        """Return an output's bytes; only from the provider's hosts, and no more than the cap.
+
+        What callers follow links to waits before it is read, for room; generations have their own bound.
+        """
         if url.startswith("data:"):
             return _from_data_url(url)
         link, started = self._allowed(url), time.perf_counter()
         try:
-            async with self._files.request("GET", link) as response:
+            async with (
+                self._files.request("GET", link) as response,
+                self._room.held(_size_of(response)) if for_caller else nullcontext(),
+            ):
                 data = await _image_of(response)
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
@@ -166,6 +177,12 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes | None:
         if most < 0:
             return None
     return b"".join(parts)
+
+
+def _size_of(response: aiohttp.ClientResponse) -> int:
+    """Return how large it may get: what is not said, or is said of its compressed form, tells nothing."""
+    size = None if "content-encoding" in response.headers else response.content_length
+    return MAX_IMAGE_BYTES if size is None else min(size, MAX_IMAGE_BYTES)
 
 
 async def _image_of(response: aiohttp.ClientResponse) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from t2i_service.observing import logs
 from t2i_service.providers.base import Prediction, Status
 from t2i_service.providers.upstream_errors import UpstreamWordError, capped
 
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
     from t2i_service.providers.replicate_wire import Answer
 
 _LINK = ("https://", "http://", "data:")
+# More than any prediction runs, and more than any model takes or makes.
+MOST_SECONDS = 24 * 60 * 60
+MOST_TOKENS = 10**9
 _STATUS_WORD = re.compile(r"[a-z_]{1,12}")
+
+log = logs.get("app.replicate")
 
 
 def inputs_of(task: Task) -> dict[str, Any]:
@@ -82,14 +89,29 @@ def _among(value: Any, levels: int = 8) -> Iterator[str]:
 
 
 def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if _can_be(value, MOST_SECONDS) else None
 
 
 def _tokens(metrics: dict[str, Any]) -> dict[str, int] | None:
     """Return token counts where the provider reports them; none are made up."""
     counts = {
-        kind: metrics[f"{kind}_token_count"]
+        kind: count
         for kind in ("input", "output")
-        if isinstance(metrics.get(f"{kind}_token_count"), int)
+        if isinstance(count := metrics.get(f"{kind}_token_count"), int) and _can_be(count, MOST_TOKENS)
     }
     return counts or None
+
+
+def _can_be(value: Any, most: int) -> bool:
+    """Tell figures that may be counted: one below zero breaks a counter, one without end spoils it for good."""
+    if type(value) not in (int, float):
+        return False
+    if 0 <= value <= most:
+        return True
+    _doubt()
+    return False
+
+
+@cache
+def _doubt() -> None:
+    log.warning("The provider reports a figure that cannot be: such are left out, and this is said once")

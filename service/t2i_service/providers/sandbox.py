@@ -119,7 +119,7 @@ class SandboxProvider(Provider):
         return Drawing.from_id(prediction_id).prediction
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
         drawing = Drawing.from_id(prediction.id)
         digest = drawing.digest + index.to_bytes(2)
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from t2i_service.callers.image_links import TURN_SECONDS
 from t2i_service.callers.keyring import ANYBODY, Anybody
 from t2i_service.errors import (
     CLIENT_CLOSED_REQUEST,
@@ -22,7 +23,7 @@ from t2i_service.observing.context import request_context
 from t2i_service.observing.telemetry import OTHER
 from t2i_service.offer.api import GenerationResult
 from t2i_service.providers.base import Image, Prediction, Status
-from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamError
+from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamCutError, UpstreamError
 from t2i_service.routes.answers import json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.web.results import Found, state_of_generation
@@ -109,14 +110,21 @@ async def _shielded(task: asyncio.Task[T]) -> T:
 
 
 async def _image(state: State, found: Found, index: int) -> Image:
-    async with state.image_links.turn(found.id, index):
-        prediction = await _asked(found)
-        if prediction.status is Status.SUCCEEDED and not prediction.outputs:
-            raise OutputGoneError("The provider deletes images an hour after they are made.")
-        count = len(prediction.outputs)
-        if not 0 <= index < count:
-            raise UnknownImageError(f"The generation is {prediction.status.value}, with {count} images.")
-        return await found.provider.fetch(found.label, prediction, index)
+    try:
+        async with state.image_links.turn(found.id, index):
+            return await _fetched(found, index)
+    except TimeoutError:
+        raise UpstreamCutError(f"The image has not come within {TURN_SECONDS:g} s.") from None
+
+
+async def _fetched(found: Found, index: int) -> Image:
+    prediction = await _asked(found)
+    if prediction.status is Status.SUCCEEDED and not prediction.outputs:
+        raise OutputGoneError("The provider deletes images an hour after they are made.")
+    count = len(prediction.outputs)
+    if not 0 <= index < count:
+        raise UnknownImageError(f"The generation is {prediction.status.value}, with {count} images.")
+    return await found.provider.fetch(found.label, prediction, index, for_caller=True)
 
 
 async def _asked(found: Found) -> Prediction:

@@ -35,6 +35,9 @@ def otlp_exporter(settings: Settings, endpoint: HttpUrl, words: LastWords) -> Ex
 
     Raises `ValueError` for certificates that cannot be used.
     """
+    # OpenTelemetry says that what is set to nothing is not set; its exporter for gRPC fails on it.
+    for name in [name for name, value in os.environ.items() if name.startswith("OTEL_") and not value.strip()]:
+        del os.environ[name]
     if settings.otlp_authorities:
         check_authorities(settings.otlp_authorities)
     if settings.otlp_certificate and settings.otlp_key:
@@ -61,3 +64,13 @@ def resource_of(settings: Settings) -> Any:
 def headers_of(settings: Settings) -> str:
     """Return the headers as OpenTelemetry spells them; those for traces come first."""
     return settings.otlp_traces_headers.get_secret_value() or settings.otlp_headers.get_secret_value()
+
+
+def timeout_of(settings: Settings) -> float:
+    """Return for how many seconds a batch is tried; what is said of traces comes first."""
+    return settings.otlp_traces_timeout or settings.otlp_timeout
+
+
+def compression_of(settings: Settings) -> str:
+    """Return the word of OpenTelemetry, of which its exporter for gRPC does not know `none`."""
+    return settings.otlp_traces_compression or settings.otlp_compression

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from grpc import ssl_channel_credentials  # type: ignore[import-untyped]
+from grpc import Compression, ssl_channel_credentials  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.grpc import exporter as published
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from t2i_service.tracing.otlp import request_of
-from t2i_service.tracing.otlp_exporter import headers_of, resource_of
+from t2i_service.tracing.otlp_exporter import compression_of, headers_of, resource_of, timeout_of
 from t2i_service.tracing.span_export import Exporter
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class GrpcExporter(Exporter):
             insecure=endpoint.scheme == "http",
             credentials=_credentials(settings),
             headers=headers_of(settings) or None,
+            timeout=timeout_of(settings),
+            compression=Compression.Gzip if compression_of(settings) == "gzip" else Compression.NoCompression,
         )
         self._exporter.resource = resource_of(settings)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http import trace_exporter as published
 from opentelemetry.util.re import parse_env_headers
 
 from t2i_service.tracing.otlp import request_of
-from t2i_service.tracing.otlp_exporter import headers_of, resource_of
+from t2i_service.tracing.otlp_exporter import compression_of, headers_of, resource_of, timeout_of
 from t2i_service.tracing.span_export import Exporter
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class HttpExporter(Exporter):
             client_certificate_file=_name(settings.otlp_certificate),
             client_key_file=_name(settings.otlp_key),
             headers=parse_env_headers(headers_of(settings), liberal=True),
+            timeout=timeout_of(settings),
+            compression=Compression(compression_of(settings)),
             session=_Session(),
         )
 

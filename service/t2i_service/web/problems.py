@@ -20,10 +20,13 @@ from t2i_service.web.openai_errors import PREFIX as OPENAI_PREFIX
 from t2i_service.web.openai_errors import openai_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI, Request
 
     from t2i_service.observing.privacy import Privacy
 
+PROBLEM = "application/problem+json"
 MAX_DETAIL_CHARACTERS = 1000
 METHOD_NOT_ALLOWED = 405
 MAX_ERRORS = 20
@@ -61,12 +64,9 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    phrase = _PHRASES.get(error.status_code) or HTTPStatus(error.status_code).phrase
-    translated = ServiceError(str(error.detail), headers=dict(error.headers or {}))
+    translated = error_of_http(error.status_code, str(error.detail), error.headers)
     if error.status_code == METHOD_NOT_ALLOWED:
         translated.headers["Allow"] = ", ".join(sorted(_methods(request)))
-    translated.status, translated.title = error.status_code, phrase
-    translated.code = phrase.lower().replace(" ", "_").replace("-", "_")
     return await _service_error(request, translated)
 
 
@@ -80,6 +80,28 @@ async def _bug(request: Request, _error: Exception) -> Response:
     return await _service_error(request, ServiceError("It is logged under this request id; trying again may help."))
 
 
+def error_of_http(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ServiceError:
+    """Return an error of HTTP's own, by HTTP's name for its status."""
+    error = ServiceError(detail, headers=dict(headers or {}))
+    error.status, error.title = status, _PHRASES.get(status) or HTTPStatus(status).phrase
+    error.code = error.title.lower().replace(" ", "_").replace("-", "_")
+    return error
+
+
+def document(error: ServiceError, detail: str, request_id: str) -> bytes:
+    """Return the problem document."""
+    body = {
+        "type": f"tag:texttoimage.dev,2026:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": detail,
+        "code": error.code,
+        "request_id": request_id,
+        **error.members,
+    }
+    return _encode(body)
+
+
 def answer_to(path: str, error: ServiceError, privacy: Privacy) -> Response:
     """Write an error's answer in the words of the API it was asked in, without a prompt that an upstream quoted."""
     context, headers = request_context(), dict(error.headers)
@@ -89,16 +111,7 @@ def answer_to(path: str, error: ServiceError, privacy: Privacy) -> Response:
     if path.startswith(OPENAI_PREFIX):
         status, content = openai_error(error.status, error.code, detail, error.members)
         return Response(_encode(content), status, headers, "application/json")
-    body = {
-        "type": f"tag:texttoimage.dev,2026:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": detail,
-        "code": error.code,
-        "request_id": context.request_id,
-        **error.members,
-    }
-    return Response(_encode(body), error.status, headers, "application/problem+json")
+    return Response(document(error, detail, context.request_id), error.status, headers, PROBLEM)
 
 
 def _field_error(item: dict[str, Any], allowed_of: dict[str, dict[str, Any]]) -> dict[str, object]:

@@ -12,7 +12,10 @@ import httptools
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from t2i_service.observing import logs
+from t2i_service.observing.context import request_id_from
 from t2i_service.web.middleware import ARRIVAL_SECONDS, LATE_BODY
+from t2i_service.web.problems import PROBLEM, document, error_of_http
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,6 +28,8 @@ MOST_HEAD_BYTES = 32 * 1024
 BEGUN = -1
 # What may wait behind the request that is answered before no more is read, and so no end of the connection seen.
 MOST_WAITING = 8
+
+log = logs.get()
 
 
 class Protocol(HttpToolsProtocol):
@@ -59,13 +64,12 @@ class Protocol(HttpToolsProtocol):
             self._read(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             # CONNECT alone changes the protocol without any header that says so.
-            self.logger.warning("Invalid HTTP request received.")
-            self.send_400_response("Invalid HTTP request received.")
+            self._refuse(400, "What was sent is no HTTP request that can be read.")
             return
         if self._lines is not None:
             self._lines = 0 if self._lines == BEGUN else self._lines + len(data)
             if self._lines > MOST_HEAD_BYTES:
-                self._refuse_head()
+                self._refuse(431, f"A request's head may have {MOST_HEAD_BYTES} bytes.")
                 return
         self._await_more()
 
@@ -150,13 +154,17 @@ class Protocol(HttpToolsProtocol):
             cycle.scope[LATE_BODY] = True  # type: ignore[literal-required]
             cycle.message_event.set()
 
-    def _refuse_head(self) -> None:
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer before there is a request, with an id made here; nothing may be put into an answer under way."""
+        request_id = request_id_from(None)
+        log.warning("Request refused", status=status, reason=detail, request_id=request_id)
         if self.cycle is None or self.cycle.response_complete:
-            text = b"A request's head may have %d bytes." % MOST_HEAD_BYTES
+            content = document(error_of_http(status, detail), detail, request_id)
             fields = (
-                b"content-type: text/plain; charset=utf-8",
-                b"content-length: %d" % len(text),
+                b"content-type: " + PROBLEM.encode(),
+                b"content-length: %d" % len(content),
+                b"x-request-id: " + request_id.encode(),
                 b"connection: close",
             )
-            self.transport.write(b"\r\n".join((STATUS_LINE[431].strip(), *fields, b"", text)))
+            self.transport.write(b"\r\n".join((STATUS_LINE[status].strip(), *fields, b"", content)))
         self.transport.close()

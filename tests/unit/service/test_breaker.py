@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from t2i_service.errors import BreakerOpenError, GenerationRefusedError
+from t2i_service.errors import BreakerOpenError, GenerationFailedError, GenerationRefusedError
 from t2i_service.generating.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, BreakerState
 from t2i_service.providers.upstream_errors import UpstreamCutError, UpstreamInputError, UpstreamThrottledError
 
@@ -79,6 +79,14 @@ def test_what_is_not_the_providers_fault_is_not_held_against_it(error: BaseExcep
     for _ in range(FAILURES_TO_OPEN * 2):
         breaker.learn(breaker.admit(), error)
     assert breaker.state is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize(("by_chance", "state"), [(False, BreakerState.OPEN), (True, BreakerState.CLOSED)])
+def test_predictions_that_fail_open_it_unless_they_are_asked_to(*, by_chance: bool, state: BreakerState) -> None:
+    breaker = Breaker("sdxl", fails_by_chance=by_chance)
+    for _ in range(FAILURES_TO_OPEN):
+        breaker.learn(breaker.admit(), GenerationFailedError("CUDA out of memory"))
+    assert breaker.state is state
 
 
 def test_a_success_in_between_starts_the_count_again() -> None:

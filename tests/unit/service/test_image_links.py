@@ -34,6 +34,20 @@ async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.Monk
     assert refused == MAX_WAITING + 1
 
 
+async def test_an_image_that_never_ends_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_links, "TURN_SECONDS", 0.05)
+    links = ImageLinks(Metrics("1", "c"))
+
+    async def follow(index: int) -> None:
+        async with links.turn("id", index):
+            await asyncio.Event().wait()
+
+    followed = await asyncio.gather(*(follow(index) for index in range(AT_ONCE)), return_exceptions=True)
+    assert {type(end) for end in followed} == {TimeoutError}
+    async with links.turn("id", AT_ONCE):
+        pass
+
+
 async def test_what_is_remembered_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_links, "MAX_LINKS", 3)
     links = ImageLinks(Metrics("1", "c"))

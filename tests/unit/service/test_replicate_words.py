@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from t2i_service.observing.metrics import Metrics
+from t2i_service.providers import replicate_words
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_wire import Answer, Wire
 from t2i_service.providers.replicate_words import gap_of, prediction_from
@@ -35,3 +37,24 @@ async def test_an_id_that_no_path_can_hold_is_asked_for_once() -> None:
     await provider.aclose()
     labels = {"model": "sdxl", "reason": "bad_answer"}
     assert metrics.registry.get_sample_value("t2i_model_upstream_errors_total", labels) == 1
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [b"-0.5", b"1e300", b"1" + b"0" * 400, b"true", b'"soon"', b"null"],
+    ids=["negative", "endless", "vast", "true", "word", "null"],
+)
+def test_a_figure_that_cannot_be_is_left_out(figure: bytes) -> None:
+    metrics = b'{"predict_time": %b, "total_time": %b, "input_token_count": %b}' % (figure, figure, figure)
+    answer = msgspec.json.decode(b'{"id": "p", "status": "succeeded", "metrics": %b}' % metrics, type=Answer)
+    prediction = prediction_from(answer)
+    assert (prediction.predict_seconds, prediction.total_seconds, prediction.tokens) == (None, None, None)
+
+
+def test_it_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(replicate_words.log, "warning", told.append)
+    replicate_words._doubt.cache_clear()
+    for _ in range(3):
+        prediction_from(Answer(id="p", status="succeeded", metrics={"predict_time": -1, "output_token_count": -1}))
+    assert len(told) == 1

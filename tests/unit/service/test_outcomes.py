@@ -1,0 +1,52 @@
+"""What a failed prediction's words mean: a refusal is the prompt's, and everything else is a failure to be counted."""
+
+from __future__ import annotations
+
+import pytest
+from t2i_service.errors import GenerationFailedError, GenerationRefusedError
+from t2i_service.generating.outcomes import error_of
+from t2i_service.providers.base import Prediction, Status
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "NSFW content detected. Try running it again, or try a different prompt.",
+        "NSFW content detected in all outputs, please try a different prompt",
+        "All generated images contained NSFW content. Try running it again with a different prompt.",
+        "Potential NSFW content was detected in one or more images. A black image will be returned instead.",
+        "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
+        "Prediction failed: E005",
+        "Content was flagged by the safety system. Try different prompts or inputs.",
+        "Your request was rejected by our content moderation.",
+        "Blocked by the safety filter",
+        "The safety filter was triggered.",
+        "Your prompt violates the content policy",
+        "content policy violation",
+        "Prompt contains sensitive words",
+        "nsfw: 'a lighthouse'",
+    ],
+)
+def test_a_refusal_is_told_from_what_models_say(said: str) -> None:
+    assert isinstance(error_of(Prediction("p", Status.FAILED, error=said)), GenerationRefusedError)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Failed to load safety_checker/model.safetensors: connection reset",
+        "KeyError: case-insensitive",
+        "HTTP 500 from content moderation service",
+        "The moderation service timed out",
+        "No module named 'nsfw_detector'",
+        "Failed to load the NSFW content classifier",
+        "safety filter: CUDA out of memory",
+        "The worker was flagged for preemption",
+        "FE0051 while decoding",
+        "memory access violation in the policy of /usr/lib/libcuda.so",
+        "CUDA out of memory",
+        "",
+    ],
+)
+def test_a_failure_that_speaks_of_safety_is_a_failure(said: str) -> None:
+    assert isinstance(error_of(Prediction("p", Status.FAILED, error=said)), GenerationFailedError)

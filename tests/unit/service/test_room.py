@@ -1,0 +1,77 @@
+"""No more bytes are held than there is room for, and whoever waits comes in order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp import web
+from t2i_service.providers import replicate_wire
+from t2i_service.providers.replicate_wire import MAX_IMAGE_BYTES, Wire
+from t2i_service.providers.room import Room
+
+
+async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over() -> None:
+    room, inside, leave = Room(10), list[str](), asyncio.Event()
+
+    async def hold(name: str, size: int) -> None:
+        async with room.held(size):
+            inside.append(name)
+            await leave.wait()
+
+    tasks = {name: asyncio.ensure_future(hold(name, size)) for name, size in (("a", 6), ("b", 6), ("c", 4), ("d", 99))}
+    await asyncio.sleep(0)
+    assert inside == ["a"]
+    tasks["b"].cancel()
+    await asyncio.wait([tasks["b"]])
+    await asyncio.sleep(0)
+    assert inside == ["a", "c"]
+    leave.set()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    assert inside == ["a", "c", "d"]
+    async with asyncio.timeout(5), room.held(10):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("headers", "at_once"),
+    [({"content-length": "1000"}, 8), ({}, 4), ({"content-length": str(MAX_IMAGE_BYTES // 2)}, 8)],
+    ids=["small", "unsaid", "half"],
+)
+async def test_as_many_links_are_read_at_once_as_their_size_allows(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], at_once: int
+) -> None:
+    reading, enough = 0, asyncio.Event()
+
+    async def read(_response: object) -> bytes:
+        nonlocal reading
+        reading += 1
+        await enough.wait()
+        return b""
+
+    async def image(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        await enough.wait()
+        return response
+
+    monkeypatch.setattr(replicate_wire, "_read_capped", read)
+    app = web.Application()
+    app.router.add_get("/a.png", image)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    wire = Wire(url, "token", 16, 16)
+    asked = [asyncio.ensure_future(wire.download(f"{url}/a.png", for_caller=True)) for _ in range(8)]
+    others = [asyncio.ensure_future(wire.download(f"{url}/a.png")) for _ in range(2)]
+    async with asyncio.timeout(5):
+        # Nothing else tells that the others wait.
+        while len(wire._room._waiting) < 8 - at_once or reading < at_once + len(others):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert reading == at_once + len(others)
+    enough.set()
+    await asyncio.gather(*asked, *others)
+    await wire.aclose()
+    await runner.cleanup()
