@@ -55,7 +55,7 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
         await enough.wait()
         return response
 
-    monkeypatch.setattr(replicate_wire, "_read_capped", read)
+    monkeypatch.setattr(replicate_wire, "_image_of", read)
     app = web.Application()
     app.router.add_get("/a.png", image)
     runner = web.AppRunner(app)
