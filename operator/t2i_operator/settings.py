@@ -17,7 +17,7 @@ _FLAGS: tuple[tuple[str, str, str], ...] = (
     ("workers", "12", "How many resources are reconciled at the same time."),
     ("resync-seconds", "600", "How often a resource is looked at though nothing happened."),
     (
-        "credentials-poll-seconds",
+        "poll-seconds",
         "45",
         "How often to look at what is not watched: Secrets without the reload label, Gateways, Prometheuses.",
     ),
@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jaeger_image: str
     workers: int = 12
     resync_seconds: float = 600.0
-    credentials_poll_seconds: float = 45.0
+    poll_seconds: float = 45.0
     listen_port: int = 8080
     leader_election: bool = True
     lease_namespace: str

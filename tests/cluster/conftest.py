@@ -70,7 +70,7 @@ def own_account(make_account: Callable[[], OperatorAccount]) -> OperatorAccount:
 @pytest.fixture(scope="package")
 def operator(operator_account: OperatorAccount, crd: str) -> Iterator[OperatorProcess]:
     """Run one operator for all tests that do not stop it; it looks at everything anew every two seconds."""
-    yield from running(operator_account.process("shared", resync_seconds=2, credentials_poll_seconds=2))
+    yield from running(operator_account.process("shared", resync_seconds=2, poll_seconds=2))
 
 
 @pytest.fixture(scope="package")

@@ -93,7 +93,7 @@ def witnessed(
 ) -> Iterator[OperatorProcess]:
     """Run an operator as the manifests do: with a Lease."""
     account = own_account._replace(kubeconfig=witness.kubeconfig)
-    operator = account.process("witnessed", namespaces=",".join(scope), credentials_poll_seconds=2)
+    operator = account.process("witnessed", namespaces=",".join(scope), poll_seconds=2)
     operator.start()
     yield operator
     operator.stop()

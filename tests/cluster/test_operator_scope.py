@@ -151,7 +151,7 @@ def confined(crd: str, confinement: Path, way: Spoiler, namespaces: list[str]) -
         namespaces[0],
         namespaces=",".join(namespaces[:2]),
         leader_election=False,
-        credentials_poll_seconds=2,
+        poll_seconds=2,
     )
     operator.start()
     yield operator

@@ -46,7 +46,7 @@ def way(make_account: Callable[[], OperatorAccount]) -> Iterator[tuple[Narrow, O
 @pytest.fixture(scope="module")
 def operator(way: tuple[Narrow, OperatorAccount], crd: str) -> Iterator[OperatorProcess]:
     """Run one that sees no more of the cluster's stack than of one that nobody has installed."""
-    yield from running(way[1].process("narrow", credentials_poll_seconds=2))
+    yield from running(way[1].process("narrow", poll_seconds=2))
 
 
 @pytest.fixture

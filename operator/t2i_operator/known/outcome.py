@@ -25,6 +25,16 @@ class Verdict(NamedTuple):
     message: str
 
 
+class Repair(NamedTuple):
+    """An object that was put back, and what had become of it."""
+
+    identity: Id
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.identity}: {self.what}"
+
+
 class Outcome(msgspec.Struct, kw_only=True):
     """Filled while reconciling, read by the status. Sentences are for people; each names its object.
 
@@ -73,7 +83,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     objects: list[Id] = msgspec.field(default_factory=list)
     created: list[Id] = msgspec.field(default_factory=list)
     updated: list[Id] = msgspec.field(default_factory=list)
-    repaired: list[str] = msgspec.field(default_factory=list)
+    repaired: list[Repair] = msgspec.field(default_factory=list)
     deleted: list[Id] = msgspec.field(default_factory=list)
 
     @property

@@ -7,7 +7,7 @@ from t2i_operator.known import drift
 from t2i_operator.known.children import Child, Children, Id
 from t2i_operator.known.contest import EXISTENCE, RIVAL, Contest
 from t2i_operator.known.faults import CONFLICT, CONTESTED, REPLACING
-from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, Object
 from t2i_operator.reconciling import handover, reclaim, replacement, unwatched
@@ -147,7 +147,7 @@ class Objects:
         else:
             await self._apply(desired, expected)
             self._contest.repaired(identity, EXISTENCE)
-            outcome.repaired.append(f"{identity}: it was deleted")
+            outcome.repaired.append(Repair(identity, "it was deleted"))
 
     async def _bring_back(self, live: Object, desired: Object, expected: bytes, outcome: Outcome) -> None:
         """Restore what others changed; what differs without anybody having changed it is an update of ours."""
@@ -172,10 +172,10 @@ class Objects:
             return  # what differs is the API server's or a webhook's doing, and is known from now on
         if overwritten:
             self._contest.repaired(identity, RIVAL)
-            outcome.repaired.append(f"{identity}: changed under the operator's own name")
+            outcome.repaired.append(Repair(identity, "changed under the operator's own name"))
         elif put_back := found.put_back:
             self._contest.repaired(identity, *(each.field for each in put_back))
-            outcome.repaired.append(f"{identity}: {named(put_back)}")
+            outcome.repaired.append(Repair(identity, named(put_back)))
         else:
             outcome.updated.append(identity)
 

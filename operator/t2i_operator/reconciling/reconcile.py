@@ -96,7 +96,7 @@ class Reconciler:
             resource = spec.parse(seen.body()) if seen else None
         except spec.InvalidSpec:
             return None
-        return self._settings.credentials_poll_seconds if _is_polled(resource) else None
+        return self._settings.poll_seconds if _is_polled(resource) else None
 
     def _forget(self, key: Key) -> None:
         self._ledger.forget(key)
@@ -127,7 +127,7 @@ class Reconciler:
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
-        poll = self._settings.credentials_poll_seconds if _is_polled(outcome.resource) else math.inf
+        poll = self._settings.poll_seconds if _is_polled(outcome.resource) else math.inf
         return max(0.0, min(self._settings.resync_seconds, poll, _turns(outcome) - time.time()))
 
     async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:

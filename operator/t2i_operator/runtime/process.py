@@ -43,7 +43,7 @@ class Operator:
         self._picture = Picture()
         self._queue: Queue[naming.Key] = Queue(may=self._picture.holds)
         self._cache = Cache()
-        self._secret_watch = SecretWatch(self._cluster, max_age_seconds=max_age(settings.credentials_poll_seconds))
+        self._secret_watch = SecretWatch(self._cluster, max_age_seconds=max_age(settings.poll_seconds))
         reporter = Reporter(self._cluster, self._cache.resources, self._metrics, instance=settings.identity)
         self._reconciler = Reconciler(self._cluster, self._cache, self._secret_watch, reporter, settings)
         self._heartbeat = framework.Heartbeat(settings.namespaces)
@@ -99,7 +99,7 @@ class Operator:
     async def _watch_selection(self) -> None:
         """Look for all resources at once at what no stream tells of; a replica that stands by has judged nothing."""
         while True:
-            await asyncio.sleep(self._settings.credentials_poll_seconds)
+            await asyncio.sleep(self._settings.poll_seconds)
             keys = self._cache.resources.keys()
             changed = await self._reconciler.selection.changed({key.namespace for key in keys})
             for key in keys:

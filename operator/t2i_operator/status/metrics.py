@@ -72,7 +72,7 @@ class Metrics:
     def repaired(self, outcome: Outcome) -> None:
         """Count what was repaired."""
         for repaired in outcome.repaired:
-            self.repairs.labels(repaired.split(" ", 1)[0]).inc()
+            self.repairs.labels(repaired.identity.kind.name).inc()
 
     def forget(self, key: Key) -> None:
         """Count a resource no more."""

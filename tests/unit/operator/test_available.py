@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from t2i_operator.known.children import Id
-from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout, rollout
 from t2i_operator.kube.kinds import DEPLOYMENT, POD_DISRUPTION_BUDGET, Object
@@ -100,7 +100,7 @@ def test_a_spec_is_ready_when_all_of_its_pods_have_been() -> None:
     [
         (pods(6, 6, replicas=7, updated=1), {}),
         (pods(6, 6, observed=False), {"updated": [Id(DEPLOYMENT, "studio", "pictures")]}),
-        (pods(6, 6, observed=False), {"repaired": ["Deployment pictures: spec.template"]}),
+        (pods(6, 6, observed=False), {"repaired": [Repair(Id(DEPLOYMENT, "studio", "pictures"), "spec.template")]}),
     ],
     ids=["old pods are left", "just written", "just repaired"],
 )

@@ -12,10 +12,10 @@ from t2i_operator import builders, spec
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, READY, Failure
-from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import transient
-from t2i_operator.kube.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE_MONITOR, Kind, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE, SERVICE_MONITOR, Kind, Object
 from t2i_operator.naming import Key
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.patience import LASTING_SECONDS, Patience
@@ -135,7 +135,7 @@ async def test_a_success_in_between_begins_the_count_anew(parts: Parts) -> None:
 async def test_a_single_object_s_failure_is_judged_alike(parts: Parts, error: ApiError, told: int) -> None:
     async def work(_: Key, body: dict[str, Any], outcome: Outcome) -> None:
         outcome.resource = spec.parse(body)
-        outcome.repaired.append("Service pictures-service: it was deleted")
+        outcome.repaired.append(Repair(Id(SERVICE, KEY.namespace, "pictures-service"), "it was deleted"))
         outcome.failed(Id(CONFIG_MAP, KEY.namespace, "pictures-config"), APPLY_FAILED, error)
 
     parts.work.side_effect = work

@@ -2,7 +2,7 @@
 
 import pytest
 from t2i_operator.known.children import Id
-from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, SERVICE, Kind
 
@@ -44,7 +44,7 @@ async def test_what_somebody_deletes_meanwhile_is_repaired() -> None:
     await passed(parts, networkPolicy={"mode": "Managed"})
     del parts.cluster.live[identity]
     parts.cache.children.drop(identity)
-    assert (await passed(parts)).repaired == [f"{identity}: it was deleted"]
+    assert (await passed(parts)).repaired == [Repair(identity, "it was deleted")]
 
 
 async def test_what_goes_with_a_deleted_resource_of_the_name_was_deleted_by_nobody() -> None:
@@ -75,7 +75,7 @@ async def test_what_a_pass_did_not_get_to_is_repaired_when_it_is_deleted(monkeyp
     del parts.cluster.live[identity]
     parts.cache.children.drop(identity)
     await parts.look()
-    assert parts.outcome.repaired == [f"{identity}: it was deleted"]
+    assert parts.outcome.repaired == [Repair(identity, "it was deleted")]
 
 
 async def test_what_somebody_else_had_and_gave_up_is_made_and_not_repaired() -> None:

@@ -60,7 +60,7 @@ async def test_what_nobody_asks_for_is_dropped() -> None:
 @pytest.mark.parametrize("offset", [0.1, 1.0, 8.0, 22.5, 43.0, 44.9])
 async def test_resources_that_share_a_secret_see_its_change_within_a_minute(offset: float, changed_at: int) -> None:
     """Two of them, each polled at the default pace, of which one asks shortly before the other."""
-    now, poll = 0.0, read(["--service-image=i"], {}).credentials_poll_seconds
+    now, poll = 0.0, read(["--service-image=i"], {}).poll_seconds
     async with aiohttp.ClientSession() as session:
         cluster = SlowCluster(session)
         watch = SecretWatch(cluster, max_age_seconds=max_age(poll), clock=lambda: now)
