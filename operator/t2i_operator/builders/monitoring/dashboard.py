@@ -59,6 +59,8 @@ def content(resource: spec.TextToImageService, topic: str) -> Object:
         for threshold in (threshold for threshold in _thresholds(panel) if "of" in threshold):
             threshold["value"] = limits[threshold.pop("of")]
     body["tags"].append(links.dashboard_tag(resource))
+    for link in (link for link in body["links"] if link["title"] == links.RUNBOOKS_TITLE):
+        link["url"] = links.runbooks(resource)
     body["links"] = [_own_dashboards(resource), *body["links"], *_links(resource)]
     return body
 
