@@ -116,7 +116,7 @@ def test_a_collector_is_scraped_as_the_service_that_the_dashboard_asks_for() -> 
 
 
 def test_of_what_a_collector_tells_of_itself_is_kept_what_is_asked_for() -> None:
-    """The metrics of its process, its queues and its storage are some hundred series that nobody reads."""
+    """Nobody reads what it tells of its process, its queues and its batches."""
     steps = {each["port"]: each["metricRelabelings"] for each in jaeger_monitor(observed())["spec"]["endpoints"]}
     (keep,) = (step for step in steps["metrics"] if step["action"] == "keep")
     pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "dashboards").glob("*.py")]

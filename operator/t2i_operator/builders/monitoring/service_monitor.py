@@ -12,7 +12,7 @@ from t2i_operator.spec.monitoring import Relabeling
 # rename the metrics' own `endpoint`, which the guide's queries use, to `exported_endpoint`.
 _KEEP_OWN_ENDPOINT: Object = {"action": "labeldrop", "regex": "endpoint"}
 
-# Of some hundred that a collector tells of itself: what it took in, and what troubleshooting asks of what it did not.
+# Of two dozen metrics that a collector has of itself: what it took in, and what troubleshooting asks of the rest.
 _OF_COLLECTOR: Object = {
     "action": "keep",
     "sourceLabels": ["__name__"],
