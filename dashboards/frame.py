@@ -9,6 +9,7 @@ from urllib.parse import quote
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
+from t2i_operator.builders.monitoring.links import RUNBOOKS, RUNBOOKS_TITLE
 
 from dashboards.panels import DATASOURCE
 from dashboards.phrases import SERVICE
@@ -16,7 +17,6 @@ from dashboards.phrases import SERVICE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/tree/main/docs/runbooks"
 TAG = "text-to-image"
 # Operators of several classes are told apart by the namespaces that they are in.
 OPERATOR = 'job="text-to-image-operator",namespace="$namespace"'
@@ -26,6 +26,7 @@ def dashboard(
     topic: str, title: str, description: str, rows: Mapping[str, Sequence[Builder[model.Panel]]], *, scoped: bool = True
 ) -> build.Dashboard:
     """Put a topic's rows of panels on a dashboard; `scoped` ones are about a service, others about an operator."""
+    whose = SERVICE if scoped else OPERATOR
     built = (
         build.Dashboard(f"Text to image / {title}")
         .uid(f"t2i-{topic}")
@@ -38,7 +39,7 @@ def dashboard(
         .editable()
         .link(_other_dashboards())
         .link(_runbooks())
-        .link(_explore(f"up{{{SERVICE if scoped else OPERATOR}}}"))
+        .link(explore("Query Prometheus", "prometheus", "${datasource}", {"expr": f"up{{{whose}}}"}))
         .with_variable(datasource_variable("datasource", "Data source", "prometheus"))
     )
     if scoped:
@@ -47,8 +48,8 @@ def dashboard(
         built = built.with_variable(query_variable("service", "Service", service)).annotation(_Alerts(SERVICE))
     else:
         leaders = 'label_values(t2i_operator_leader{job="text-to-image-operator"}, namespace)'
-        whose = 'namespace="$namespace",alertname=~"TextToImageOperator.+"'
-        built = built.with_variable(query_variable("namespace", "Operator in", leaders)).annotation(_Alerts(whose))
+        alerts = 'namespace="$namespace",alertname=~"TextToImageOperator.+"'
+        built = built.with_variable(query_variable("namespace", "Operator in", leaders)).annotation(_Alerts(alerts))
     for name, panels in rows.items():
         built = built.with_row(build.Row(name))
         for panel in panels:
@@ -80,16 +81,17 @@ def _other_dashboards() -> build.DashboardLink:
 
 
 def _runbooks() -> build.DashboardLink:
-    return build.DashboardLink("Runbooks").type(model.DashboardLinkType.LINK).url(RUNBOOKS).target_blank(True)
+    """Lead to this project's own; the operator writes the user's over it, as it does in alerts."""
+    return build.DashboardLink(RUNBOOKS_TITLE).type(model.DashboardLinkType.LINK).url(RUNBOOKS).target_blank(True)
 
 
-def _explore(expr: str) -> build.DashboardLink:
-    """Lead to Prometheus by the way that every Grafana has: its own page of queries, on the data source chosen."""
-    query = {"refId": "A", "expr": expr, "datasource": {"type": "prometheus", "uid": "${datasource}"}}
-    pane = {"datasource": "${datasource}", "queries": [query], "range": {"from": "now-6h", "to": "now"}}
+def explore(title: str, kind: str, chosen: str, query: Mapping[str, str]) -> build.DashboardLink:
+    """Lead there by the way that every Grafana has: its own page of queries, on the data source chosen."""
+    asked = {"refId": "A", **query, "datasource": {"type": kind, "uid": chosen}}
+    pane = {"datasource": chosen, "queries": [asked], "range": {"from": "now-6h", "to": "now"}}
     panes = quote(json.dumps({"a": pane}, separators=(",", ":")), safe="${}")
     url = f"/explore?schemaVersion=1&panes={panes}"
-    return build.DashboardLink("Query Prometheus").type(model.DashboardLinkType.LINK).url(url).target_blank(True)
+    return build.DashboardLink(title).type(model.DashboardLinkType.LINK).url(url).target_blank(True)
 
 
 class _Titled(model.AnnotationQuery):

@@ -59,7 +59,8 @@ def _generations() -> list[Builder[Panel]]:
         ),
         graph(
             "Latency",
-            "How long the provider took, from create to end. A dot is one generation: it leads to its trace.",
+            "How long the provider took, from create to end. A dot is one generation, with the id of its trace: it"
+            " leads where the Prometheus data source says.",
             "s",
             Query(quantile(0.5, SECONDS, by="model"), "{{model}} median"),
             Query(quantile(0.95, SECONDS, by="model"), "{{model}} 95th percentile", exemplars=True),

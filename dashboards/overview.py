@@ -99,7 +99,8 @@ def _requests() -> list[Builder[Panel]]:
         ),
         graph(
             "Response time",
-            "Percentiles of the requests for images. A dot is one request: it leads to its trace.",
+            "Percentiles of the requests for images. A dot is one request, with the id of its trace: it leads where the"
+            " Prometheus data source says.",
             "s",
             Query(quantile(0.5, REQUEST_SECONDS, SYNCHRONOUS), "median"),
             Query(quantile(0.95, REQUEST_SECONDS, SYNCHRONOUS), "95th percentile", exemplars=True),

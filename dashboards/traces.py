@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.models.dashboard import VariableHide
 
-from dashboards.frame import dashboard, datasource_variable, query_variable
+from dashboards.frame import dashboard, datasource_variable, explore, query_variable
 from dashboards.panels import SPANS, Look, Query, columns, dependencies, graph
 from dashboards.phrases import known
 
@@ -30,7 +30,9 @@ def traces() -> Dashboard:
         "In which step is the time lost, and who calls whom?",
         {"Steps": _steps(), "Dependencies": _dependencies(), "Collection": _collection()},
     )
-    return built.with_variable(_jaeger()).with_variable(datasource_variable("traces", "Traces", "jaeger"))
+    search = {"queryType": "search", "service": "${jaeger}"}
+    link = explore("Search traces", "jaeger", "${traces}", search)
+    return built.link(link).with_variable(_jaeger()).with_variable(datasource_variable("traces", "Traces", "jaeger"))
 
 
 def _jaeger() -> QueryVariable:
@@ -62,7 +64,8 @@ def _steps() -> list[Builder[Panel]]:
         graph("Spans", "Spans a second by service and step.", SPANS, Query(_rate(CALLS), legend)),
         graph(
             "Slow steps",
-            "95th percentile by step. A dot is one slow span: it leads to its trace.",
+            "95th percentile by step. A dot is one slow span, with the id of its trace: it leads where the Prometheus"
+            " data source says.",
             "s",
             Query(_quantile(0.95), legend, exemplars=True),
         ),

@@ -86,8 +86,8 @@ def test_labels_have_no_value_that_the_bound_does_not_count(exposed: list[Sample
 
 def test_rules_make_no_more_series_than_their_bound(rules: list[dict[str, Any]]) -> None:
     """A rule is one series, but for signals and their bands; what is pending or firing is two more."""
-    assert series.recorded(rules, series.Extent())["recorded"] <= 110
-    assert series.recorded(rules, series.Extent(models=32, currencies=32))["recorded"] <= 110 + 12 * 31
+    assert series.recorded(rules, series.Extent())["recorded"] <= 102
+    assert series.recorded(rules, series.Extent(models=32, currencies=32))["recorded"] <= 102 + 10 * 31
 
 
 def test_rules_of_the_default_resource_are_small(rules: list[dict[str, Any]]) -> None:

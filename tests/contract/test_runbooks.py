@@ -1,4 +1,4 @@
-"""What runbooks and troubleshooting name is there: codes, reasons, panels, metrics, fields of the spec, links."""
+"""What runbooks, troubleshooting and panels.md name is there: codes, reasons, panels, metrics, fields, links."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
-PAGES = {path.stem: path.read_text() for path in [*RUNBOOKS.glob("*.md"), ROOT / "docs" / "troubleshooting.md"]}
+BESIDE = ("troubleshooting", "panels")
+FILES = [*RUNBOOKS.glob("*.md"), *(ROOT / "docs" / f"{page}.md" for page in BESIDE)]
+PAGES = {path.stem: path.read_text() for path in FILES}
 CRD = yaml.safe_load((ROOT / "crds" / "texttoimage.dev_texttoimageservices.yaml").read_text())
 GUIDE = (ROOT / "docs" / "observability-guide.md").read_text()
+KPIS = next(line for line in GUIDE.splitlines() if line.endswith("Key Performance Indicators (KPIs)"))
 OPERATOR = "\n".join(path.read_text() for path in (ROOT / "operator" / "t2i_operator").rglob("*.py"))
 
 # What is neither ours nor made by us: a page of Prometheus, fields of its operator's kinds, reasons of the kubelet,
@@ -123,6 +126,27 @@ def test_every_panel_and_dashboard_is_there(page: str) -> None:
     assert set(ITALIC.findall(CODE.sub("", BLOCK.sub("", PAGES[page])))) - TITLES - ITALICS == set()
 
 
+def _of_the_guide(heading: str) -> list[str]:
+    """Return what the guide lists in bold in a chapter and those below it."""
+    level = heading.index(" ")
+    chapter = re.split(rf"^#{{1,{level}}} ", GUIDE.partition(f"\n{heading}\n")[2], flags=re.MULTILINE)[0]
+    return re.findall(r"^(?:\d+\.|-) \*\*([^*]+)\*\*", chapter, flags=re.MULTILINE)
+
+
+def test_every_panel_and_kpi_of_the_guide_is_somewhere() -> None:
+    """By the guide's own words, in its order; what it names twice, as Request Rate, stands in the table once."""
+    panels, kpis = _of_the_guide("### **Grafana Dashboard Panels**"), _of_the_guide(KPIS)
+    assert (len(panels), len(kpis)) == (6, 12)
+    rows = _table("panels", "guide", "dashboard", "panels")
+    assert [guide for guide, *_ in rows] == [*dict.fromkeys([*panels, *kpis])]
+    for guide, dashboard, shown, _ in rows:
+        (board,) = (text for topic, text in rendered().items() if topic == dashboard.strip("*").lower())
+        there = {panel["title"] for panel in json.loads(board)["panels"] if panel["type"] != "row"}
+        named = set(ITALIC.findall(shown))
+        assert named, guide
+        assert named <= there, guide
+
+
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_every_metric_is_there(page: str) -> None:
     assert set(METRIC.findall(PAGES[page])) - _metrics() == set()
@@ -157,7 +181,7 @@ def test_every_field_of_the_spec_is_there(page: str) -> None:
 
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_every_page_that_is_linked_is_there(page: str) -> None:
-    folder = ROOT / "docs" if page == "troubleshooting" else RUNBOOKS
+    folder = ROOT / "docs" if page in BESIDE else RUNBOOKS
     assert [link for link in LINK.findall(PAGES[page]) if not (folder / link).exists()] == []
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
 SERVICE = 'namespace="text-to-image",service="text-to-image-service"'
 STEP_MINUTES = 15
 STEPS_A_DAY = 24 * 60 // STEP_MINUTES
 # Of the second week, the first that is judged; day 0 is a Monday.
-WEDNESDAY, SUNDAY = 9, 13
+WEDNESDAY, THURSDAY, SUNDAY = 9, 10, 13
+THIRD_WEEK = range(14, 21)
 
 
 def usual(days: int) -> list[float]:
@@ -35,7 +36,7 @@ def traffic(
     requests: list[float],
     *,
     errors: Mapping[int, float] | None = None,
-    slow: range = range(0),
+    slow: Container[int] = range(0),
     share: float = 1,
     refused: range = range(0),
     price: float = 0.01,
@@ -106,6 +107,16 @@ def firing(promtool: Callable[..., None]) -> Callable[..., None]:
 
 
 REQUESTS_ABOVE, COST_ABOVE, REQUESTS_BELOW = ("requests", "above"), ("cost", "above"), ("requests", "below")
+ERRORS_ABOVE, LATENCY_ABOVE = ("errors", "above"), ("latency", "above")
+
+
+def rush(requests: list[float], days: Iterable[int]) -> list[dict[str, str]]:
+    """Write a rush of each of these afternoons, where every second request fails and every one takes a minute."""
+    hours = [range(at(day, 13), at(day, 15)) for day in days]
+    for each in hours:
+        requests = changed(requests, each.start, each.stop, plus=120)
+    steps = [step for each in hours for step in each]
+    return traffic(requests, errors={step: requests[step] / 2 for step in steps}, slow=frozenset(steps))
 
 
 def test_a_usual_week_is_quiet(firing: Callable[..., None]) -> None:
@@ -147,14 +158,43 @@ def test_callers_that_stay_away_fire(firing: Callable[..., None]) -> None:
     firing(traffic(away), {at(WEDNESDAY, 10.5): set(), at(WEDNESDAY, 13): {REQUESTS_BELOW}})
 
 
+def test_a_rush_that_fails_fires_on_every_weekday(firing: Callable[..., None]) -> None:
+    """On the silent ones there is no answer of last week to compare with; nor does yesterday's rush hide today's."""
+    everything = {REQUESTS_ABOVE, COST_ABOVE, ERRORS_ABOVE, LATENCY_ABOVE}
+    expected = {at(day, hour): anomalies for day in THIRD_WEEK for hour, anomalies in ((12.5, set()), (14, everything))}
+    firing(rush(usual(21), THIRD_WEEK), expected)
+
+
+def test_callers_that_stay_away_fire_on_every_weekday(firing: Callable[..., None]) -> None:
+    """On the Monday after a silent Sunday, and on the days after a day without callers."""
+    weekdays, requests = THIRD_WEEK[:5], usual(21)
+    for day in weekdays:
+        requests = changed(requests, at(day, 8), at(day, 18), factor=0)
+    expected = {at(day, hour): {REQUESTS_BELOW} for day in weekdays for hour in (9, 13, 17.5)}
+    firing(traffic(requests), expected | {at(day, 13): set() for day in THIRD_WEEK[5:]})
+
+
+def test_after_a_day_without_callers_the_usual_is_quiet(firing: Callable[..., None]) -> None:
+    """On the day after it, and a week after it: the week before that knows better."""
+    away = changed(usual(18), at(WEDNESDAY, 0), at(THURSDAY, 0), factor=0)
+    firing(traffic(away), {at(day, hour): set() for day in (THURSDAY, 16, 17) for hour in range(0, 24, 3)})
+
+
 def test_nothing_is_judged_in_the_first_week(firing: Callable[..., None]) -> None:
-    spike = changed(usual(5), at(3, 12), at(3, 14), factor=10)
-    firing(traffic(spike), {at(3, 13): set()})
+    firing(rush(usual(7), [3, 6]), {at(day, 14): set() for day in (3, 6)})
+
+
+def test_a_few_answers_on_a_silent_day_may_differ_by_chance(firing: Callable[..., None]) -> None:
+    """Of six answers one in twenty may take a minute, which makes 10 s of 4.75; of eighty that is an anomaly."""
+    hours = range(at(SUNDAY, 8), at(SUNDAY, 10))
+    for each, fires in ((3, set()), (40, {REQUESTS_ABOVE, COST_ABOVE, LATENCY_ABOVE})):
+        requests = changed(usual(14), hours.start, hours.stop, plus=each)
+        firing(traffic(requests, slow=hours, share=0.055), {at(SUNDAY, 9): fires})
 
 
 def test_slow_answers_fire(firing: Callable[..., None]) -> None:
     slow = range(at(WEDNESDAY, 12), at(WEDNESDAY, 14))
-    firing(traffic(usual(10), slow=slow), {at(WEDNESDAY, 11.5): set(), at(WEDNESDAY, 13): {("latency", "above")}})
+    firing(traffic(usual(10), slow=slow), {at(WEDNESDAY, 11.5): set(), at(WEDNESDAY, 13): {LATENCY_ABOVE}})
 
 
 def test_an_hour_that_refused_everything_leaves_the_week_its_band(firing: Callable[..., None]) -> None:
@@ -165,35 +205,35 @@ def test_an_hour_that_refused_everything_leaves_the_week_its_band(firing: Callab
     """
     noon, refused = range(at(10, 11), at(10, 14)), range(at(WEDNESDAY, 16), at(WEDNESDAY, 18))
     firing(traffic(usual(11), slow=noon, share=0.0517, refused=refused), {at(10, 13): set()})
-    firing(traffic(usual(11), slow=noon, share=0.06, refused=refused), {at(10, 13): {("latency", "above")}})
+    firing(traffic(usual(11), slow=noon, share=0.06, refused=refused), {at(10, 13): {LATENCY_ABOVE}})
 
 
-def test_errors_fire_from_the_fifth_on(firing: Callable[..., None]) -> None:
+def test_errors_fire_from_the_third_on(firing: Callable[..., None]) -> None:
     night = range(at(WEDNESDAY, 1), at(WEDNESDAY, 3))
     few = changed(usual(10), night.start, night.stop, plus=1)
-    four = dict.fromkeys(night, 2)
-    five = {step: 2 + step % 2 for step in night}
-    firing(traffic(few, errors=four), {at(WEDNESDAY, 2.5): set()})
-    firing(traffic(few, errors=five), {at(WEDNESDAY, 2.5): {("errors", "above")}})
+    two = dict.fromkeys(night, 1)
+    three = {step: 1 + step % 2 for step in night}
+    firing(traffic(few, errors=two), {at(WEDNESDAY, 2.5): set()})
+    firing(traffic(few, errors=three), {at(WEDNESDAY, 2.5): {ERRORS_ABOVE}})
 
 
 def test_more_requests_that_count_ask_for_no_more_errors(firing: Callable[..., None]) -> None:
     """Noon's eighty requests are more than fifty, of which forty need not fail."""
     noon = range(at(WEDNESDAY, 12), at(WEDNESDAY, 14))
     errors = dict.fromkeys(noon, 20)
-    firing(traffic(usual(10), errors=errors), {at(WEDNESDAY, 13): {("errors", "above")}}, minimumRequests=50)
+    firing(traffic(usual(10), errors=errors), {at(WEDNESDAY, 13): {ERRORS_ABOVE}}, minimumRequests=50)
 
 
 def test_a_service_that_is_only_asked_asynchronously_is_watched(firing: Callable[..., None]) -> None:
     """On Wednesday it fails, on Thursday nobody comes, and on Friday there is a rush."""
-    thursday, friday, hours = WEDNESDAY + 1, WEDNESDAY + 2, (12, 14)
-    alone = changed(usual(12), *(at(thursday, hour) for hour in hours), factor=0)
+    friday, hours = THURSDAY + 1, (12, 14)
+    alone = changed(usual(12), *(at(THURSDAY, hour) for hour in hours), factor=0)
     requests = changed(alone, *(at(friday, hour) for hour in hours), factor=3)
     failing = {step: requests[step] / 4 for step in range(*(at(WEDNESDAY, hour) for hour in hours))}
     expected = {
         at(WEDNESDAY, 11.5): set(),
-        at(WEDNESDAY, 13): {("errors", "above")},
-        at(thursday, 13): {REQUESTS_BELOW},
+        at(WEDNESDAY, 13): {ERRORS_ABOVE},
+        at(THURSDAY, 13): {REQUESTS_BELOW},
         at(friday, 13): {REQUESTS_ABOVE, COST_ABOVE},
     }
     firing(traffic(requests, errors=failing, prefer_async=True), expected)
@@ -228,7 +268,7 @@ def test_requests_count_from_the_fifth_on(
     firing(traffic(burst, price=0), {at(WEDNESDAY, 2.5): fires})
 
 
-@pytest.mark.parametrize(("five", "fires"), [(False, set()), (True, {("latency", "above")})])
+@pytest.mark.parametrize(("five", "fires"), [(False, set()), (True, {LATENCY_ABOVE})])
 def test_slow_answers_count_from_the_fifth_on(
     firing: Callable[..., None], fires: set[tuple[str, str]], *, five: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""How many errors a burn rate takes: as many as `minimumRequests`, five at most, whatever share of the requests."""
+"""How many errors a burn rate takes, of how many requests: three of `minimumRequests`, or as many if that is less."""
 
 from __future__ import annotations
 
@@ -37,22 +37,26 @@ def failed(errors: int, requests: int, *, fires: bool, good: str = "200") -> dic
     ("minimum", "errors", "requests", "fires"),
     [
         pytest.param(1, 1, 6, True, id="the-first-where-one-request-counts"),
-        pytest.param(3, 2, 6, False, id="fewer-than-the-requests-that-count"),
-        pytest.param(3, 3, 6, True, id="as-many-as-the-requests-that-count"),
+        pytest.param(2, 2, 6, True, id="as-many-as-the-requests-that-count"),
+        pytest.param(2, 1, 6, False, id="fewer-than-the-requests-that-count"),
+        pytest.param(5, 4, 4, False, id="all-of-too-few-requests"),
+        pytest.param(5, 3, 5, True, id="three-of-five"),
+        pytest.param(5, 4, 8, True, id="half-of-eight"),
+        pytest.param(5, 2, 5, False, id="two-may-be-chance"),
         pytest.param(50, 10, 49, False, id="enough-of-too-few-requests"),
         pytest.param(50, 10, 50, True, id="enough-of-enough-requests"),
     ],
 )
-def test_errors_count_as_requests_do_up_to_five(
+def test_errors_count_as_requests_do_up_to_three(
     promtool: Callable[..., None], minimum: int, errors: int, requests: int, *, fires: bool
 ) -> None:
     promtool(failed(errors, requests, fires=fires), minimumRequests=minimum)
 
 
-def test_of_many_requests_five_errors_are_enough(promtool: Callable[..., None]) -> None:
-    """An objective of 0.999 burns 20 times too fast by ten errors of five hundred: fifty would be ten times that."""
+def test_of_many_requests_three_errors_are_enough(promtool: Callable[..., None]) -> None:
+    """An objective of 0.999 burns 20 times too fast by ten errors of five hundred: no fifty are asked for."""
     promtool(failed(10, 500, fires=True), minimumRequests=50, slo={"availability": "0.999"})
-    promtool(failed(4, 200, fires=False), minimumRequests=50, slo={"availability": "0.999"})
+    promtool(failed(2, 100, fires=False), minimumRequests=50, slo={"availability": "0.999"})
 
 
 def test_asynchronous_requests_are_events_as_well(promtool: Callable[..., None]) -> None:

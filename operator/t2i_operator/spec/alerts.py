@@ -217,8 +217,8 @@ class Alerts(Block, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1000000),
         described(
-            "Fewest requests in a window for its ratios and percentiles to count. An error budget burns by as many"
-            " errors at least, or by five if that is less."
+            "Fewest requests in a window for its ratios and percentiles to count. An error budget burns by three errors"
+            " among them at least, or by as many if that is less."
         ),
     ] = 5
     thresholds: Annotated[Thresholds, described("When the alerts on errors, latency and failures fire.")] = Thresholds()

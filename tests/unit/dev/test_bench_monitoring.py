@@ -50,11 +50,11 @@ def test_every_query_of_every_dashboard_is_asked_with_its_variables_filled_in() 
     assert any(f"[{RANGE}s]" in query.expr for query in asked)
 
 
-@pytest.mark.parametrize(("currencies", "more"), [(1, 0), (3, 24)])
+@pytest.mark.parametrize(("currencies", "more"), [(1, 0), (3, 20)])
 def test_series_made_by_rules_are_counted_by_currency(currencies: int, more: int) -> None:
-    """Signal, hour, high, deviation and upper have one for each currency, usual has three, and varied four."""
+    """Signal, hour, high, deviation and upper have one for each currency, usual has three, and varied two."""
     groups = prometheus_rule(resource(0))["spec"]["groups"]
-    assert recorded(groups, Extent(currencies=currencies))["recorded"] == 109 + more
+    assert recorded(groups, Extent(currencies=currencies))["recorded"] == 101 + more
     labels = [
         tuple(sorted(each.items()))
         for group in groups

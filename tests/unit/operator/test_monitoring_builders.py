@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor, ser
 
 from tests.unit.operator.resources import WITH_JAEGER, resource
 
+ROOT = Path(__file__).parents[3]
 RECEIVERS = [
     {"name": "chat", "slack": {"apiURL": {"secretKeyRef": {"name": "hooks", "key": "slack"}}, "channel": "#images"}},
     {
@@ -132,8 +134,19 @@ def test_a_collector_is_scraped_as_the_service_that_the_dashboard_asks_for() -> 
     for each in monitor["spec"]["endpoints"]:
         assert named in each["relabelings"]
         assert each["interval"] == "15s"
-        assert "otel_scope_" in each["metricRelabelings"][0]["regex"]
+        assert "otel_scope_" in each["metricRelabelings"][-1]["regex"]
     assert "observability" not in built["OpenTelemetryCollector", "pictures-jaeger"]["spec"], "scraped twice"
+
+
+def test_of_what_a_collector_tells_of_itself_is_kept_what_is_asked_for() -> None:
+    """Nobody reads what it tells of its process, its queues and its batches."""
+    steps = {each["port"]: each["metricRelabelings"] for each in jaeger_monitor(observed())["spec"]["endpoints"]}
+    (keep,) = (step for step in steps["metrics"] if step["action"] == "keep")
+    pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "dashboards").glob("*.py")]
+    asked = {name for page in pages for name in re.findall(r"otelcol_\w+", page.read_text())}
+    assert len(asked) > 2
+    assert not [name for name in asked if not re.fullmatch(keep["regex"], name)]
+    assert not [step for step in steps["span-metrics"] if step["action"] == "keep"]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +206,7 @@ def test_what_looks_back_for_long_is_all_that_its_rule_selects() -> None:
     expressions = [rule["expr"] for group in groups for rule in group["rules"]]
     far = [expr for expr in expressions if re.search(r"\[\d+[dw]\]|\[(6|24|72)h\]|offset", expr)]
     assert {expr.count("{") for expr in far} == {1}
-    assert len(far) == 3 + 1 + 2 * 3 + 1 + 1  # windows, the month, references, the week's mean, the month's cost
+    assert len(far) == 3 + 1 + 2 * 2 + 1 + 1  # windows, the month, references, the week's mean, the month's cost
 
 
 def test_windows_are_counted_anew_where_minutes_matter() -> None:

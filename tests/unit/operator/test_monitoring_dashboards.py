@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from t2i_operator import naming, spec
 from t2i_operator.builders.monitoring import dashboard
 from t2i_operator.builders.monitoring.dashboard import _limits, dashboards, topics
+from t2i_operator.builders.monitoring.links import RUNBOOKS
 from t2i_operator.builders.monitoring.rules.rule import Topic
 
 from dashboards.catalog import MANIFESTS, PACKAGE, place, rendered
@@ -250,6 +251,24 @@ def test_links_lead_to_traces_where_a_person_can_open_them() -> None:
     links = content(resource("a", dashboards={"traceURL": "https://jaeger.example.com/"}), "overview")["links"]
     assert "https://jaeger.example.com/search?service=a" in [link.get("url") for link in links]
     assert not [link for link in content(resource("a"), "overview")["links"] if link["title"] == "Traces"]
+
+
+def test_without_an_address_a_link_leads_to_the_traces_by_grafana_s_own_page() -> None:
+    shown = content(resource("a"), "traces")
+    (link,) = (each for each in shown["links"] if each["title"] == "Search traces")
+    (pane,) = json.loads(parse_qs(urlsplit(link["url"]).query)["panes"][0]).values()
+    chosen = {"type": "jaeger", "uid": "${traces}"}
+    search = {"refId": "A", "datasource": chosen, "queryType": "search", "service": "${jaeger}"}
+    assert (pane["datasource"], pane["queries"]) == ("${traces}", [search])
+    assert {"traces", "jaeger"} <= {each["name"] for each in shown["templating"]["list"]}
+
+
+def test_runbooks_are_the_user_s_own_where_there_are_any() -> None:
+    own = {"runbookURL": "https://wiki.example.com/runbooks/"}
+    for alerts, url in ((own, "https://wiki.example.com/runbooks"), ({}, RUNBOOKS)):
+        for topic in naming.TOPICS:
+            links = content(resource("a", alerts=alerts), topic)["links"]
+            assert [each["url"] for each in links if each["title"] == "Runbooks"] == [url], topic
 
 
 def test_links_lead_to_prometheus_by_grafana_s_own_page_and_to_its_own_where_that_is_known() -> None:

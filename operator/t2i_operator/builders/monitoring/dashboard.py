@@ -55,6 +55,8 @@ def content(resource: spec.TextToImageService, topic: str) -> str:
             variable["current"] = {"text": value, "value": value, "selected": True}
     body["panels"] = msgspec.Raw(_panels(topic, _step(resource), _limits(resource)))
     body["tags"].append(links.dashboard_tag(resource))
+    for link in (link for link in body["links"] if link["title"] == links.RUNBOOKS_TITLE):
+        link["url"] = links.runbooks(resource)
     body["links"] = [_own_dashboards(resource), *body["links"], *_links(resource)]
     return msgspec.json.encode(body, order="sorted").decode()
 

@@ -5,6 +5,8 @@ import hashlib
 from t2i_operator import spec
 
 RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/blob/main/docs/runbooks"
+# Of the dashboards' link to their folder.
+RUNBOOKS_TITLE = "Runbooks"
 _TAG_LENGTH = 50
 
 
@@ -24,10 +26,14 @@ def dashboard_tag(resource: spec.TextToImageService) -> str:
     return f"{key[: _TAG_LENGTH - len(digest) - 1]}-{digest}"
 
 
+def runbooks(resource: spec.TextToImageService) -> str:
+    """Return the folder of the pages that say what alerts mean and what to do."""
+    return (resource.spec.monitoring.alerts.runbook_url or RUNBOOKS).rstrip("/")
+
+
 def runbook(resource: spec.TextToImageService, alert: str) -> str:
-    """Return the page that says what the alert means and what to do."""
-    folder = resource.spec.monitoring.alerts.runbook_url or RUNBOOKS
-    return f"{folder.rstrip('/')}/{alert}.md"
+    """Return the page on one alert."""
+    return f"{runbooks(resource)}/{alert}.md"
 
 
 def of_alert(resource: spec.TextToImageService, alert: str, topic: str) -> dict[str, str]:

@@ -13,6 +13,14 @@ from t2i_operator.spec.relabeling import IDENTITY, Relabeling
 # rename the metrics' own `endpoint`, which the guide's queries use, to `exported_endpoint`.
 _KEEP_OWN_ENDPOINT: Object = {"action": "labeldrop", "regex": "endpoint"}
 
+# Of two dozen metrics that a collector has of itself: what it took in, and what troubleshooting asks of the rest.
+_OF_COLLECTOR: Object = {
+    "action": "keep",
+    "sourceLabels": ["__name__"],
+    "regex": "otelcol_(receiver_(accepted|refused)_spans|processor_tail_sampling_sampling_trace_dropped_too_early"
+    "|exporter_send_failed_spans)(_total)?",
+}
+
 
 def service_monitor(resource: spec.TextToImageService) -> Object:
     """Exemplars need no setting: Prometheus asks for OpenMetrics first."""
@@ -45,9 +53,9 @@ def jaeger_monitor(resource: spec.TextToImageService) -> Object:
             "path": "/metrics",
             "interval": wanted.metrics.interval,
             "relabelings": relabelings,
-            "metricRelabelings": [{"action": "labeldrop", "regex": "otel_scope_.*|exported_(job|instance)"}],
+            "metricRelabelings": [*kept, {"action": "labeldrop", "regex": "otel_scope_.*|exported_(job|instance)"}],
         }
-        for port in (naming.SPAN_METRICS_PORT, naming.COLLECTOR_METRICS_PORT)
+        for port, kept in ((naming.SPAN_METRICS_PORT, ()), (naming.COLLECTOR_METRICS_PORT, (_OF_COLLECTOR,)))
     ]
     return _monitor(resource, naming.jaeger_monitor(name), component, endpoints)
 

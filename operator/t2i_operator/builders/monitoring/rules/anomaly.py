@@ -1,7 +1,7 @@
-"""Bands around the service's own history: the same hour of yesterday, of last week and of the week before.
+"""Bands around the service's own history: the same hour of the same weekday, a week ago and two.
 
-The same hour of a day knows the daily peak, and last week knows the silent weekend and the Monday after it. Nothing is
-judged before there is a week of history.
+It knows the daily peak, the silent weekend and the Monday after it; yesterday knows neither, and an odd one would blind
+today. Nothing is judged before there is a week of history.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,14 @@ SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual
 VARIED, DEVIATION, UPPER, LOWER = (f"t2i:signal:{name}" for name in ("varied", "deviation", "upper", "lower"))
 _WINDOW = "30m"
 # Each names the hour that ends half an hour after the moment it looks back to.
-_REFERENCES = {"1d": "23h30m", "1w": "6d23h30m", "2w": "13d23h30m"}
+_REFERENCES = {"1w": "6d23h30m", "2w": "13d23h30m"}
+_WEEKS, _MEAN = f'reference=~"{"|".join(_REFERENCES)}"', 'reference="mean"'
 # A quiet hour hardly varies; a band narrower than this share of the week's mean would alert on every request.
 _SHARE_OF_MEAN = "0.2"
 _LEAST_ERROR_DEVIATION = "0.01"
 _REQUESTS = 'signal="requests"'
+# A silent hour has neither, so that it has nothing to compare the next rush with.
+_OF_ANSWERS = 'signal=~"latency|errors"'
 
 
 class Signal(NamedTuple):
@@ -62,7 +65,7 @@ def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
     ran = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, _WINDOW)
     slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {minimum}"
     busy = f"and on ()\n{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
-    # Not from the fifth generation on, but from the fifth that failed.
+    # That several generations ended is in the signal itself.
     several = f"and on ()\n{failed} >= {min(minimum, FEWEST_ERRORS)}"
     return (
         Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests", busy),
@@ -80,16 +83,20 @@ def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
 
 def _bands(series: Scope, deviations: str) -> Iterator[Recording]:
     """Learn means once, then make the band's ends of them; only of requests can there be too few."""
-    last_week = series.select(USUAL, 'reference="1w"')
-    week_ago = f"and ignoring (reference) {last_week}"
-    high = f"max without (reference) ({series.select(USUAL)}) {week_ago}"
-    low = f"min without (reference) ({series.select(USUAL, _REQUESTS)}) {week_ago}"
+    low = f"min without (reference) ({series.select(USUAL, f'{_REQUESTS},{_WEEKS}')})"
     margin = f"{deviations} * {series.select(DEVIATION)}"
     yield from _history(series)
-    yield Recording(record=HIGH, expr=high)
+    yield Recording(record=HIGH, expr=_high(series))
     yield Recording(record=DEVIATION, expr=_deviation(series))
     yield Recording(record=UPPER, expr=f"{series.select(HIGH)} + {margin}")
-    yield Recording(record=LOWER, expr=f"clamp_min(({low}) - {margin}, 0)")
+    yield Recording(record=LOWER, expr=f"clamp_min({low} - {margin}, 0)")
+
+
+def _high(series: Scope) -> str:
+    """Let the week's mean stand for hours of which nothing is known but that nobody asked: they had no answers."""
+    weeks, mean = series.select(USUAL, _WEEKS), series.select(USUAL, f"{_MEAN},{_OF_ANSWERS}")
+    known = series.select(USUAL, f"{_REQUESTS},{_WEEKS}")
+    return f"max without (reference) ({weeks})\nor\nmax without (reference) ({mean}) and on () {known}"
 
 
 def _history(series: Scope) -> Iterator[Recording]:
@@ -98,17 +105,21 @@ def _history(series: Scope) -> Iterator[Recording]:
         hour, labels = f"{series.select(SIGNAL)}[1h] offset {offset}", {"reference": name}
         yield Recording(record=USUAL, expr=f"avg_over_time({hour})", labels=labels)
         yield Recording(record=VARIED, expr=f"stddev_over_time({hour})", labels=labels)
-    share = f"{_SHARE_OF_MEAN} * avg_over_time({series.select(HOUR)}[1w])"
-    yield Recording(record=VARIED, expr=share, labels={"reference": "mean"})
+    mean = f"avg_over_time({series.select(HOUR)}[1w])"
+    yield Recording(record=USUAL, expr=mean, labels={"reference": "mean"})
     least = {"signal": "errors", "reference": "least"}
     yield Recording(record=VARIED, expr=f"vector({_LEAST_ERROR_DEVIATION})", labels=least)
 
 
 def _deviation(series: Scope) -> str:
-    """Take the widest: how those hours varied, a share of the week's mean, what chance does to so few requests."""
-    high = series.select(HIGH)
-    chance = f"{high} / on (namespace, service) group_left () sqrt({series.select(HIGH, _REQUESTS)} > 0)"
-    return f"max without (reference) ({series.select(VARIED)} or {chance}) and {high}"
+    """Take the widest: how those hours varied, a share of the week's mean, what chance does to so few requests.
+
+    Where none are usual, those that there are say how few.
+    """
+    high, share = series.select(HIGH), f"{_SHARE_OF_MEAN} * {series.select(USUAL, _MEAN)}"
+    several = f"{series.select(HIGH, _REQUESTS)} > 0 or {series.select(SIGNAL, _REQUESTS)} > 0"
+    chance = f"{high} / on (namespace, service) group_left () sqrt({several})"
+    return f"max without (reference) ({series.select(VARIED)} or {share} or {chance}) and {high}"
 
 
 def _above(series: Scope, signal: Signal) -> Alert:

@@ -9,7 +9,6 @@ from t2i_operator.builders.monitoring.promql import (
     FAILED,
     GENERATION,
     SERVER_ERROR,
-    SYNCHRONOUS,
     Scope,
     percent,
     scope,
@@ -31,12 +30,13 @@ def _ratio_above(above: str, all_: str, threshold: str, minimum: int) -> str:
 
 
 def _high_error_rate(series: Scope, alerts: Alerts) -> Alert:
+    """Count what is answered 202 as well: who asks so and is turned away is among the errors."""
     limits = alerts.thresholds
     return Alert(
         alert="HighErrorRate",
         expr=_ratio_above(
             series.increase(metrics.REQUESTS, SERVER_ERROR, limits.window),
-            series.increase(metrics.REQUESTS, SYNCHRONOUS, limits.window),
+            series.increase(metrics.REQUESTS, GENERATION, limits.window),
             limits.error_rate,
             alerts.minimum_requests,
         ),

@@ -7,8 +7,9 @@ import msgspec
 
 from t2i_operator.kube.kinds import Object
 
-# Fewer tell nothing: of a handful of requests a single failure is a share that would wake somebody.
-FEWEST_ERRORS = 5
+# Fewer tell nothing: of a handful of requests a single failure is a share that would wake somebody, and two are as
+# often chance (decision 0050).
+FEWEST_ERRORS = 3
 
 Topic = Literal["overview", "models", "business", "traces"]
 
