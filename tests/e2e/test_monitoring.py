@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 import pytest
 
+from dev.cluster.network import NODE_IP
 from tests.conftest import KubectlError
 from tests.e2e.boards import TOPICS, queries, variables
 from tests.e2e.jaeger import jaeger
 from tests.e2e.provider import MODEL, PAID, customer, provider, refuse
 from tests.e2e.subject import SANDBOX, Subject, until
+from tests.fakes.receivers import SLACK, WEBHOOK, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +40,7 @@ WITHOUT_DATA = {
 GENERATE = 'http_requests_total{endpoint="/generate"'
 # The service's histograms, each of which has exemplars.
 HISTOGRAMS = ("http_request_duration_seconds", "image_generation_duration_seconds", "t2i_model_duration_seconds")
+ALERTMANAGER = "/api/v1/namespaces/monitoring/pods/alertmanager-text-to-image-0"
 # The alerts on a service that is not there.
 MISSING = frozenset({"TextToImageDown", "TextToImageAbsent"})
 
@@ -229,26 +232,35 @@ def _told(result: list[Result]) -> bool:
 def test_receivers_arrive_in_the_running_alertmanager(
     stack: None, subject: Subject, kubectl: Callable[..., str]
 ) -> None:
-    secret = ["--from-literal=url=http://127.0.0.1:9/", "--from-literal=key=0123456789abcdef0123456789abcdef"]
-    kubectl("create", "secret", "generic", "hooks", "-n", subject.namespace, *secret)
-    url, key = ({"secretKeyRef": {"name": "hooks", "key": name}} for name in ("url", "key"))
-    server = {"from": "alerts@example.com", "smarthost": "127.0.0.1:9", "authUsername": "alerts", "authPassword": key}
-    receivers = {
-        "chat": {"slack": {"apiURL": url}},
-        "pager": {"pagerduty": {"routingKey": key}, "minimumSeverity": "Critical"},
-        "mail": {"email": {"to": "team@example.com", **server}},
-        "hook": {"webhook": {"url": url}, "sendResolved": False},
-    }
-    alerts = {"receivers": [{"name": name, **receiver} for name, receiver in receivers.items()]}
-    subject.apply(SANDBOX | {"replicas": 0, "monitoring": {"tracing": {"mode": "Disabled"}, "alerts": alerts}})
-    pod = "/api/v1/namespaces/monitoring/pods/alertmanager-text-to-image-0:9093/proxy/api/v2/status"
+    """Those that can be had here hear of an alert; PagerDuty and a mail server with TLS are in its configuration."""
+    with receiving(NODE_IP) as heard:
+        secret = {"chat": f"{heard.url}{SLACK}", "hook": f"{heard.url}{WEBHOOK}", "key": "0123456789abcdef" * 2}
+        literals = [f"--from-literal={name}={value}" for name, value in secret.items()]
+        kubectl("create", "secret", "generic", "hooks", "-n", subject.namespace, *literals)
+        chat, hook, key = ({"secretKeyRef": {"name": "hooks", "key": name}} for name in secret)
+        server = {"from": "alerts@example.com", "smarthost": "127.0.0.1:9", "authUsername": "alerts"}
+        receivers = {
+            "chat": {"slack": {"apiURL": chat}},
+            "pager": {"pagerduty": {"routingKey": key}, "minimumSeverity": "Critical"},
+            "mail": {"email": {"to": "team@example.com", **server, "authPassword": key}},
+            "hook": {"webhook": {"url": hook}, "sendResolved": False},
+        }
+        alerts = {"receivers": [{"name": name, **receiver} for name, receiver in receivers.items()]}
+        subject.apply(SANDBOX | {"replicas": 0, "monitoring": {"tracing": {"mode": "Disabled"}, "alerts": alerts}})
 
-    def configured() -> bool:
-        text = json.loads(kubectl("get", "--raw", pod))["config"]["original"]
-        wanted = [f"{subject.namespace}/{subject.name}-alerts/{name}" for name in receivers]
-        return all(name in text for name in wanted)
+        def configured() -> bool:
+            text = json.loads(kubectl("get", "--raw", f"{ALERTMANAGER}:9093/proxy/api/v2/status"))["config"]["original"]
+            wanted = [f"{subject.namespace}/{subject.name}-alerts/{name}" for name in receivers]
+            return all(name in text for name in wanted)
 
-    until(configured, "Alertmanager to reload", seconds=180)
+        until(configured, "Alertmanager to reload", seconds=180)
+        address = json.loads(kubectl("get", "--raw", ALERTMANAGER))["status"]["podIP"]
+        labels = {"alertname": "HighErrorRate", "severity": "critical", "namespace": subject.namespace}
+        told = {"labels": labels | {"service": f"{subject.name}-service"}, "annotations": {"summary": "it burns"}}
+        httpx.post(f"http://{address}:9093/api/v2/alerts", json=[told], timeout=10).raise_for_status()
+        until(lambda: heard.messages and heard.calls, "Slack and the webhook to hear of it", seconds=120)
+        assert "it burns" in json.dumps(heard.messages[0])
+        assert heard.calls[0]["alerts"][0]["labels"] == told["labels"]
 
 
 def test_kubectl_top_shows_the_pods(painted: Subject, kubectl: Callable[..., str]) -> None:
