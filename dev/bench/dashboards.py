@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 from t2i_operator import naming
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
+from t2i_service import telemetry
 
 from dashboards.catalog import MANIFESTS, rendered
 from dev.bench.exposition import Sample, continued, of_service
@@ -131,7 +132,7 @@ def _exposed(count: int) -> Iterator[tuple[Sequence[Sample], str]]:
     yield operator, spelled({"namespace": owner.metadata.namespace, "job": OPERATOR})
     yield theirs, spelled({"namespace": owner.metadata.namespace, "job": OPERATOR})
     left = count - len(rules) - len(jaeger) - len(operator) - len(theirs)
-    samples = [Sample("up", "", 1, counts=False), *of_service()]
+    samples = [Sample("up", "", 1, counts=False), *of_service(), *_troubled()]
     for pod in range(left // len(samples) + 1):
         yield samples[: left - pod * len(samples)], spelled(labels(owner, service, pod))
 
@@ -150,6 +151,13 @@ def _firing(rule: dict[str, Any]) -> Iterator[Sample]:
     for number, alert in enumerate(alerts):
         own = {"alertname": alert["alert"], "severity": alert["labels"]["severity"], "number": str(number)}
         yield Sample("ALERTS", spelled({**own, "alertstate": "firing"}), 1, counts=False)
+
+
+def _troubled() -> Iterator[Sample]:
+    """Yield what a sandbox without a collector has none of."""
+    values = {"model": "sdxl", "reason": "rate_limited", "type": "output", "exporter": "otlp"}
+    for metric in (telemetry.MODEL_TOKENS, telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS, telemetry.SPANS_DROPPED):
+        yield Sample(metric.name, spelled({label: values[label] for label in metric.labels}), 3, counts=True)
 
 
 def _history(exposed: Sequence[tuple[Sequence[Sample], str]], begin: int, end: int) -> Iterator[str]:
