@@ -1,4 +1,4 @@
-"""How long the queries of the dashboards take over seven days of one large service."""
+"""How long the queries of the dashboards take over seven days of one large service, and of its operator."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import yaml
 from t2i_operator import naming
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
+from t2i_service.observing import telemetry
 
-from dashboards.catalog import rendered
+from dashboards.catalog import MANIFESTS, rendered
 from dev.bench.exposition import Sample, continued, of_service
 from dev.bench.made_by_rules import label_sets, resource
 from dev.bench.measure import memory
+from dev.bench.operator_metrics import of_operator
 from dev.bench.prometheus import Prometheus, observing, version, write_blocks
 from dev.bench.span_metrics import of_jaeger
 from dev.bench.targets import labels, spelled
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
     from t2i_operator import spec
 
 RANGE = 7 * 86400
+# The first day shown is compared with the day a week before.
+HELD = RANGE + 8 * 86400
 STEP = 60
+OPERATOR = "text-to-image-operator"
 SERIES = 4000
 # Grafana's screen of 24 columns, and how it rounds an interval: (below this, that), in seconds.
 PIXELS_A_COLUMN = 1920 / 24
@@ -81,7 +87,7 @@ def dashboard_queries(count: int = SERIES) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         end = int(time.time()) // STEP * STEP
         exposed = [*_exposed(count)]
-        write_blocks(Path(folder), end - RANGE, end, lambda *span: _history(exposed, *span))
+        write_blocks(Path(folder), end - HELD, end, lambda *span: _history(exposed, *span))
         with observing(Path(folder)) as prometheus:
             took = {query: _seconds(prometheus, query, end - STEP) for query in queries()}
             series = prometheus.get("query", query='count({__name__!=""})', time=end - STEP)["result"][0]["value"][1]
@@ -114,15 +120,19 @@ def _seconds(prometheus: Prometheus, query: Query, end: int) -> tuple[float, int
 
 
 def _exposed(count: int) -> Iterator[tuple[Sequence[Sample], str]]:
-    """Yield samples and their target until there are so many series: the service's Jaeger, then pod after pod."""
+    """Yield samples and their target until there are so many series: what there is once, then pod after pod."""
     owner = resource(0)
     service = naming.service(owner.metadata.name)
-    rules = [*_recorded(owner)]
-    jaeger = of_jaeger(owner)
+    rules = [*_recorded(owner), *_firing(prometheus_rule(owner))]
+    jaeger, operator = of_jaeger(owner), of_operator()
+    theirs = [*_firing(yaml.safe_load((MANIFESTS / "prometheus_rule.yaml").read_text()))]
     yield rules, spelled({"namespace": owner.metadata.namespace, "service": service})
     yield jaeger, spelled(labels(owner, naming.jaeger_collector(owner.metadata.name)))
-    left = count - len(rules) - len(jaeger)
-    samples = [Sample("up", "", 1, counts=False), *of_service()]
+    # Its dashboard is asked with the same namespace.
+    yield operator, spelled({"namespace": owner.metadata.namespace, "job": OPERATOR})
+    yield theirs, spelled({"namespace": owner.metadata.namespace, "job": OPERATOR})
+    left = count - len(rules) - len(jaeger) - len(operator) - len(theirs)
+    samples = [Sample("up", "", 1, counts=False), *of_service(), *_troubled()]
     for pod in range(left // len(samples) + 1):
         yield samples[: left - pod * len(samples)], spelled(labels(owner, service, pod))
 
@@ -133,6 +143,21 @@ def _recorded(owner: spec.TextToImageService) -> Iterator[Sample]:
             for each in label_sets(rule):
                 own = {name: value for name, value in each.items() if name not in ("namespace", "service")}
                 yield Sample(rule["record"], spelled(own), 1, counts=False)
+
+
+def _firing(rule: dict[str, Any]) -> Iterator[Sample]:
+    """Have every alert fire all the time: the annotations read them."""
+    alerts = (each for group in rule["spec"]["groups"] for each in group["rules"] if "alert" in each)
+    for number, alert in enumerate(alerts):
+        own = {"alertname": alert["alert"], "severity": alert["labels"]["severity"], "number": str(number)}
+        yield Sample("ALERTS", spelled({**own, "alertstate": "firing"}), 1, counts=False)
+
+
+def _troubled() -> Iterator[Sample]:
+    """Yield what a sandbox without a collector has none of."""
+    values = {"model": "sdxl", "reason": "rate_limited", "type": "output", "exporter": "otlp"}
+    for metric in (telemetry.MODEL_TOKENS, telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS, telemetry.SPANS_DROPPED):
+        yield Sample(metric.name, spelled({label: values[label] for label in metric.labels}), 3, counts=True)
 
 
 def _history(exposed: Sequence[tuple[Sequence[Sample], str]], begin: int, end: int) -> Iterator[str]:

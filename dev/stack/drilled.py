@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,6 +19,8 @@ CALM = {"latency": "10ms", "failureRate": "0"}
 TROUBLE = {"latency": "1s500ms", "failureRate": "0.5"}
 MISBEHAVIOUR = ("HighErrorRate", "HighLatency", "ImageGenerationFailure", "TextToImageErrorBudgetBurn")
 DOWN, ABSENT, COST = "TextToImageDown", "TextToImageAbsent", "TextToImageCostAboveBudget"
+# Where a link to a dashboard leads; nobody follows it here.
+GRAFANA = "https://grafana.example.com"
 
 Alert = dict[str, Any]
 
@@ -45,7 +48,12 @@ def resource(namespace: str) -> dict[str, Any]:
         "budget": {"amount": "0.01"},
         "receivers": [{"name": RECEIVER, "webhook": {"url": {"secretKeyRef": {"name": SECRET, "key": "url"}}}}],
     }
-    monitoring = {"metrics": {"interval": "5s"}, "alerts": alerts, "tracing": {"mode": "Disabled"}}
+    monitoring = {
+        "metrics": {"interval": "5s"},
+        "alerts": alerts,
+        "tracing": {"mode": "Disabled"},
+        "dashboards": {"grafanaURL": GRAFANA},
+    }
     return {
         "apiVersion": "texttoimage.dev/v1alpha1",
         "kind": "TextToImageService",
@@ -81,9 +89,13 @@ def check(name: str, alert: Alert, namespace: str) -> None:
     labels, annotations = alert["labels"], alert["annotations"]
     if labels.get("service") != f"{NAME}-service" or labels.get("namespace") != namespace or "severity" not in labels:
         raise UnfitError(f"{name} arrived without the labels that it is routed by: {labels}")
-    if not annotations.get("runbook_url", "").endswith(f"/{name}.md") or "/d/" not in annotations.get(
-        "dashboard_url", ""
-    ):
-        raise UnfitError(f"{name} arrived without its links: {annotations}")
+    runbook, dashboard = annotations.get("runbook_url", ""), annotations.get("dashboard_url", "")
+    if not (_absolute(runbook) and runbook.endswith(f"/{name}.md") and dashboard.startswith(f"{GRAFANA}/d/")):
+        raise UnfitError(f"{name} arrived without links that a mail or a chat can follow: {annotations}")
     if not (annotations.get("summary") and annotations.get("description")):
         raise UnfitError(f"{name} arrived without words: {annotations}")
+
+
+def _absolute(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -1,11 +1,15 @@
 """A service's dashboards as Grafana asks them: every query of every panel, with the variables filled in."""
 
 import json
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 from tests.e2e.subject import Subject
 
 TOPICS = ("overview", "models", "business", "traces")
+# What Grafana's data source asks of Jaeger's API for a query of a type.
+PAGES_OF_JAEGER = {"dependencyGraph": "dependencies"}
+_LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")
 
 
 class Query(NamedTuple):
@@ -17,10 +21,40 @@ class Query(NamedTuple):
     expr: str
 
 
+class Variable(NamedTuple):
+    """A choice that series fill: the values of a label, of each the part that is taken, and what is chosen at first."""
+
+    name: str
+    series: str
+    label: str
+    part: str
+    chosen: str
+
+
 def queries(subject: Subject, topic: str, *, window: str = "1m", shown: str = "30m") -> list[Query]:
     """Return them as for a dashboard that shows so much time; `window` stands for Grafana's `$__rate_interval`."""
-    (text,) = subject.get("configmap", f"{subject.name}-dashboard-{topic}")["data"].values()
-    return filled_queries(topic, text, window=window, shown=shown)
+    return filled_queries(topic, _text(subject, topic), window=window, shown=shown)
+
+
+def variables(subject: Subject, topic: str) -> list[Variable]:
+    """Return those that ask Prometheus, as Grafana fills them in when nobody has chosen yet."""
+    found = json.loads(_text(subject, topic))["templating"]["list"]
+    chosen = {each["name"]: each["current"]["value"] for each in found if "current" in each}
+    return [
+        Variable(each["name"], *_asked(_filled(each["query"], chosen)), _part(each), chosen[each["name"]])
+        for each in found
+        if each["type"] == "query"
+    ]
+
+
+def pages_of_jaeger(subject: Subject, topic: str) -> dict[str, str]:
+    """Return which page of Jaeger's API each panel shows that asks it, by the panel's title."""
+    return {
+        panel["title"]: PAGES_OF_JAEGER[target["queryType"]]
+        for panel in json.loads(_text(subject, topic))["panels"]
+        for target in panel.get("targets", ())
+        if target["datasource"]["type"] == "jaeger"
+    }
 
 
 def filled_queries(topic: str, text: str, *, window: str, shown: str, **chosen: str) -> list[Query]:
@@ -34,8 +68,24 @@ def filled_queries(topic: str, text: str, *, window: str, shown: str, **chosen: 
         Query(topic, panel["title"], target["legendFormat"], _filled(target["expr"], variables))
         for panel in dashboard["panels"]
         for target in panel.get("targets", ())
-        if "expr" in target  # Prometheus' own; a graph of services is asked of Jaeger
+        if "expr" in target  # Prometheus' own; see `pages_of_jaeger`
     ]
+
+
+def _text(subject: Subject, topic: str) -> str:
+    (text,) = subject.get("configmap", f"{subject.name}-dashboard-{topic}")["data"].values()
+    return str(text)
+
+
+def _asked(query: str) -> tuple[str, str]:
+    found = _LABEL_VALUES.fullmatch(query)
+    assert found, f"{query} is no question for a label's values"
+    return found[1], found[2]
+
+
+def _part(variable: dict[str, Any]) -> str:
+    """Return the regular expression whose first group is taken: written between slashes, and the whole without one."""
+    return str(variable.get("regex") or "/(.*)/").removeprefix("/").removesuffix("/")
 
 
 def _filled(expr: str, variables: dict[str, str]) -> str:

@@ -8,10 +8,21 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.e2e.expected import AVAILABLE, FAILURES_TO_OPEN, FAST, FAST_SECONDS, PRICES, WINDOW, Seen
+from tests.e2e.expected import (
+    AVAILABLE,
+    FAILURES_TO_OPEN,
+    FAST,
+    FAST_SECONDS,
+    PREDICTION,
+    PRICES,
+    SHAKY_SECONDS,
+    STEADY_SECONDS,
+    WINDOW,
+    Seen,
+)
 from tests.e2e.provider import ACCEPTED, MODEL, PAID, REASONS, refuse
 from tests.e2e.subject import Subject, until
-from tests.e2e.traffic import Books, crowd, drive, side_by_side
+from tests.e2e.traffic import Books, Place, crowd, drive, rush, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,14 +34,15 @@ if TYPE_CHECKING:
 QUIET_BEFORE, TRAFFIC = 8, 42
 # The pods send spans every 5 s, Jaeger counts them every 15 s, and a machine may be busy.
 SPANS_ARRIVE = 40
-SHAKY_SECONDS = 0.7
 MODELS = [
-    {"name": "steady", "provider": "Sandbox", "sandbox": {"latency": "300ms"}},
-    {"name": "shaky", "provider": "Sandbox", "sandbox": {"latency": "700ms", "failureRate": "0.5"}},
+    {"name": "steady", "provider": "Sandbox", "sandbox": {"latency": f"{STEADY_SECONDS * 1000:.0f}ms"}},
+    {
+        "name": "shaky",
+        "provider": "Sandbox",
+        "sandbox": {"latency": f"{SHAKY_SECONDS * 1000:.0f}ms", "failureRate": "0.5"},
+    },
     MODEL,
 ]
-# As long as the shaky model's, retried or not: a bucket that few are in would move the percentile by a lot for each.
-PREDICTION = 0.6
 
 
 class Load(NamedTuple):
@@ -53,8 +65,13 @@ PHASES = (
 # Generations that each service runs at a time. Of a crowd of two and a half times as many each waits 1.5 times as long
 # as it is served, 1.05 s; on a busy machine longer, but not out of the histogram's bucket from 1 to 2.5 s.
 SLOTS, CROWD = {"a": 12, "b": 8}, 2.5
-WAIT = 1 + 0.95 * (2.5 - 1)
-CROWD_STAYS, CROWD_SEEN = 10.0, 8
+# Nobody else may wait. Once the whole crowd is there, some more come at once and are turned away; before it is looked
+# at, whoever took the place of one of the crowd has left.
+RUSH, RUSH_AFTER = 10, 3.0
+CROWD_STAYS, CROWD_SEEN = 14.0, 8
+# Whose API keys one of the two asks for.
+KEYS: dict[str, dict[str, str]] = {"a": {}, "b": {"studio": "studio-0123456789", "press": "press-0123456789"}}
+KEYS_SECRET = "callers"
 
 
 class Moment(NamedTuple):
@@ -76,7 +93,16 @@ class Service(NamedTuple):
 
     @property
     def callers(self) -> int:
-        return int(CROWD * SLOTS[self.name])
+        return callers_of(self.name)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.subject.url(), KEYS[self.name])
+
+
+def callers_of(name: str) -> int:
+    """Return how many a service's crowd is."""
+    return int(CROWD * SLOTS[name])
 
 
 def spec_of(name: str) -> dict[str, Any]:
@@ -91,9 +117,10 @@ def spec_of(name: str) -> dict[str, Any]:
         "burnRates": [fast | {"longWindow": "1h", "shortWindow": "5m"}],
         "budget": {"amount": "0.01"},
     }
-    return {
+    access = {"access": {"apiKeysSecretRef": {"name": KEYS_SECRET}}} if KEYS[name] else {}
+    return access | {
         "models": [each | {"price": {"perImage": str(PRICES[str(each["name"])])}} for each in MODELS],
-        "admission": {"maxInFlight": SLOTS[name]},
+        "admission": {"maxInFlight": SLOTS[name], "maxQueued": callers_of(name) - SLOTS[name]},
         "monitoring": {"metrics": {"interval": "2s"}, "alerts": alerts},
     }
 
@@ -104,11 +131,11 @@ def warmed_up(services: list[Service], prometheus: Prometheus) -> dict[str, Book
     for service in services:
         first = f"http_requests_total{selector(service.subject)}"
         until(lambda first=first: prometheus.query(first), "the first scrape", seconds=180)
-        url, books = service.subject.url(), Books()
+        place, books = service.place, Books()
         while len({(answer.model, answer.status) for answer in books}) < 3:
-            books = Books((*books, *drive(url, {"steady": 2.0, "shaky": 2.0}, 2.0)))
+            books = Books((*books, *drive(place, {"steady": 2.0, "shaky": 2.0}, 2.0)))
         refuse(service.fake, ["429", ACCEPTED, "401"])
-        sent[service.name] = Books((*books, *drive(url, {PAID: 2.0}, 1.0, rated=(None,))))
+        sent[service.name] = Books((*books, *drive(place, {PAID: 2.0}, 1.0, rated=(None,))))
         last = f"t2i_model_tokens_total{selector(service.subject, model=PAID)}"
         until(lambda last=last: prometheus.query(last), "the paid model's tokens", seconds=60)
     return sent
@@ -117,13 +144,15 @@ def warmed_up(services: list[Service], prometheus: Prometheus) -> dict[str, Book
 def crowded(services: list[Service]) -> tuple[float, dict[str, Books]]:
     """Have more callers than are served at once; return until when they stayed, and what they were sent."""
     until_then = time.time() + CROWD_STAYS
-    work = (
-        functools.partial(
-            crowd, each.subject.url(), "shaky", each.callers, CROWD_STAYS, CROWD * SHAKY_SECONDS / each.callers
-        )
-        for each in services
-    )
-    return until_then, dict(zip((each.name for each in services), side_by_side(work), strict=True))
+    came = side_by_side(functools.partial(_crowd, each) for each in services)
+    return until_then, dict(zip((each.name for each in services), came, strict=True))
+
+
+def _crowd(service: Service) -> Books:
+    apart = CROWD * SHAKY_SECONDS / service.callers
+    stay = functools.partial(crowd, service.place, "shaky", service.callers, CROWD_STAYS, apart)
+    both = side_by_side([stay, functools.partial(rush, service.place, "steady", RUSH, RUSH_AFTER)])
+    return Books((*both[0], *both[1]))
 
 
 def driven(services: list[Service], ever: dict[str, Books]) -> Phases:
@@ -146,13 +175,13 @@ def _phase(service: Service, load: Load, refused: Counter[str]) -> Books:
 
     Whom an open one turns away is answered otherwise than those whose provider fails.
     """
-    url, unrated = service.subject.url(), (None,)
-    paid = functools.partial(drive, url, rated=unrated)
+    place, unrated = service.place, (None,)
+    paid = functools.partial(drive, place, rated=unrated)
     refuse(service.fake, seconds=PREDICTION)
     books = paid({PAID: 1.0}, 1.0)
     script = [*itertools.islice(itertools.cycle([ACCEPTED] * (load.throttled - 1) + ["429"]), 200)]
     left = refuse(service.fake, script, PREDICTION)
-    sandbox = functools.partial(drive, url, {"steady": load.steady, "shaky": load.shaky}, TRAFFIC)
+    sandbox = functools.partial(drive, place, {"steady": load.steady, "shaky": load.shaky}, TRAFFIC)
     both = side_by_side([sandbox, functools.partial(paid, {PAID: load.paid}, TRAFFIC)])
     _count(refused, script[: len(script) - len(left)])
     books = Books((*books, *both[0], *both[1]))

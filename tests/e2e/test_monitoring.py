@@ -7,15 +7,19 @@ import math
 import re
 import time
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
 
+from dev.cluster.network import NODE_IP
 from tests.conftest import KubectlError
-from tests.e2e.boards import TOPICS, queries
+from tests.e2e.boards import TOPICS, queries, variables
+from tests.e2e.jaeger import jaeger
 from tests.e2e.provider import MODEL, PAID, customer, provider, refuse
 from tests.e2e.subject import SANDBOX, Subject, until
+from tests.fakes.receivers import SLACK, WEBHOOK, receiving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +38,11 @@ WITHOUT_DATA = {
     ("Requests, this week and last", "last week"): "there is no last week",
 }
 GENERATE = 'http_requests_total{endpoint="/generate"'
+# The service's histograms, each of which has exemplars.
+HISTOGRAMS = ("http_request_duration_seconds", "image_generation_duration_seconds", "t2i_model_duration_seconds")
+ALERTMANAGER = "/api/v1/namespaces/monitoring/pods/alertmanager-text-to-image-0"
+# The alerts on a service that is not there.
+MISSING = frozenset({"TextToImageDown", "TextToImageAbsent"})
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +70,17 @@ def serve(stack: None, kubectl: Callable[..., str]) -> Iterator[Callable[..., Su
 
 
 @pytest.fixture(scope="module")
-def painted(serve: Callable[..., Subject]) -> Subject:
-    """Give one that never fails."""
+def painted(serve: Callable[..., Subject], prometheus: Prometheus) -> Subject:
+    """Give one that never fails. From its apply to the first scrape it may be three minutes, the bar."""
     subject = serve(latency="10ms")
+    until(lambda: prometheus.query(f"{_up(subject)} == 1"), "the target to be up", seconds=180)
     subject.ready()
     subject.wait("Monitored", "True", seconds=120)
     return subject
 
 
 def test_the_guide_s_metric_comes_back_under_its_own_label(painted: Subject, prometheus: Prometheus) -> None:
-    """Three minutes are the bar: what Prometheus may take to learn of a new target is in them."""
     selector = f'{GENERATE},namespace="{painted.namespace}",status="200"}}'
-    up = f'up{{namespace="{painted.namespace}",service="{painted.name}-service"}} == 1'
-    until(lambda: prometheus.query(up), "the target to be up", seconds=180)
     for number in range(7):
         assert painted.generate(f"a lighthouse, {number}", width=64, height=64).status_code == 200
     found = until(
@@ -87,15 +94,17 @@ def test_an_exemplar_leads_to_the_trace_of_its_request(painted: Subject, prometh
     sent = painted.generate("a harbour", width=64, height=64)
     request_id = sent.headers["x-request-id"]
 
-    def exemplar() -> str | None:
-        now = time.time()
-        series = f'http_request_duration_seconds_bucket{{namespace="{painted.namespace}"}}'
-        found = prometheus.get("query_exemplars", query=series, start=now - 600, end=now)
-        labels = [exemplar["labels"] for each in found for exemplar in each["exemplars"]]
-        return next((each["trace_id"] for each in labels if each.get("request_id") == request_id), None)
+    def exemplars() -> set[str]:
+        """Return the trace's id, once every histogram has it."""
+        found = {}
+        for histogram in HISTOGRAMS:
+            labels = prometheus.exemplars(f'{histogram}_bucket{{namespace="{painted.namespace}"}}')
+            found[histogram] = {each["trace_id"] for each in labels if each.get("request_id") == request_id}
+        assert all(found.values()), found
+        return set().union(*found.values())
 
-    trace_id = until(exemplar, "the exemplar", seconds=180)
-    trace = until(lambda: _trace(painted, str(trace_id)), "the trace", seconds=60)
+    (trace_id,) = until(exemplars, "the exemplars", seconds=180)
+    trace = until(lambda: jaeger(painted, f"traces/{trace_id}"), "the trace", seconds=60)[0]
     spans = {span["operationName"]: span for span in trace["spans"]}
     root, model = spans["generate_image"], spans["sandbox_sdxl"]
     tags = {tag["key"]: tag["value"] for tag in root["tags"]}
@@ -113,6 +122,28 @@ def test_spans_become_metrics_that_prometheus_has(painted: Subject, prometheus: 
     assert not any(label.startswith(("otel_scope", "exported")) for label in found[0]["metric"])
 
 
+def test_an_exemplar_of_the_span_metrics_leads_to_a_trace(painted: Subject, prometheus: Prometheus) -> None:
+    """Take any of those that Grafana gets for the panel: of the spans of 15 s Jaeger keeps a few."""
+    (slow,) = [query.expr for query in queries(painted, "traces") if query.title == "Slow steps"]
+    painted.generate("a pier", width=64, height=64)
+    shown = until(lambda: prometheus.exemplars(slow), "an exemplar", seconds=180)[-1]
+    trace = until(lambda: jaeger(painted, f"traces/{shown['trace_id']}"), "the trace", seconds=60)[0]
+    assert shown["span_id"] in {span["spanID"] for span in trace["spans"]}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_variable_of_a_dashboard_offers_this_service(
+    painted: Subject, prometheus: Prometheus, topic: str
+) -> None:
+    """Ask as Grafana does, for the label's values among the series; of each it takes what the expression says."""
+    asked = variables(painted, topic)
+    assert {"namespace", "service"} <= {variable.name for variable in asked}
+    for variable in asked:
+        values = prometheus.get(f"label/{variable.label}/values", **{"match[]": variable.series})
+        offered = {part[1] for value in values if (part := re.search(variable.part, value))}
+        assert variable.chosen in offered, variable
+
+
 def test_every_rule_is_evaluated_without_an_error(painted: Subject, prometheus: Prometheus) -> None:
     prefix = f"{painted.namespace}.{painted.name}."
 
@@ -125,6 +156,31 @@ def test_every_rule_is_evaluated_without_an_error(painted: Subject, prometheus: 
 
     for group in until(groups, "the rules", seconds=300):
         assert [(rule["name"], rule.get("lastError")) for rule in group["rules"] if rule["health"] == "err"] == []
+
+
+@pytest.fixture
+def stopped(painted: Subject, prometheus: Prometheus) -> Iterator[float]:
+    """Take away the pods of a service whose alerts are loaded; return since when none is scraped. They come back."""
+    until(lambda: _alerts(prometheus, painted).keys() >= MISSING, "the alerts", seconds=300)
+    painted.kubectl("scale", "t2i", painted.name, "--replicas=0", "-n", painted.namespace)
+    until(lambda: not prometheus.query(_up(painted)), "the target to go", seconds=180)
+    yield time.time()
+    painted.kubectl("scale", "t2i", painted.name, "--replicas=1", "-n", painted.namespace)
+    painted.ready()
+
+
+def test_at_no_replicas_a_service_is_not_missed(painted: Subject, stopped: float, prometheus: Prometheus) -> None:
+    """Wait until all that is alerted on has been evaluated without the target, and nothing is left that would fire."""
+
+    def evaluated() -> bool:
+        alerts = _alerts(prometheus, painted)
+        assert alerts, "no alert of ours"
+        assert not alerts.keys() & MISSING
+        return all(datetime.fromisoformat(each["lastEvaluation"]).timestamp() > stopped for each in alerts.values())
+
+    until(evaluated, "an evaluation", seconds=180)
+    mine = f'namespace="{painted.namespace}",alertname=~"{"|".join(sorted(MISSING))}",alertstate="firing"'
+    assert prometheus.query(f"count_over_time(ALERTS{{{mine}}}[{math.ceil(time.time() - stopped)}s])") == []
 
 
 class Failing(NamedTuple):
@@ -176,26 +232,35 @@ def _told(result: list[Result]) -> bool:
 def test_receivers_arrive_in_the_running_alertmanager(
     stack: None, subject: Subject, kubectl: Callable[..., str]
 ) -> None:
-    secret = ["--from-literal=url=http://127.0.0.1:9/", "--from-literal=key=0123456789abcdef0123456789abcdef"]
-    kubectl("create", "secret", "generic", "hooks", "-n", subject.namespace, *secret)
-    url, key = ({"secretKeyRef": {"name": "hooks", "key": name}} for name in ("url", "key"))
-    server = {"from": "alerts@example.com", "smarthost": "127.0.0.1:9", "authUsername": "alerts", "authPassword": key}
-    receivers = {
-        "chat": {"slack": {"apiURL": url}},
-        "pager": {"pagerduty": {"routingKey": key}, "minimumSeverity": "Critical"},
-        "mail": {"email": {"to": "team@example.com", **server}},
-        "hook": {"webhook": {"url": url}, "sendResolved": False},
-    }
-    alerts = {"receivers": [{"name": name, **receiver} for name, receiver in receivers.items()]}
-    subject.apply(SANDBOX | {"replicas": 0, "monitoring": {"tracing": {"mode": "Disabled"}, "alerts": alerts}})
-    pod = "/api/v1/namespaces/monitoring/pods/alertmanager-text-to-image-0:9093/proxy/api/v2/status"
+    """Those that can be had here hear of an alert; PagerDuty and a mail server with TLS are in its configuration."""
+    with receiving(NODE_IP) as heard:
+        secret = {"chat": f"{heard.url}{SLACK}", "hook": f"{heard.url}{WEBHOOK}", "key": "0123456789abcdef" * 2}
+        literals = [f"--from-literal={name}={value}" for name, value in secret.items()]
+        kubectl("create", "secret", "generic", "hooks", "-n", subject.namespace, *literals)
+        chat, hook, key = ({"secretKeyRef": {"name": "hooks", "key": name}} for name in secret)
+        server = {"from": "alerts@example.com", "smarthost": "127.0.0.1:9", "authUsername": "alerts"}
+        receivers = {
+            "chat": {"slack": {"apiURL": chat}},
+            "pager": {"pagerduty": {"routingKey": key}, "minimumSeverity": "Critical"},
+            "mail": {"email": {"to": "team@example.com", **server, "authPassword": key}},
+            "hook": {"webhook": {"url": hook}, "sendResolved": False},
+        }
+        alerts = {"receivers": [{"name": name, **receiver} for name, receiver in receivers.items()]}
+        subject.apply(SANDBOX | {"replicas": 0, "monitoring": {"tracing": {"mode": "Disabled"}, "alerts": alerts}})
 
-    def configured() -> bool:
-        text = json.loads(kubectl("get", "--raw", pod))["config"]["original"]
-        wanted = [f"{subject.namespace}/{subject.name}-alerts/{name}" for name in receivers]
-        return all(name in text for name in wanted)
+        def configured() -> bool:
+            text = json.loads(kubectl("get", "--raw", f"{ALERTMANAGER}:9093/proxy/api/v2/status"))["config"]["original"]
+            wanted = [f"{subject.namespace}/{subject.name}-alerts/{name}" for name in receivers]
+            return all(name in text for name in wanted)
 
-    until(configured, "Alertmanager to reload", seconds=180)
+        until(configured, "Alertmanager to reload", seconds=180)
+        address = json.loads(kubectl("get", "--raw", ALERTMANAGER))["status"]["podIP"]
+        labels = {"alertname": "HighErrorRate", "severity": "critical", "namespace": subject.namespace}
+        told = {"labels": labels | {"service": f"{subject.name}-service"}, "annotations": {"summary": "it burns"}}
+        httpx.post(f"http://{address}:9093/api/v2/alerts", json=[told], timeout=10).raise_for_status()
+        until(lambda: heard.messages and heard.calls, "Slack and the webhook to hear of it", seconds=120)
+        assert "it burns" in json.dumps(heard.messages[0])
+        assert heard.calls[0]["alerts"][0]["labels"] == told["labels"]
 
 
 def test_kubectl_top_shows_the_pods(painted: Subject, kubectl: Callable[..., str]) -> None:
@@ -210,11 +275,15 @@ def test_the_guide_s_commands_find_the_monitors_and_the_rules(painted: Subject, 
     assert "/metrics" in described
 
 
-def _trace(subject: Subject, trace_id: str) -> dict[str, Any] | None:
-    query = subject.get("service", f"{subject.name}-jaeger-query")["spec"]["clusterIP"]
-    answer = httpx.get(f"http://{query}:16686/api/traces/{trace_id}")
-    found = answer.json()["data"] if answer.status_code == 200 else []
-    return found[0] if found else None
+def _up(subject: Subject) -> str:
+    return f'up{{namespace="{subject.namespace}",service="{subject.name}-service"}}'
+
+
+def _alerts(prometheus: Prometheus, subject: Subject) -> dict[str, dict[str, Any]]:
+    """Return a service's alerts that Prometheus has loaded, by name, without those on trends."""
+    groups = prometheus.get("rules", type="alert")["groups"]
+    mine = [each for each in groups if each["name"] == f"{subject.namespace}.{subject.name}.alerts"]
+    return {rule["name"]: rule for each in mine for rule in each["rules"]}
 
 
 def _top(kubectl: Callable[..., str], namespace: str) -> str | None:

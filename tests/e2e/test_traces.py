@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 
 from dev.cluster.network import NODE_IP
+from tests.e2e.boards import pages_of_jaeger
 from tests.e2e.jaeger import jaeger, traces_of
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.subject import Subject, until
@@ -133,11 +134,8 @@ def test_one_request_id_leads_from_the_log_to_the_trace_the_exemplar_and_langtra
     until(received, "the span in LangTrace", seconds=60)
 
     def exemplars() -> set[str]:
-        now = time.time()
-        series = f'http_request_duration_seconds_bucket{{namespace="{traced.namespace}"}}'
-        found = prometheus.get("query_exemplars", query=series, start=now - 600, end=now)
-        labels = [exemplar["labels"] for each in found for exemplar in each["exemplars"]]
-        return {each["trace_id"] for each in labels if each.get("request_id") == request_id}
+        found = prometheus.exemplars(f'http_request_duration_seconds_bucket{{namespace="{traced.namespace}"}}')
+        return {each["trace_id"] for each in found if each.get("request_id") == request_id}
 
     assert until(exemplars, "the exemplar", seconds=180) == {trace_id}
 
@@ -162,6 +160,8 @@ def test_an_error_is_told_by_both_spans_and_the_log(
 
 
 def test_a_caller_with_a_span_of_its_own_is_a_dependency(traced: Subject) -> None:
+    """Ask what the dashboard's panel asks, as Grafana does for the six hours that it shows."""
+    (page,) = pages_of_jaeger(traced, "traces").values()
     collector = traced.get("service", f"{traced.name}-jaeger-collector")["spec"]["clusterIP"]
     exporter = OTLPSpanExporter(endpoint=f"http://{collector}:4317", insecure=True)
     provider = TracerProvider(resource=Resource.create({"service.name": "storefront"}), shutdown_on_exit=False)
@@ -178,7 +178,7 @@ def test_a_caller_with_a_span_of_its_own_is_a_dependency(traced: Subject) -> Non
     assert parent(spans["generate_image"]) == f"{context.span_id:016x}"
 
     def shown() -> bool:
-        links = jaeger(traced, "dependencies", endTs=int(time.time() * 1000), lookback=3_600_000)
+        links = jaeger(traced, page, endTs=int(time.time() * 1000), lookback=6 * 3_600_000)
         return {"parent": "storefront", "child": traced.name, "callCount": 1} in links
 
     until(shown, "the dependency", seconds=60)

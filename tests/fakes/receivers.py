@@ -67,12 +67,12 @@ def is_fit(event: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def receiving() -> Iterator[FakeReceivers]:
+def receiving(host: str = "127.0.0.1") -> Iterator[FakeReceivers]:
     """Listen until the block ends."""
     fake = FakeReceivers()
-    web, mail = _Web(("127.0.0.1", 0), fake), _MailServer(("127.0.0.1", 0), fake)
-    fake.url = f"http://127.0.0.1:{web.server_address[1]}"
-    fake.smarthost = f"127.0.0.1:{mail.server_address[1]}"
+    web, mail = _Web((host, 0), fake), _MailServer((host, 0), fake)
+    fake.url = f"http://{host}:{web.server_address[1]}"
+    fake.smarthost = f"{host}:{mail.server_address[1]}"
     servers: tuple[BaseServer, ...] = (web, mail)
     threads = [threading.Thread(target=server.serve_forever, args=(0.05,)) for server in servers]
     for thread in threads:

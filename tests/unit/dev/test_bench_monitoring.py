@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 
-from dev.bench.dashboards import RANGE, queries
+from dev.bench.dashboards import HELD, RANGE, queries
 from dev.bench.exposition import Sample, continued, minutes_at, read
 from dev.bench.made_by_rules import label_sets, resource
+from dev.bench.operator_metrics import of_operator
 from dev.bench.series import Extent, recorded
 
 EXPOSED = """\
@@ -48,6 +50,27 @@ def test_every_query_of_every_dashboard_is_asked_with_its_variables_filled_in() 
     assert not [query.expr for query in asked if "$" in query.expr]
     assert {query.step for query in asked if not query.instant} <= {300, 600, 1200, 1800}
     assert any(f"[{RANGE}s]" in query.expr for query in asked)
+
+
+def test_blocks_hold_all_that_a_dashboard_looks_back_on() -> None:
+    """The weeks and days of a query, whether they are a window or an offset, lie before the first moment shown."""
+    seconds = {"d": 86400, "w": 7 * 86400}
+    asked = [re.findall(r"(?:\[|offset )(\d+)([dw])", query.expr) for query in queries() if not query.instant]
+    back = [sum(int(number) * seconds[unit] for number, unit in found) for found in asked]
+    assert max(back) >= RANGE
+    assert RANGE + max(back) <= HELD
+
+
+def test_the_operator_s_series_are_those_that_its_dashboard_asks_for() -> None:
+    exposed = {sample.name for sample in of_operator()}
+    asked = {
+        name
+        for query in queries()
+        if query.dashboard == "operator"
+        for name in re.findall(r"\b(?:t2i_operator|process)_\w+", query.expr)
+    }
+    assert "t2i_operator_reconciles_total" in asked
+    assert asked <= exposed
 
 
 @pytest.mark.parametrize(("currencies", "more"), [(1, 0), (3, 20)])

@@ -17,7 +17,7 @@ ALERT: Alert = {
         "summary": "here/drill answers slowly",
         "description": "The slowest 5 % took 3s.",
         "runbook_url": "https://example.com/runbooks/HighLatency.md",
-        "dashboard_url": "/d/t2i-overview-0123456789abcdef",
+        "dashboard_url": "https://grafana.example.com/d/t2i-overview-0123456789abcdef",
     },
 }
 
@@ -35,7 +35,10 @@ def test_an_alert_with_labels_words_and_links_will_do() -> None:
         ("annotations", "summary", ""),
         ("annotations", "description", None),
         ("annotations", "runbook_url", "https://example.com/runbooks/HighErrorRate.md"),
+        ("annotations", "runbook_url", "/runbooks/HighLatency.md"),
         ("annotations", "dashboard_url", None),
+        ("annotations", "dashboard_url", "/d/t2i-overview-0123456789abcdef"),
+        ("annotations", "dashboard_url", "https://grafana.example.com/"),
     ],
 )
 def test_one_that_lacks_any_of_them_will_not(part: str, key: str, value: str | None) -> None:
