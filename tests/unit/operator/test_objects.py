@@ -144,7 +144,7 @@ async def test_a_contested_field_gives_way_and_the_others_are_still_repaired(par
     parts.cluster.meddle("other", "theirs")
     outcome = await parts.place()
     assert parts.data() == {"one": "theirs", "other": "2"}
-    assert outcome.repaired == [f"ConfigMap pictures-config: data.other ({MEDDLER})"]
+    assert [*map(str, outcome.repaired)] == [f"ConfigMap pictures-config: data.other ({MEDDLER})"]
     assert [each.reason for each in outcome.faults] == [CONTESTED], "the fight is still told"
 
     assert [each.reason for each in (await parts.place()).faults] == [CONTESTED]
@@ -164,7 +164,10 @@ async def test_what_was_given_up_is_fought_for_again_once_and_counted(parts: Par
 
     now = WINDOW_SECONDS
     outcome = await parts.place()
-    assert (outcome.repaired, outcome.updated) == ([f"ConfigMap pictures-config: data.one ({MEDDLER})"], [])
+    assert ([*map(str, outcome.repaired)], outcome.updated) == (
+        [f"ConfigMap pictures-config: data.one ({MEDDLER})"],
+        [],
+    )
     assert parts.data() == {"one": "1", "other": "2"}
 
 
@@ -180,7 +183,7 @@ async def test_an_edit_of_the_spec_arrives_beside_a_contested_field(parts: Parts
 async def test_an_object_that_is_deleted_again_and_again_is_not_made_in_a_loop(parts: Parts) -> None:
     for _ in range(LIMIT):
         parts.delete()
-        assert (await parts.place()).repaired == ["ConfigMap pictures-config: it was deleted"]
+        assert [*map(str, (await parts.place()).repaired)] == ["ConfigMap pictures-config: it was deleted"]
     parts.delete()
     (fault,) = (await parts.place()).faults
     assert (fault.reason, parts.cluster.live) == (CONTESTED, None)
@@ -217,7 +220,7 @@ async def test_another_operator_that_writes_the_same_object_is_given_way_and_tol
     for number in range(LIMIT):
         await _overwrite(parts, one="theirs")
         outcome = await parts.place()
-        assert outcome.repaired == ["ConfigMap pictures-config: changed under the operator's own name"]
+        assert [*map(str, outcome.repaired)] == ["ConfigMap pictures-config: changed under the operator's own name"]
         assert parts.data()["one"] == "1"
         assert [each.reason for each in outcome.faults] == ([CONTESTED] if number == LIMIT - 1 else [])
     assert [each.reason for each in (await parts.place()).faults] == [CONTESTED], "though it says what we want"
