@@ -27,8 +27,8 @@ from tests.fakes.replicate import RUNNING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLIENTS = 30
-PREDICT_SECONDS = 1.0
+CLIENTS = 60
+PREDICT_SECONDS = 2.0
 SHARE = 0.1
 SETTLE_SECONDS = 30.0
 # Longer than a connection to the provider is kept alive: the first look sees none of them, like the last.
@@ -67,11 +67,13 @@ def soak(minutes: float) -> dict[str, Any]:
 
 
 def _state(service: Program, fake: Program) -> dict[str, float]:
+    """Look at descriptors first: what asks for the rest opens connections of its own."""
+    descriptors = len(list(Path(f"/proc/{service.pid}/fd").iterdir()))
     return {
         "active_requests": metric(service, "active_requests"),
         "in_flight": metric(service, "t2i_generations_in_flight"),
         "tasks": float(http(f"{service.url}/_tasks")),
-        "descriptors": len(list(Path(f"/proc/{service.pid}/fd").iterdir())),
+        "descriptors": descriptors,
         "running_upstream": sum(number for status, number in _statuses(fake).items() if status in RUNNING),
     }
 
@@ -82,18 +84,20 @@ def _statuses(fake: Program) -> dict[str, int]:
 
 
 def _settled(service: Program, fake: Program, before: dict[str, float]) -> dict[str, float]:
-    """Wait until nothing is more than before, or half a minute."""
-    until(lambda: not list(_more(_state(service, fake), before)), seconds=SETTLE_SECONDS, every=0.5)
-    return _state(service, fake)
+    """Wait until all is as before, or half a minute; return what was seen last."""
+    seen = dict[str, float]()
 
+    def same() -> bool:
+        seen.update(_state(service, fake))
+        return seen == before
 
-def _more(now: dict[str, float], before: dict[str, float]) -> Iterator[str]:
-    return (name for name in before if now[name] > before[name])
+    until(same, seconds=SETTLE_SECONDS, every=0.5)
+    return seen
 
 
 def _left(figures: dict[str, Any]) -> Iterator[str]:
     before, after, resident = figures["before"], figures["after"], figures["resident_mib_each_half_minute"]
-    yield from _more(after, before)
+    yield from (name for name in before if after[name] != before[name])
     answered = sum(number for status, number in figures["requests"].items() if status != "left")
     if sum(number for status, number in figures["provider"].items() if status != "canceled") > answered:
         yield "predictions of clients that had left, not canceled"
