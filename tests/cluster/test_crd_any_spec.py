@@ -9,7 +9,7 @@ from t2i_operator.reconciling.objects import identify
 from tests.cluster.api import Api, Object
 from tests.cluster.goldens import taken_without_drift
 from tests.cluster.specs import SPECS
-from tests.unit.operator.resources import OBSERVED
+from tests.unit.operator.resources import WITH_JAEGER
 
 # Every run draws others; to shrink one would take longer than the test may.
 drawn = settings(
@@ -43,7 +43,7 @@ def test_what_is_built_of_any_spec_is_taken_without_drift(api: Api, namespace: s
     def taken(wanted: Object) -> None:
         resource = body(namespace, wanted)
         resource["metadata"] |= {"uid": "00000000-0000-4000-8000-000000000000", "generation": 1}
-        for desired in builders.desired(spec.parse(resource), OBSERVED):
+        for desired in builders.desired(spec.parse(resource), WITH_JAEGER):
             if identify(desired).kind not in OPTIONAL:
                 taken_without_drift(api, namespace, desired)
 

@@ -133,7 +133,11 @@ STUCK = [
     pytest.param(
         "CreateContainerConfigError",
         {"CreateContainerConfigError"},
-        _pod(container={"env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "nowhere", "key": "x"}}}]}),
+        # What a container lacks that no reference names: of those CredentialsReady tells before the kubelet does.
+        _pod(
+            container={"volumeMounts": [{"name": "room", "mountPath": "/room", "subPathExpr": "$(NOWHERE)"}]},
+            volumes=[{"name": "room", "emptyDir": {}}],
+        ),
         id="CreateContainerConfigError",
     ),
     pytest.param("Unschedulable", {"Unschedulable"}, _pod(nodeSelector={"nowhere": "true"}), id="Unschedulable"),
