@@ -78,8 +78,8 @@ def keep(parts: Parts, password: str = "p") -> None:  # noqa: S107 - of nobody
         parts.cluster.live[identity] = {"metadata": metadata, "data": data}
 
 
-async def ready(use: Use) -> Parts:
-    parts = Parts(**use.wanted)
+async def ready(use: Use, **more: Object) -> Parts:
+    parts = Parts(**use.wanted, **more)
     parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
     keep(parts)
     await parts.look()
@@ -193,7 +193,19 @@ EXPORTS = {
     "headers": (NAMED, EXPORTED),
     "certificate": (BUNDLE, {**EXPORTED, "headersSecretRef": None, "tls": {"ca": AUTHORITY}}),
 }
-CALLED = {**alerts().wanted, "access": {"apiKeysSecretRef": {"name": NAMED.name}}}
+
+
+def started_with(**reference: object) -> Object:
+    """Return a spec whose pods read the source as they start."""
+    variable = {"name": "THEIRS", "valueFrom": {"secretKeyRef": {"name": NAMED.name, "key": "password", **reference}}}
+    return {"podTemplate": {"spec": {"containers": [{"name": "text-to-image", "env": [variable]}]}}}
+
+
+STARTED_WITH: dict[str, Object] = {
+    "callers' keys": {"access": {"apiKeysSecretRef": {"name": NAMED.name}}},
+    "variable": started_with(),
+    "optional variable": started_with(optional=True),
+}
 MOUNTED = Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-config")
 POLICY, SERVED = Id(NETWORK_POLICY, *KEY), Id(SERVICE, KEY.namespace, f"{KEY.name}-service")
 
@@ -208,11 +220,9 @@ async def edited_in_vain(parts: Parts, refusal: ApiError, said: str) -> None:
     assert not parts.cluster.written
 
 
-async def test_what_credentials_are_in_too_ends_the_pass() -> None:
-    parts = Parts(**CALLED)
-    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
-    keep(parts)
-    await parts.look()
+@pytest.mark.parametrize("more", STARTED_WITH.values(), ids=STARTED_WITH)
+async def test_what_pods_start_with_too_ends_the_pass(more: Object) -> None:
+    parts = await ready(alerts(), **more)
     await edited_in_vain(parts, LOCKED, "no matching key")
 
 
