@@ -26,6 +26,7 @@ from t2i_operator.reconciling.pause import Pause
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.prune import Pruner
 from t2i_operator.settings import Settings
+from t2i_operator.status.conditions import was_ready
 from t2i_operator.status.report import Reporter
 
 _WAIT_SECONDS = 2.0
@@ -135,7 +136,8 @@ class Reconciler:
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
         last = self._recall(key, resource, outcome)
-        facts = await self._facts(resource, outcome, rollout, carried_out=last is not None)
+        carried_out = last is not None or self._was_ready(key, outcome.generation)
+        facts = await self._facts(resource, outcome, rollout, carried_out=carried_out)
         if last is not None and self._unchanged(last, key, facts):
             outcome.objects = list(last.expected)
             return
@@ -169,6 +171,11 @@ class Reconciler:
         outcome.unseen = references.conditions(resource)
         outcome.credentials = credentials.not_given(resource)
         return None
+
+    def _was_ready(self, key: Key, generation: int) -> bool:
+        """Ask what is stored: another process may have said it, and of what only observes a pass may never settle."""
+        seen = self._cache.resources.get(key)
+        return seen is not None and was_ready(seen.status_object().get("conditions", ()), generation)
 
     async def _wanted(
         self, resource: spec.TextToImageService, facts: Facts, rollout: Rollout | None, outcome: Outcome

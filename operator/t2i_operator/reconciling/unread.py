@@ -15,7 +15,7 @@ async def versions(
 ) -> Versions:
     """Return the version of each source; None also for one that cannot be read, of whose user `outcome` has faults.
 
-    `carried_out`: all that this very spec asks for was in its place. Else the service's Deployment, where that is the
+    `carried_out`: what serves by this very spec was in its place. Else the service's Deployment, where that is the
     user, may be of an older one, which Ready has to tell beside the condition that speaks of the source. An Ingress
     only names its certificate, and does not wait for it: whether it serves is what cannot be judged.
 

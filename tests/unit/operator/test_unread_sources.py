@@ -277,6 +277,23 @@ async def test_traces_that_may_get_lost_lower_no_ready_of_pods_that_are_as_wante
     assert said["TracingReady"].reason == "External"
 
 
+@pytest.mark.parametrize(("source", "tracing"), EXPORTS.values(), ids=EXPORTS)
+async def test_what_a_new_process_cannot_read_lowers_no_ready_of_pods_that_are_as_wanted(
+    source: Id, tracing: Object
+) -> None:
+    parts = await exports(tracing)
+    parts.cluster.refused[source] = FORBIDDEN
+    before = await parts.look(FORBIDDEN)
+    parts.restart()
+    assert await parts.look(FORBIDDEN) == before
+    assert (before["Ready"].status, before["TracingReady"].reason) == ("True", "ApplyFailed")
+
+    parts.edit(logging={"level": "DEBUG"})
+    for _ in range(2):
+        parts.restart()
+        assert (await parts.look(FORBIDDEN))["Ready"].reason == "ApplyFailed", "of this spec it never was"
+
+
 async def test_an_ingress_only_names_its_certificate() -> None:
     ingress = Id(INGRESS, *KEY)
     parts = Parts(ingress={"host": "a.example.com", "tls": {"secretName": NAMED.name}})
