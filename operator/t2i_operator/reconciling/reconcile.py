@@ -139,7 +139,6 @@ class Reconciler:
         carried_out = last is not None or self._was_ready(key, outcome.generation)
         facts = await self._facts(resource, outcome, rollout, carried_out=carried_out)
         if last is not None and self._unchanged(last, key, facts):
-            outcome.objects = list(last.expected)
             return
         wanted = await self._wanted(resource, facts, rollout, outcome)
         if resource.spec.paused:
@@ -148,14 +147,16 @@ class Reconciler:
         if self._objects.in_doubt(resource, wanted):
             await self._confirm(resource)
         expected = await self._place(key, resource, wanted, outcome)
-        if outcome.placed:
-            outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
-            await self._judgement.judge_route(resource, outcome)
-            await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
+        if not outcome.placed:
+            return
+        outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
+        await self._judgement.judge_route(resource, outcome)
+        stays = await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
         if outcome.settled and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
                 expected=self._cache.children.shared(key, expected),
+                stays=stays,
                 credentials=outcome.credentials,
                 lacks=outcome.lacks,
                 at=time.monotonic(),
@@ -215,8 +216,10 @@ class Reconciler:
             return False
         if self._objects.rivalled(last.expected):
             return False
+        if any(map(self._cache.children.succeeded, last.stays)):
+            return False
         owned = dict(self._cache.children.of(key, facts.uid))
-        return owned.keys() == last.expected.keys() and all(
+        return owned.keys() == {*last.expected, *last.stays} and all(
             owned[identity].in_sync(expected) for identity, expected in last.expected.items()
         )
 

@@ -35,10 +35,12 @@ class Storing(Cluster):
         super().__init__(MagicMock(spec=aiohttp.ClientSession))
         self.live: dict[Id, Object] = {}
         self.refused: dict[Id, ApiError] = {}
+        self.read: list[Id] = []
         self.written: list[Id] = []
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
         identity = Id(kind, namespace, name)
+        self.read.append(identity)
         if identity in self.refused:
             error = self.refused[identity]
             raise ApiError(error.status, error.reason, error.message)  # another each time: a message may be added to
@@ -113,7 +115,9 @@ class Parts:
 
     def say(self, identity: Id, status: Object) -> None:
         """Have an object's controller say something."""
-        live = self.cluster.store(identity, {**self.cluster.live[identity], "status": status})
+        live = {**self.cluster.live[identity], "status": status}
+        version = str(int(live["metadata"]["resourceVersion"]) + 1)
+        self.cluster.live[identity] = live = {**live, "metadata": {**live["metadata"], "resourceVersion": version}}
         self.cache.children.observe(identity.kind, live)
 
     async def look(self, error: ApiError | None = None) -> dict[str, Condition]:
