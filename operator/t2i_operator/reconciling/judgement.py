@@ -39,8 +39,9 @@ class Judgement:
         outcome.rollout = self.rollout(key, uid)
         outcome.overdue = outcome.rollout is not None and self._clock() >= outcome.rollout.given_up_at
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
-        outcome.trouble = self._cache.pods.newest_trouble(key, outcome.rollout or Rollout())
-        outcome.awaited = self._cache.pods.awaited(outcome.trouble)
+        rollout = outcome.rollout or Rollout()
+        outcome.trouble = self._cache.pods.newest_trouble(key, rollout)
+        outcome.awaited = self._cache.pods.awaited(key, rollout)
         owned = dict(self._cache.children.of(key, uid))
         outcome.objects = [identity for identity, child in owned.items() if not child.deleting]
         outcome.unshown = [identity for identity, child in owned.items() if child.shown is False]
