@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator, Container, Sequence
 from pathlib import Path
 
-import msgspec
 import yaml
 
 from t2i_operator import builders, naming, printout, spec
@@ -195,7 +194,7 @@ class Preview:
         for kind in CHILDREN:
             try:
                 async for page in self._cluster.pages(kind, resource.metadata.namespace, selector):
-                    for live in (msgspec.json.decode(raw) for raw in page.items):
+                    for live in page.objects():
                         head = {"apiVersion": kind.api_version, "kind": kind.name}
                         yield Id(kind, resource.metadata.namespace, live["metadata"]["name"]), {**head, **live}
             except ApiError as error:

@@ -86,6 +86,11 @@ class Children:
         """Tell whether this version of an object, or a newer one, has been seen: each write of ours comes back."""
         return self._newest(identity) >= version
 
+    def succeeded(self, identity: Id) -> bool:
+        """Tell whether a Grafana has the GrafanaDashboard of an object's name."""
+        successor = self.get(identity._replace(kind=GRAFANA_DASHBOARD))
+        return successor is not None and bool(successor.shown)
+
     def observe(self, kind: Kind, live: Object) -> set[Key]:
         """Take note of an object as a watch or a read shows it; return the resources it concerns when it changed."""
         if self.knows(_identity(kind, live), int(live["metadata"]["resourceVersion"])):

@@ -47,10 +47,11 @@ class Outcome(msgspec.Struct, kw_only=True):
     objects; `unjudged` are failures to look at what lives, `held` the conditions that stay as they are stored because
     a failure may pass.
 
-    Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and `awaited`
-    whether that may still end by itself; `overdue` that a pod has not been ready for longer than one is waited for;
-    `selected` whether Prometheus and its like take an object in, `unshown` the dashboards that no Grafana takes,
-    `route` and `kept` the way in and the one before it; `unwatched` that an object has lost our label, so that no
+    Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and `awaited` of
+    how many pods that may still end by itself; `overdue` that a pod has not been ready for longer than one is waited
+    for; `selected` whether Prometheus and its like take an object in, `unshown` the dashboards that no Grafana takes,
+    `shown` those of the other form that people see until one does, `route` and `kept` the way in and the one before
+    it; `objects` are all that are the resource's and do not go; `unwatched` that one has lost our label, so that no
     event tells of it.
 
     The rest are the deeds, for Events and metrics.
@@ -76,8 +77,9 @@ class Outcome(msgspec.Struct, kw_only=True):
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
     unshown: list[Id] = msgspec.field(default_factory=list)
+    shown: list[Id] = msgspec.field(default_factory=list)
     trouble: Trouble | None = None
-    awaited: bool = False
+    awaited: int = 0
     route: Route | None = None
     kept: list[Id] = msgspec.field(default_factory=list)
     objects: list[Id] = msgspec.field(default_factory=list)

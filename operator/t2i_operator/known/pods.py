@@ -61,16 +61,13 @@ class Pods:
         and of that first what will be given up soonest.
         """
         now = self._clock()
-        found = [each for each in self._troubles.get(key, {}).values() if now < each.until]
-        if rollout.updated and rollout.template:
-            found = [each for each in found if each.template == rollout.template]
-        elif not rollout.updated and rollout.replica_failure:
-            return None
+        found = self._told_of(key, rollout)
         return max(found, key=lambda each: (-max(now, each.awaited_until), each), default=None)
 
-    def awaited(self, found: Trouble | None) -> bool:
-        """Tell whether what a pod lacks, a node, may still come by itself."""
-        return found is not None and self._clock() < found.awaited_until
+    def awaited(self, key: Key, rollout: Rollout) -> int:
+        """Count the pods for which what they lack, a node, may still come by itself; 0 where one has other trouble."""
+        now, found = self._clock(), self._told_of(key, rollout)
+        return len(found) if all(now < each.awaited_until for each in found) else 0
 
     def observe(self, pod: Object) -> Key | None:
         """Take note of a pod; return its resource when that changes what is to be said."""
@@ -90,6 +87,13 @@ class Pods:
                 for name in gone:
                     self._drop(key, name)
         return changed
+
+    def _told_of(self, key: Key, rollout: Rollout) -> list[Trouble]:
+        now = self._clock()
+        found = [each for each in self._troubles.get(key, {}).values() if now < each.until]
+        if rollout.updated and rollout.template:
+            return [each for each in found if each.template == rollout.template]
+        return found if rollout.updated or not rollout.replica_failure else []
 
     def _set(self, pod: Object, found: Trouble | None) -> Key | None:
         metadata = pod["metadata"]

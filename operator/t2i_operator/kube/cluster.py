@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -48,11 +48,12 @@ class Event(msgspec.Struct):
 
     def metadata(self) -> Named:
         """Read past all the rest, which takes a fifth of the time of decoding it."""
-        return msgspec.json.decode(self.object, type=_Outline).metadata
+        found: Named = _decode("watch", self.type, self.object, _Outline).metadata
+        return found
 
     def decoded(self) -> Object:
         """Return the object, nested no deeper than `nesting.DEEPEST`."""
-        found: Object = msgspec.json.decode(nesting.shallow(bytes(self.object)))
+        found: Object = _decode("watch", self.type, nesting.shallow(bytes(self.object)))
         return found
 
 
@@ -61,6 +62,10 @@ class Page(msgspec.Struct):
 
     metadata: dict[str, Any]
     items: list[msgspec.Raw]
+
+    def objects(self) -> Iterator[Object]:
+        """Decode the items, each in its turn."""
+        return (_decode("list", "an item", raw) for raw in self.items)
 
 
 class Write(NamedTuple):
@@ -149,10 +154,7 @@ class Cluster:
         params = {"labelSelector": selector, "limit": str(PAGE)}
         while True:
             raw = await self._request("GET", kind.path(namespace), 3 * READ_SECONDS, params=params)
-            try:
-                page = msgspec.json.decode(raw, type=Page)
-            except msgspec.DecodeError as error:
-                raise unreachable("GET", kind.path(namespace), error) from error
+            page: Page = _decode("GET", kind.path(namespace), raw, Page)
             yield page
             following = page.metadata.get("continue")
             if not following:
@@ -214,10 +216,7 @@ class Cluster:
 
     async def _json(self, method: str, path: str, seconds: float, **options: Any) -> Object:
         content = await self._request(method, path, seconds, **options)
-        try:
-            decoded: Object = msgspec.json.decode(content)
-        except msgspec.DecodeError as error:
-            raise unreachable(method, path, error) from error
+        decoded: Object = _decode(method, path, content)
         return decoded
 
     async def _request(self, method: str, path: str, seconds: float, **options: Any) -> bytes:
@@ -235,6 +234,14 @@ class Cluster:
             raise unreachable(method, path, error) from error
         finally:
             self._observe(method.lower(), code)
+
+
+def _decode(method: str, path: str, content: bytes | msgspec.Raw, shape: Any = Any) -> Any:
+    """Take what cannot be read for no answer; of what is passed over at first, as strings are, it is seen later."""
+    try:
+        return msgspec.json.decode(content, type=shape)
+    except ValueError as error:
+        raise unreachable(method, path, error) from error
 
 
 def _event(line: bytes) -> Event:

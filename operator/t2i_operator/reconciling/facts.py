@@ -27,10 +27,14 @@ class Facts(NamedTuple):
 
 
 class Pass(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete pass: while its facts and the objects' digests stay, there is nothing to build, read or write."""
+    """A complete pass: while its facts and the objects' digests stay, there is nothing to build, read or write.
+
+    `stays` are the objects that are kept, as they are, until a Grafana or the cluster has what is to follow them.
+    """
 
     facts: Facts
     expected: Expected
+    stays: list[Id]
     credentials: Problem | None
     lacks: dict[str, Problem]
     at: float

@@ -14,6 +14,7 @@ from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT
 from t2i_operator.naming import Key
 from t2i_operator.reconciling import unwatched
+from t2i_operator.reconciling.prune import shows
 from t2i_operator.reconciling.routing import Routing
 from t2i_operator.reconciling.selection import Selection
 
@@ -38,11 +39,14 @@ class Judgement:
         outcome.rollout = self.rollout(key, uid)
         outcome.overdue = outcome.rollout is not None and self._clock() >= outcome.rollout.given_up_at
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
-        outcome.trouble = self._cache.pods.newest_trouble(key, outcome.rollout or Rollout())
-        outcome.awaited = self._cache.pods.awaited(outcome.trouble)
-        outcome.unshown = [identity for identity, child in self._cache.children.of(key, uid) if child.shown is False]
-        outcome.objects = outcome.objects or [identity for identity, _ in self._cache.children.of(key, uid)]
-        outcome.unwatched = any(not child.watched for _, child in self._cache.children.of(key, uid))
+        rollout = outcome.rollout or Rollout()
+        outcome.trouble = self._cache.pods.newest_trouble(key, rollout)
+        outcome.awaited = self._cache.pods.awaited(key, rollout)
+        owned = dict(self._cache.children.of(key, uid))
+        outcome.objects = [identity for identity, child in owned.items() if not child.deleting]
+        outcome.unshown = [identity for identity, child in owned.items() if child.shown is False]
+        outcome.shown = [identity for identity in owned if shows(identity, self._cache.children, owned)]
+        outcome.unwatched = any(not child.watched for child in owned.values())
         resource = outcome.resource
         if resource is None:
             return

@@ -79,7 +79,6 @@ class Placement:
                 if silence.is_the_servers(identity, error):
                     outcome.leave(map(identify, wanted[number:]), error)
                     break
-        outcome.objects += [each for each in map(identify, wanted) if self._objects.owns(each, resource)]
         return expected
 
     def _has_ground(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:

@@ -51,14 +51,20 @@ def fates(
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
             held = condition_of(identity, metadata.name) in unfinished
-            shows = _shows(identity, children, wanted)
-            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome, shows=shows)
+            seen = shows(identity, children, wanted)
+            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome, seen=seen)
 
 
-def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, shows: bool) -> Fate:
+def shows(identity: Id, children: Children, wanted: Container[Id]) -> bool:
+    """Tell whether the place of a ConfigMap is taken by a GrafanaDashboard, of its name, that no Grafana has yet."""
+    followed = identity.kind == CONFIG_MAP and identity._replace(kind=GRAFANA_DASHBOARD) in wanted
+    return followed and not children.succeeded(identity)
+
+
+def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, seen: bool) -> Fate:
     if _stands_in(identity, resource, outcome.absent):
         return Fate.STANDS_IN
-    if shows:
+    if seen:
         return Fate.SHOWS
     if identity.name in references.named(resource, identity.kind):
         return Fate.RELEASED
@@ -75,12 +81,13 @@ class Pruner:
     def __init__(self, cluster: Cluster, children: Children) -> None:
         self._cluster, self._children = cluster, children
 
-    async def prune(self, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome) -> None:
-        """Only to be called after every apply of what serves succeeded."""
+    async def prune(self, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome) -> list[Id]:
+        """Return what stays beside its successor. Only to be called after every apply of what serves succeeded."""
+        stays = []
         for identity, child, fate in fates(self._children, resource, wanted, outcome):
             match fate:
                 case Fate.STANDS_IN | Fate.SHOWS:
-                    outcome.objects.append(identity)
+                    stays.append(identity)
                 case Fate.LEADS_IN:
                     outcome.kept.append(identity)
                 case Fate.RELEASED:
@@ -89,6 +96,7 @@ class Pruner:
                     outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
                 case Fate.DELETED:
                     await self._delete(identity, child, outcome)
+        return stays
 
     async def _delete(self, identity: Id, child: Child, outcome: Outcome) -> None:
         seen = {"uid": child.uid, "resourceVersion": str(child.version)}
@@ -135,13 +143,6 @@ def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Containe
         asked = tracing.mode == "Managed" and tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
         return asked and OPENTELEMETRY_COLLECTOR in absent
     return False
-
-
-def _shows(identity: Id, children: Children, wanted: Container[Id]) -> bool:
-    """Tell whether the place of a ConfigMap is taken by a GrafanaDashboard, of its name, that no Grafana has yet."""
-    successor = identity._replace(kind=GRAFANA_DASHBOARD)
-    child = children.get(successor)
-    return identity.kind == CONFIG_MAP and successor in wanted and not (child and child.shown)
 
 
 def released(live: Object) -> Object:

@@ -26,6 +26,7 @@ from t2i_operator.reconciling.pause import Pause
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.prune import Pruner
 from t2i_operator.settings import Settings
+from t2i_operator.status.conditions import was_ready
 from t2i_operator.status.report import Reporter
 
 _WAIT_SECONDS = 2.0
@@ -135,9 +136,9 @@ class Reconciler:
         outcome.absent = self._cache.absences.of(key.namespace)
         rollout = self._judgement.rollout(key, resource.metadata.uid)
         last = self._recall(key, resource, outcome)
-        facts = await self._facts(resource, outcome, rollout, carried_out=last is not None)
+        carried_out = last is not None or self._was_ready(key, outcome.generation)
+        facts = await self._facts(resource, outcome, rollout, carried_out=carried_out)
         if last is not None and self._unchanged(last, key, facts):
-            outcome.objects = list(last.expected)
             return
         wanted = await self._wanted(resource, facts, rollout, outcome)
         if resource.spec.paused:
@@ -146,14 +147,16 @@ class Reconciler:
         if self._objects.in_doubt(resource, wanted):
             await self._confirm(resource)
         expected = await self._place(key, resource, wanted, outcome)
-        if outcome.placed:
-            outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
-            await self._judgement.judge_route(resource, outcome)
-            await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
+        if not outcome.placed:
+            return
+        outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
+        await self._judgement.judge_route(resource, outcome)
+        stays = await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
         if outcome.settled and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
                 expected=self._cache.children.shared(key, expected),
+                stays=stays,
                 credentials=outcome.credentials,
                 lacks=outcome.lacks,
                 at=time.monotonic(),
@@ -169,6 +172,11 @@ class Reconciler:
         outcome.unseen = references.conditions(resource)
         outcome.credentials = credentials.not_given(resource)
         return None
+
+    def _was_ready(self, key: Key, generation: int) -> bool:
+        """Ask what is stored: another process may have said it, and of what only observes a pass may never settle."""
+        seen = self._cache.resources.get(key)
+        return seen is not None and was_ready(seen.status_object().get("conditions", ()), generation)
 
     async def _wanted(
         self, resource: spec.TextToImageService, facts: Facts, rollout: Rollout | None, outcome: Outcome
@@ -208,8 +216,10 @@ class Reconciler:
             return False
         if self._objects.rivalled(last.expected):
             return False
+        if any(map(self._cache.children.succeeded, last.stays)):
+            return False
         owned = dict(self._cache.children.of(key, facts.uid))
-        return owned.keys() == last.expected.keys() and all(
+        return owned.keys() == {*last.expected, *last.stays} and all(
             owned[identity].in_sync(expected) for identity, expected in last.expected.items()
         )
 

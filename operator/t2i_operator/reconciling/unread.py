@@ -15,11 +15,12 @@ async def versions(
 ) -> Versions:
     """Return the version of each source; None also for one that cannot be read, of whose user `outcome` has faults.
 
-    `carried_out`: all that this very spec asks for was in its place. Else the service's Deployment, where that is the
+    `carried_out`: what serves by this very spec was in its place. Else the service's Deployment, where that is the
     user, may be of an older one, which Ready has to tell beside the condition that speaks of the source. An Ingress
     only names its certificate, and does not wait for it: whether it serves is what cannot be judged.
 
-    Raises `ApiError` where it has credentials or callers' keys: pods must not be rolled without, nor said to have all.
+    Raises `ApiError` where it has what pods start with, as credentials and callers' keys are: they must not be rolled
+    without, nor said to have all.
     """
     found: Versions = {}
     for source in references.sources(resource):
@@ -43,7 +44,7 @@ async def versions(
 
 
 def _users(resource: spec.TextToImageService, source: str) -> dict[str, Id]:
-    """Return the objects that are made for a source, by the conditions; none where credentials are in it, too."""
+    """Return the objects that are made for a source, by the conditions; none where pods start with it, too."""
     namespace, name = resource.metadata.namespace, resource.metadata.name
     exports = resource.spec.monitoring.tracing.mode == "External"
     users = {
@@ -51,7 +52,7 @@ def _users(resource: spec.TextToImageService, source: str) -> dict[str, Id]:
         "TracingReady": Id(DEPLOYMENT, namespace, naming.deployment(name)) if exports else jaeger_of(resource),
         ROUTE_READY: Id(INGRESS, namespace, naming.ingress(name)),
     }
-    if source in credentials.secret_names(resource):
-        return {}
     named = {each.condition for each in references.references(resource) if each.source == source}
+    if source in credentials.secret_names(resource) or "CredentialsReady" in named:
+        return {}
     return {condition: user for condition, user in users.items() if condition in named}

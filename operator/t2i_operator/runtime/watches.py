@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-import msgspec
 import structlog
 
 from t2i_operator.kube.cluster import ApiError, Cluster, Named
@@ -126,8 +125,7 @@ class Stream:
         names: set[tuple[str, str]] = set()
         version = ""
         async for page in self._cluster.pages(*self._selection):
-            for raw in page.items:
-                live = msgspec.json.decode(raw)
+            for live in page.objects():
                 names.add((live["metadata"]["namespace"], live["metadata"]["name"]))
                 self._take(self._sink.seen, live)
             version = page.metadata["resourceVersion"]
@@ -140,13 +138,13 @@ class Stream:
 
     async def _watch(self) -> None:
         async for event in self._cluster.watch(*self._selection, since=self._version, resumed=self._resumed):
-            self._heard()
             metadata = event.metadata()
-            self._version = metadata.resource_version
             if event.type == "DELETED":
                 self._take(self._sink.gone, event.decoded())
             elif event.type != "BOOKMARK" and not self._sink.knows(metadata):
                 self._take(self._sink.seen, event.decoded())
+            self._heard()
+            self._version = metadata.resource_version  # only now: what could not be read is sent again
         self._heard()
 
     def _take(self, take: Callable[[Object], None], live: Object) -> None:

@@ -59,6 +59,12 @@ def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Conditio
     ]
 
 
+def was_ready(stored: Iterable[Object], generation: int) -> bool:
+    """Tell whether this very spec was said to be Ready."""
+    ready = ("Ready", TRUE, generation)
+    return any((each["type"], each["status"], each.get("observedGeneration")) == ready for each in stored)
+
+
 def _accepted(outcome: Outcome) -> Condition:
     if outcome.invalid:
         return Condition("Accepted", FALSE, "InvalidSpec", outcome.invalid)
@@ -105,12 +111,9 @@ def _stays_ready(outcome: Outcome, rollout: Rollout, stored: Iterable[Object]) -
 
     Until the Deployment's controller has seen what somebody else wrote, its numbers are taken for what they were.
     """
-    was_ready = any(
-        (each["type"], each["status"], each.get("observedGeneration")) == ("Ready", TRUE, outcome.generation)
-        for each in stored
-    )
     wrote = outcome.created or outcome.updated or outcome.repaired
-    return was_ready and (rollout.replicas == rollout.updated if rollout.observed else not wrote)
+    only_pods = rollout.replicas == rollout.updated if rollout.observed else not wrote
+    return only_pods and was_ready(stored, outcome.generation)
 
 
 def _ready(rollout: Rollout, stays: bool, *parts: Condition) -> Condition:

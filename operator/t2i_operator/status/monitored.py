@@ -2,7 +2,7 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.known.children import Id
-from t2i_operator.known.faults import condition_of, jaeger_of
+from t2i_operator.known.faults import jaeger_of
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import (
@@ -96,15 +96,10 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
     if found.status != "True" or kind != GRAFANA_DASHBOARD:
         return found
-    shown = [each for each in outcome.objects if each.kind == CONFIG_MAP and _counts(each, resource, "DashboardsReady")]
-    stays = f"; {', '.join(map(str, shown))} is kept until one has" if shown else ""
+    stays = f"; {', '.join(map(str, outcome.shown))} is kept until one has" if outcome.shown else ""
     if outcome.unshown:
         return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}{stays}")
-    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if shown else found
-
-
-def _counts(identity: Id, resource: spec.TextToImageService, condition: str) -> bool:
-    return condition_of(identity, resource.metadata.name) == condition
+    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if outcome.shown else found
 
 
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:

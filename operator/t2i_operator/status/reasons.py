@@ -76,9 +76,14 @@ def late(rollout: Rollout) -> Reason | None:
 
 
 def overdue(outcome: Outcome, rollout: Rollout) -> Reason | None:
-    """Say which pods are not waited for any more: they run, nothing is to be written, and no deadline would end it."""
+    """Say which pods are not waited for any more: they run, nothing is to be written, and no deadline would end it.
+
+    Those that await a node, as an autoscaler's newest may, are no reason for the others.
+    """
     unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
-    if not (outcome.overdue and rollout.over) or rollout.complete or unwritten or stuck(outcome, rollout):
+    missing = rollout.wanted - rollout.available
+    explained = missing <= outcome.awaited if outcome.awaited else stuck(outcome, rollout)
+    if not (outcome.overdue and rollout.over) or rollout.complete or unwritten or explained:
         return None
     why = "for ten minutes the others have not been ready and say no reason; see their readiness probe and their logs"
     return outcome.credentials or ("PodsNotReady", f"{rollout.serving}; {why}")

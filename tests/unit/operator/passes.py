@@ -12,7 +12,7 @@ from t2i_operator.known.children import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.secret_watch import SecretWatch
 from t2i_operator.kube.cluster import ApiError, Cluster
-from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Kind, Object
+from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, Key
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.patience import Patience
@@ -35,10 +35,12 @@ class Storing(Cluster):
         super().__init__(MagicMock(spec=aiohttp.ClientSession))
         self.live: dict[Id, Object] = {}
         self.refused: dict[Id, ApiError] = {}
+        self.read: list[Id] = []
         self.written: list[Id] = []
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
         identity = Id(kind, namespace, name)
+        self.read.append(identity)
         if identity in self.refused:
             error = self.refused[identity]
             raise ApiError(error.status, error.reason, error.message)  # another each time: a message may be added to
@@ -73,29 +75,49 @@ class Parts:
         models = [{"name": "sdxl", "provider": "Sandbox"}]
         self.metadata: Object = {"name": KEY.name, "namespace": KEY.namespace, "uid": "0f0f", "generation": 0}
         self.fields: Object = {"replicas": 1, "models": models, "monitoring": UNOBSERVED, **wanted}
-        self.cluster, self.cache, self.stored = Storing(), Cache(), list[Object]()
+        self.cluster, self.stored, self.now, self._version = Storing(), list[Object](), 0.0, 0
         self.reporter = MagicMock(report=AsyncMock(), report_deeds=AsyncMock())
-        secrets = SecretWatch(self.cluster, max_age_seconds=0)
-        settings = read(["--service-image=service:1"], {})
-        self.reconciler = Reconciler(self.cluster, self.cache, secrets, self.reporter, settings)
-        self.now = 0.0
-        self.reconciler._patience = Patience(lambda: self.now)
+        self._start()
         self.edit()
         for desired in builders.desired(spec.parse({"metadata": self.metadata, "spec": self.fields}), OBSERVED):
             self.cluster.store(identify(desired), desired)
             self.say(identify(desired), SERVES if desired["kind"] == DEPLOYMENT.name else {})
 
+    def _start(self) -> None:
+        self.cache = Cache()
+        secrets = SecretWatch(self.cluster, max_age_seconds=0)
+        settings = read(["--service-image=service:1"], {})
+        self.reconciler = Reconciler(self.cluster, self.cache, secrets, self.reporter, settings)
+        self.reconciler._patience = Patience(lambda: self.now)
+
+    def restart(self) -> None:
+        """Have a new process begin, which knows what the API server shows."""
+        self._start()
+        self._show()
+        for identity, live in self.cluster.live.items():
+            if identity.kind in CHILDREN and "managedFields" in live["metadata"]:
+                self.cache.children.observe(identity.kind, live)
+
     def edit(self, **wanted: Any) -> None:
-        generation = self.metadata["generation"] + 1
-        self.metadata |= {"generation": generation, "resourceVersion": str(generation)}
+        self.metadata["generation"] += 1
         self.fields |= wanted
-        body = {"metadata": self.metadata, "spec": self.fields}
+        self._show()
+
+    def _show(self) -> None:
+        """Have an event bring the resource and what was last said of it."""
+        self._version += 1
+        status = {"conditions": self.stored}
+        own = {"manager": FIELD_MANAGER, "subresource": "status", "fieldsV1": {"f:status": _fields(status)}}
+        metadata = {**self.metadata, "resourceVersion": str(self._version), "managedFields": [own]}
+        body = {"metadata": metadata, "spec": self.fields, "status": status}
         self.cluster.live[Id(RESOURCE, *KEY)] = copy.deepcopy(body)
         self.cache.resources.observe(body)
 
     def say(self, identity: Id, status: Object) -> None:
         """Have an object's controller say something."""
-        live = self.cluster.store(identity, {**self.cluster.live[identity], "status": status})
+        live = {**self.cluster.live[identity], "status": status}
+        version = str(int(live["metadata"]["resourceVersion"]) + 1)
+        self.cluster.live[identity] = live = {**live, "metadata": {**live["metadata"], "resourceVersion": version}}
         self.cache.children.observe(identity.kind, live)
 
     async def look(self, error: ApiError | None = None) -> dict[str, Condition]:
@@ -112,6 +134,7 @@ class Parts:
         names = ("type", "status", "reason", "message")
         generation = {"observedGeneration": self.outcome.generation}
         self.stored = [dict(zip(names, each, strict=True)) | generation for each in said]
+        self._show()
         return {each.type: each for each in said}
 
     @property

@@ -154,6 +154,7 @@ def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unshown: bool) 
         resource=resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}),
         rollout=SERVES,
         objects=[Id(GRAFANA_DASHBOARD, "n", name), stays, Id(CONFIG_MAP, "n", "a-b-config")],
+        shown=[stays],
         unshown=[Id(GRAFANA_DASHBOARD, "n", name)] if unshown else [],
     )
     found = {each.type: each for each in conditions(outcome)}

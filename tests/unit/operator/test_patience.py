@@ -17,7 +17,6 @@ from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import transient
 from t2i_operator.kube.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE, SERVICE_MONITOR, Kind, Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.patience import LASTING_SECONDS, Patience
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.reconcile import Reconciler
@@ -228,7 +227,6 @@ async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: 
     objects.place = place
     outcome = Outcome(generation=1, resource=watched)
     await Placement(MagicMock(), objects).place(watched, wanted, outcome, {})
-    assert set(outcome.objects) == set(map(identify, wanted)), "they are there, as far as is known"
     assert Patience().held(KEY, outcome.failures) >= held
     assert (READY in Patience().held(KEY, outcome.failures)) == (READY in held)
 

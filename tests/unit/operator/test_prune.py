@@ -69,8 +69,8 @@ async def test_what_works_stays_until_its_successors_kind_is_served(absent: list
     }
     outcome = Outcome(generation=1, absent=dict.fromkeys(absent, Absence.MISSING))
     async with aiohttp.ClientSession() as session:
-        await Pruner(Deleting(session), children).prune(resource(monitoring=monitoring), set(), outcome)
-    assert sorted(outcome.objects) == sorted(kept)
+        stays = await Pruner(Deleting(session), children).prune(resource(monitoring=monitoring), set(), outcome)
+    assert sorted(stays) == sorted(kept)
     assert sorted(outcome.deleted) == sorted(set(OWNED) - set(kept))
 
 
@@ -90,8 +90,8 @@ async def test_a_dashboard_stays_until_a_grafana_has_its_successor(status: Objec
     wanted = resource(monitoring={"dashboards": {"format": "GrafanaDashboard"}})
     outcome = Outcome(generation=1, resource=wanted)
     async with aiohttp.ClientSession() as session:
-        await Pruner(Deleting(session), children).prune(wanted, {successor}, outcome)
-    assert (outcome.objects, outcome.deleted) == (([DASHBOARD], []) if kept else ([], [DASHBOARD]))
+        stays = await Pruner(Deleting(session), children).prune(wanted, {successor}, outcome)
+    assert (stays, outcome.deleted) == (([DASHBOARD], []) if kept else ([], [DASHBOARD]))
     assert outcome.settled, "an event tells when a Grafana has it"
 
 
@@ -205,8 +205,8 @@ async def test_a_copy_with_our_marks_is_left_alone(kind: Kind, name: str) -> Non
     children, outcome = Children(), Outcome(generation=1)
     assert children.observe(kind, live(Id(kind, "studio", name))) == set()
     async with aiohttp.ClientSession() as session:
-        await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
-    assert (outcome.deleted, outcome.objects, outcome.faults, outcome.waiting) == ([], [], [], "")
+        assert await Pruner(Deleting(session), children).prune(resource(), set(), outcome) == []
+    assert (outcome.deleted, outcome.faults, outcome.waiting) == ([], [], "")
 
 
 async def test_a_secret_waits_for_the_pods_that_may_read_it() -> None:

@@ -19,6 +19,7 @@ from tests.unit.operator.resources import deployed, resource
 from tests.unit.operator.test_patience import FINAL, PASSING
 
 CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
+UNPLACED = Trouble("0", "Unschedulable", "pod pictures-b: 0/3 nodes are available")
 BROKEN: Object = {"readyReplicas": 0, "availableReplicas": 0}
 NO_PODS: Object = {**BROKEN, "replicas": 0, "updatedReplicas": 0}
 OLD_PODS: Object = {"updatedReplicas": 0}
@@ -98,13 +99,13 @@ def test_pods_that_break_after_their_rollout_are_not_waited_for(
     assert found["Stalled"].status == "False", "it may be mended by what it waits for"
 
 
-@pytest.mark.parametrize("awaited", [True, False], ids=["awaited", "no longer"])
-def test_a_pod_that_an_autoscaler_may_find_a_node_for_is_waited_for(*, awaited: bool) -> None:
-    told = ("Unschedulable", "pod pictures-b: 0/3 nodes are available")
-    seen, trouble = deployed(readyReplicas=1, availableReplicas=1), Trouble("0", *told)
-    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=trouble, awaited=awaited))
+@pytest.mark.parametrize("awaited", [1, 0], ids=["awaited", "no longer"])
+def test_a_pod_that_an_autoscaler_may_find_a_node_for_is_waited_for(awaited: int) -> None:
+    told = UNPLACED.reason, UNPLACED.message
+    seen = deployed(readyReplicas=1, availableReplicas=1)
+    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=UNPLACED, awaited=awaited))
     assert found["Ready"][1:] == found["Progressing"][1:] == ("False", *told), "told at once either way"
-    assert found["Reconciling"][1:] == (str(awaited), *told)
+    assert found["Reconciling"][1:] == (str(bool(awaited)), *told)
     assert found["Stalled"].status == "False"
 
 
@@ -160,12 +161,24 @@ def test_pods_that_are_not_ready_are_given_up_ten_minutes_after_the_first_was_mi
         (BROKEN, {}, "PodsNotReady"),
         (BROKEN, {"credentials": ("SecretMissing", "there is no Secret keys")}, "SecretMissing"),
         (BROKEN, {"trouble": CRASH}, None),
+        (BROKEN, {"trouble": UNPLACED, "awaited": 1}, "PodsNotReady"),
+        (BROKEN, {"trouble": UNPLACED, "awaited": 2}, None),
         (BROKEN, {"overdue": False}, None),
         (BROKEN, {"failure": "leader changed"}, None),
         ({**BROKEN, "reason": "ReplicaSetUpdated"}, {}, None),
         ({}, {}, None),
     ],
-    ids=["no reason", "no key", "a reason that may pass", "for a moment", "to be written", "rollout", "serving"],
+    ids=[
+        "no reason",
+        "no key",
+        "a reason that may pass",
+        "one awaits a node",
+        "all await a node",
+        "for a moment",
+        "to be written",
+        "rollout",
+        "serving",
+    ],
 )
 def test_pods_that_stay_unready_for_no_reason_wait_for_a_person(fields: Any, more: Any, stalled: str | None) -> None:
     found = said(Outcome(generation=1, resource=resource(), rollout=deployed(**fields), **{"overdue": True, **more}))

@@ -78,8 +78,8 @@ def keep(parts: Parts, password: str = "p") -> None:  # noqa: S107 - of nobody
         parts.cluster.live[identity] = {"metadata": metadata, "data": data}
 
 
-async def ready(use: Use) -> Parts:
-    parts = Parts(**use.wanted)
+async def ready(use: Use, **more: Object) -> Parts:
+    parts = Parts(**use.wanted, **more)
     parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
     keep(parts)
     await parts.look()
@@ -193,7 +193,19 @@ EXPORTS = {
     "headers": (NAMED, EXPORTED),
     "certificate": (BUNDLE, {**EXPORTED, "headersSecretRef": None, "tls": {"ca": AUTHORITY}}),
 }
-CALLED = {**alerts().wanted, "access": {"apiKeysSecretRef": {"name": NAMED.name}}}
+
+
+def started_with(**reference: object) -> Object:
+    """Return a spec whose pods read the source as they start."""
+    variable = {"name": "THEIRS", "valueFrom": {"secretKeyRef": {"name": NAMED.name, "key": "password", **reference}}}
+    return {"podTemplate": {"spec": {"containers": [{"name": "text-to-image", "env": [variable]}]}}}
+
+
+STARTED_WITH: dict[str, Object] = {
+    "callers' keys": {"access": {"apiKeysSecretRef": {"name": NAMED.name}}},
+    "variable": started_with(),
+    "optional variable": started_with(optional=True),
+}
 MOUNTED = Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-config")
 POLICY, SERVED = Id(NETWORK_POLICY, *KEY), Id(SERVICE, KEY.namespace, f"{KEY.name}-service")
 
@@ -208,11 +220,9 @@ async def edited_in_vain(parts: Parts, refusal: ApiError, said: str) -> None:
     assert not parts.cluster.written
 
 
-async def test_what_credentials_are_in_too_ends_the_pass() -> None:
-    parts = Parts(**CALLED)
-    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
-    keep(parts)
-    await parts.look()
+@pytest.mark.parametrize("more", STARTED_WITH.values(), ids=STARTED_WITH)
+async def test_what_pods_start_with_too_ends_the_pass(more: Object) -> None:
+    parts = await ready(alerts(), **more)
     await edited_in_vain(parts, LOCKED, "no matching key")
 
 
@@ -265,6 +275,23 @@ async def test_traces_that_may_get_lost_lower_no_ready_of_pods_that_are_as_wante
     said = await parts.look()
     assert DEPLOYED in parts.cluster.written, "its pods are rolled for the new one"
     assert said["TracingReady"].reason == "External"
+
+
+@pytest.mark.parametrize(("source", "tracing"), EXPORTS.values(), ids=EXPORTS)
+async def test_what_a_new_process_cannot_read_lowers_no_ready_of_pods_that_are_as_wanted(
+    source: Id, tracing: Object
+) -> None:
+    parts = await exports(tracing)
+    parts.cluster.refused[source] = FORBIDDEN
+    before = await parts.look(FORBIDDEN)
+    parts.restart()
+    assert await parts.look(FORBIDDEN) == before
+    assert (before["Ready"].status, before["TracingReady"].reason) == ("True", "ApplyFailed")
+
+    parts.edit(logging={"level": "DEBUG"})
+    for _ in range(2):
+        parts.restart()
+        assert (await parts.look(FORBIDDEN))["Ready"].reason == "ApplyFailed", "of this spec it never was"
 
 
 async def test_an_ingress_only_names_its_certificate() -> None:

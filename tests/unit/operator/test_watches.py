@@ -39,6 +39,20 @@ class Nobody:
         pass
 
 
+class Taking(Nobody):
+    """Takes the names of what is there, until the last one came."""
+
+    def __init__(self, *, last: str) -> None:
+        self._last = last
+        self.taken: list[str] = []
+        self.all = asyncio.Event()
+
+    def seen(self, live: Object) -> None:
+        self.taken.append(live["metadata"]["name"])
+        if live["metadata"]["name"] == self._last:
+            self.all.set()
+
+
 async def test_watches_that_end_at_once_are_not_asked_for_in_a_loop() -> None:
     watched: list[float] = []
     enough = asyncio.Event()
@@ -183,8 +197,8 @@ async def test_an_object_that_trips_a_bug_is_passed_over() -> None:
     assert sink.taken == ["bad", "a", "bad", "b"]
 
 
-def named(name: str) -> str:
-    return f'"metadata":{{"name":"{name}","namespace":"n","resourceVersion":"2"}}'
+def named(name: str, version: int = 2) -> str:
+    return f'"metadata":{{"name":"{name}","namespace":"n","resourceVersion":"{version}"}}'
 
 
 def added(name: str, more: str = "") -> str:
@@ -202,16 +216,6 @@ async def no_reload() -> None:
 
 @pytest.mark.parametrize(("line", "lists"), [(ESCAPED, 1), (ENDLESS, 2)], ids=["6MiB", "16MiB"])
 async def test_a_long_line_is_read_and_an_endless_one_is_listed(line: str, lists: int) -> None:
-    class Taking(Nobody):
-        def __init__(self) -> None:
-            self.taken: list[str] = []
-            self.all = asyncio.Event()
-
-        def seen(self, live: Object) -> None:
-            self.taken.append(live["metadata"]["name"])
-            if live["metadata"]["name"] == "small":
-                self.all.set()
-
     asked: list[str] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -230,7 +234,7 @@ async def test_a_long_line_is_read_and_an_endless_one_is_listed(line: str, lists
 
     app = web.Application()
     app.router.add_get("/api/v1/configmaps", answer)
-    sink = Taking()
+    sink = Taking(last="small")
     async with TestServer(app) as server:
         ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
         async with ours.session() as session:
@@ -240,6 +244,40 @@ async def test_a_long_line_is_read_and_an_endless_one_is_listed(line: str, lists
             running.cancel()
     assert sink.taken == ["big", "small"]
     assert len(asked) == lists
+
+
+async def test_what_is_no_utf_8_is_asked_for_again() -> None:
+    """In a string of the object's content, which is passed over while its name and version are read."""
+    bad, good = b',"data":{"a":"\xff"}', b',"data":{"a":"b"}'
+    asked: list[str | None] = []
+
+    def item(name: str, content: bytes) -> bytes:
+        return b"{" + named(name, version=3).encode() + content + b"}"
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        since = request.query.get("resourceVersion")
+        content = good if since in asked else bad
+        asked.append(since)
+        if since is None:
+            return web.Response(body=b'{"metadata":{"resourceVersion":"1"},"items":[' + item("listed", content) + b"]}")
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if since == "1":
+            await response.write(added("between").encode())
+        await response.write(b'{"type":"ADDED","object":' + item("watched", content) + b"}\n")
+        await asyncio.sleep(30)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    sink = Taking(last="watched")
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), sink).run())
+        await asyncio.wait_for(sink.all.wait(), timeout=30)
+        assert not running.done()
+        running.cancel()
+    assert sink.taken == ["listed", "between", "watched"]
+    assert asked == [None, None, "1", "2", "2"]
 
 
 async def test_kopf_reads_a_long_line_and_is_told_to_list_after_an_endless_one() -> None:
