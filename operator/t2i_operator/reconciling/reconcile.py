@@ -16,7 +16,7 @@ from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.errors import transient
 from t2i_operator.kube.kinds import RESOURCE, Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling import unread
+from t2i_operator.reconciling import stored, unread
 from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
 from t2i_operator.reconciling.judgement import Judgement
 from t2i_operator.reconciling.objects import Objects, identify
@@ -179,7 +179,10 @@ class Reconciler:
         outcome.lacks = references.lacks(resource, secrets)
         outcome.credentials = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
-        return [each for each in builders.desired(resource, observed) if identify(each).kind not in outcome.absent]
+        desired = builders.desired(resource, observed)
+        wanted = [each for each in desired if identify(each).kind not in outcome.absent]
+        stored.leave(resource, map(identify, wanted), outcome)
+        return wanted
 
     async def _place(
         self, key: Key, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome
