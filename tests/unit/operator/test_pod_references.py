@@ -102,3 +102,27 @@ async def test_a_change_rolls_the_pods_and_a_loss_only_is_told(kind: Any) -> Non
     hold(THERE)
     assert (await parts.look())["CredentialsReady"].holds
     assert checksum(parts) == first
+
+
+async def test_variables_of_the_credentials_secret_roll_no_pods_into_being_without_their_token() -> None:
+    """What the checksum of the credentials keeps, that of the variables must keep too: the pods would not get ready."""
+    models = [{"name": "sdxl", "provider": "Replicate", "version": "a" * 64}]
+    wanted = {"models": models, "credentials": {"secretRef": {"name": "tokens"}}}
+    parts = Parts(**wanted, **template(env_from=[{"secretRef": {"name": "tokens"}}]))
+
+    def hold(**data: str) -> None:
+        body: Object = {"metadata": {"name": "tokens", "namespace": KEY.namespace}, "data": data}
+        parts.cluster.store(Id(SECRET, KEY.namespace, "tokens"), body)
+
+    def template_of_pods() -> Any:
+        return parts.cluster.live[Id(DEPLOYMENT, *KEY)]["spec"]["template"]
+
+    hold(REPLICATE_API_TOKEN=THERE, OTHER=THERE)
+    assert (await parts.look())["CredentialsReady"].holds
+    before = template_of_pods()
+    hold(OTHER=THERE)
+    assert (await parts.look())["CredentialsReady"].reason == "KeyMissing"
+    assert template_of_pods() == before
+    hold(REPLICATE_API_TOKEN=THERE, OTHER=base64.b64encode(b"y").decode())
+    await parts.look()
+    assert template_of_pods() != before
