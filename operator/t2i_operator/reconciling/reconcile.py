@@ -3,18 +3,19 @@
 import math
 import time
 
-from t2i_operator import builders, spec
+from t2i_operator import builders, naming, spec
 from t2i_operator.builders import strategic
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.known import credentials, references
 from t2i_operator.known.cache import Cache
+from t2i_operator.known.children import Id
 from t2i_operator.known.faults import MISSING, READY
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.known.secret_watch import SecretWatch
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.errors import transient
-from t2i_operator.kube.kinds import RESOURCE, Object
+from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Object
 from t2i_operator.naming import Key
 from t2i_operator.reconciling import stored, unread
 from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
@@ -150,6 +151,8 @@ class Reconciler:
             outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
             await self._judgement.judge_route(resource, outcome)
             await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
+        elif not outcome.stopped and Id(DEPLOYMENT, key.namespace, naming.deployment(key.name)) in expected:
+            await self._pruner.end_scaling(resource, outcome)
         if outcome.settled and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
