@@ -209,6 +209,5 @@ def _template(resource: spec.TextToImageService) -> Iterator[Reference]:
         ours.add((SECRET, naming.credentials(name)))
     for each in pod_references.named(resource.spec.pod_template.spec):
         if each.awaited and (each.kind, each.name) not in ours:
-            keys = (each.key,) if each.key else ()
-            found = Reference(each.kind, each.name, "spec.podTemplate", keys, "CredentialsReady")
+            found = Reference(each.kind, each.name, "spec.podTemplate", each.keys, "CredentialsReady")
             yield found._replace(optional=each.optional, in_environment=each.in_environment)
