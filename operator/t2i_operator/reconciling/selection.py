@@ -157,7 +157,10 @@ class Selection:
         return known
 
     async def _read(self, key: Kind | str) -> Any:
-        """Return what is there, or a refusal that is as good as an answer."""
+        """Return what is there, or a refusal that is as good as an answer.
+
+        What trouble leaves of the namespaces is less than what was known of all of them, which it does not replace.
+        """
         found: Any
         try:
             found = await (self._labels(key) if isinstance(key, str) else self._selecting(key))
@@ -165,6 +168,10 @@ class Selection:
             if error.status not in _FINAL:
                 raise
             found = error
+        _, before = self._known.get(key, (0.0, found))
+        trouble = _trouble(found)
+        if trouble is not None and _trouble(before) is None:
+            raise trouble
         self._known[key] = time.monotonic(), found
         return found
 
@@ -177,15 +184,22 @@ class Selection:
             return await self._confined(kind, error)
 
     async def _confined(self, kind: Kind, refusal: ApiError) -> _View:
-        """Look into those namespaces that may be looked into; that there is no such kind is said only there."""
+        """Look into those namespaces that may be looked into; that there is no such kind is said only there.
+
+        One in trouble takes nothing away from what the others show.
+        """
         found: list[Selecting] = []
+        unseen = refusal
         for namespace in self._namespaces:
             try:
                 found += await self._list(kind, namespace)
             except ApiError as error:
-                if error.status != _FORBIDDEN:
+                if error.status == _NO_KIND:
                     raise
-        return _View(found, refusal.with_traceback(None))
+                unseen = unseen if error.status == _FORBIDDEN else error
+                if error.stops:
+                    break
+        return _View(found, unseen.with_traceback(None))
 
     async def _list(self, kind: Kind, namespace: str | None) -> list[Selecting]:
         found = []
@@ -200,6 +214,11 @@ class Selection:
     async def _labels(self, namespace: str) -> dict[str, str]:
         live = await self._cluster.get(NAMESPACE, "", namespace, metadata_only=True)
         return dict(live["metadata"].get("labels", {})) if live else {}
+
+
+def _trouble(known: Any) -> ApiError | None:
+    unseen = known.unseen if isinstance(known, _View) else None
+    return unseen if unseen is not None and unseen.status != _FORBIDDEN else None
 
 
 def _compared(known: Any) -> Any:
