@@ -9,7 +9,7 @@ from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.known import credentials, references
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
-from t2i_operator.known.faults import MISSING, READY
+from t2i_operator.known.faults import INVALID, MISSING, READY
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.known.secret_watch import SecretWatch
@@ -123,8 +123,8 @@ class Reconciler:
     def _next_look(self, outcome: Outcome) -> float:
         if outcome.waiting:
             return _WAIT_SECONDS
-        # Of what is missing an event tells when it is back.
-        if outcome.unwatched or any(fault.reason != MISSING for fault in outcome.faults):
+        # Of what is missing an event tells when it is back, and of another spec as well.
+        if outcome.unwatched or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults):
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS

@@ -160,6 +160,7 @@ async def test_one_object_is_left_as_it_is_and_the_service_is_looked_after(
     assert f"{child} is left as it is" in said[condition].message
     assert parts.cluster.live[child] == before
     assert service in parts.cluster.live
+    assert (await parts.reconciler.reconcile(KEY) or 0) > 30, "an edit that mends it is an event"
 
     parts.edit(monitoring=OBSERVING)
     assert (await parts.look())[condition].reason != "InvalidSpec"
