@@ -23,7 +23,7 @@ from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.connection import connect
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
-from t2i_operator.reconciling import replacement
+from t2i_operator.reconciling import replacement, stored
 from t2i_operator.reconciling.judgement import Judgement
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
@@ -112,8 +112,9 @@ class Preview:
 
     async def render(self, resource: spec.TextToImageService) -> int:
         """Print the objects as they would be applied."""
-        desired = await self._desired(resource, await self._get(_deployment(resource)), _outcome(resource))
-        sys.stdout.write(printout.documents(desired))
+        outcome = _outcome(resource)
+        desired = await self._desired(resource, await self._get(_deployment(resource)), outcome)
+        sys.stdout.write(printout.documents([body for body in desired if not _left(identify(body), outcome)]))
         return _SAME
 
     async def diff(self, resource: spec.TextToImageService) -> int:
@@ -124,6 +125,8 @@ class Preview:
         desired = {identify(body): body for body in await self._desired(resource, deployment, outcome)}
         status = _SAME
         for identity, body in desired.items():
+            if _left(identity, outcome):
+                continue
             live = await self._get(identity)
             if live is not None and whose(live, resource) is Whose.FOREIGN:
                 outcome.fault(identity, CONFLICT, foreign(identity, live, resource))
@@ -170,7 +173,11 @@ class Preview:
         observed = await self._observer.observe(resource, secrets, seen, outcome)
         for failure in outcome.failures:
             raise failure.error
-        return builders.desired(resource, observed)
+        desired = builders.desired(resource, observed)
+        stored.leave(resource, map(identify, desired), outcome)
+        for fault in outcome.faults:
+            sys.stderr.write(f"{fault.reason}: {fault.message}\n")
+        return desired
 
     async def _get(self, identity: Id) -> Object | None:
         return await self._cluster.get(*identity)
@@ -200,6 +207,10 @@ class Preview:
             except ApiError as error:
                 if kind not in OPTIONAL or error.status not in (_NOT_FOUND, _FORBIDDEN):
                     raise
+
+
+def _left(identity: Id, outcome: Outcome) -> bool:
+    return any(fault.identity == identity for fault in outcome.faults)
 
 
 def _outcome(resource: spec.TextToImageService) -> Outcome:

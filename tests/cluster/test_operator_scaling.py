@@ -13,7 +13,7 @@ from tests.cluster import pods
 from tests.cluster.api import Object, eventually
 from tests.cluster.operators import OperatorAccount, Service, writes
 
-MANAGER = "text-to-image-operator"
+MANAGER, NOTE = "text-to-image-operator", "texttoimage.dev/replicas"
 
 
 @contextmanager
@@ -49,6 +49,11 @@ def taken_up(service: Service) -> bool:
 def replicas(service: Service) -> int:
     number: int = service.child("deployments")["spec"]["replicas"]
     return number
+
+
+def noted(service: Service) -> str | None:
+    annotations: dict[str, str] = service.child("deployments")["metadata"]["annotations"]
+    return annotations.get(NOTE)
 
 
 def owners(service: Service) -> set[str]:
@@ -94,10 +99,14 @@ def test_an_autoscaler_off_where_no_number_is_stated_leaves_the_pods_that_are_th
         assert MANAGER in owners(five)
         five.api.patch("deployments", five.namespace, five.name, {"spec": {"replicas": 8}})
         eventually(lambda: 8 in numbers() and numbers()[-1] == 6, "what was set by hand to be put back")
+        note = {"metadata": {"annotations": {NOTE: "9"}}}
+        five.api.patch("deployments", five.namespace, five.name, note)
+        eventually(lambda: noted(five) == "6", "the note of somebody else to be written anew")
         five.edit(replicas=7)
         eventually(lambda: numbers()[-1] == 7, "the watch to have seen it all")
 
     assert min(numbers()) >= 5, numbers()
+    assert 9 not in numbers(), "a note that somebody else wrote is not obeyed"
 
 
 def test_no_fight_with_an_autoscaler_over_replicas(

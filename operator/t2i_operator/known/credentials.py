@@ -178,6 +178,6 @@ def _replicate_models(resource: spec.TextToImageService) -> str:
     return f"model {', '.join(names)} is of provider Replicate" if names else ""
 
 
-def data(secret: Object | None) -> dict[str, str] | None:
-    """Return a Secret's data; None when there is no Secret."""
-    return None if secret is None else dict(secret.get("data") or {})
+def data(live: Object | None) -> dict[str, str] | None:
+    """Return what a Secret, or a ConfigMap, has under its keys; None when there is none."""
+    return None if live is None else {**(live.get("binaryData") or {}), **(live.get("data") or {})}

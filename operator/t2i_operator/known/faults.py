@@ -17,7 +17,7 @@ from t2i_operator.kube.kinds import (
 )
 
 CONFLICT, CONTESTED, APPLY_FAILED, DELETE_FAILED = "Conflict", "Contested", "ApplyFailed", "DeleteFailed"
-REPLACING, MISSING = "Replacing", "Missing"
+REPLACING, MISSING, INVALID = "Replacing", "Missing", "InvalidSpec"
 READY, ROUTE_READY = "Ready", "RouteReady"
 # The condition of those kinds that count for one whatever their name.
 MONITORING = {

@@ -23,12 +23,15 @@ _NAME = re.compile("[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 class Named(NamedTuple):
-    """An object that is named; `within` is which part of a pod names it, and "" what a pod does not wait for."""
+    """An object that is named; `within` is which part of a pod names it, and "" what a pod does not wait for.
+
+    `keys` are those that it has to have: a variable's, or a volume's `items`.
+    """
 
     kind: Kind
     name: str
     within: str = ""
-    key: str = ""
+    keys: tuple[str, ...] = ()
     optional: bool = False
 
     @property
@@ -61,5 +64,7 @@ def named(value: Any, within: str = "") -> Iterator[Named]:
 
 
 def _named(kind: Kind, name: str, within: str, holder: dict[str, Any]) -> Named:
-    key = holder.get("key")
-    return Named(kind, name, within, key if isinstance(key, str) else "", holder.get("optional") is True)
+    items = holder.get("items")
+    holders = [holder, *(item for item in (items if isinstance(items, list) else ()) if isinstance(item, dict))]
+    keys = tuple(key for each in holders if isinstance(key := each.get("key"), str) and key)
+    return Named(kind, name, within, keys, holder.get("optional") is True)

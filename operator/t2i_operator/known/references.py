@@ -83,6 +83,12 @@ def certificate_values(resource: spec.TextToImageService, secrets: Secrets) -> d
     return _values_of((each for each in _tracing(resource) if each.condition and each.pem), secrets)
 
 
+def starts_with_credentials(resource: spec.TextToImageService) -> bool:
+    """Tell whether a variable of `spec.podTemplate` is made from a Secret that the credentials are in as well."""
+    secrets = credentials.secret_names(resource)
+    return any(each.in_environment and each.kind == SECRET and each.name in secrets for each in _template(resource))
+
+
 def environment_values(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, str] | None:
     """Return what the service's pods read as they start by `spec.podTemplate`; None while they could not start."""
     values: dict[str, str] = {}
@@ -203,6 +209,5 @@ def _template(resource: spec.TextToImageService) -> Iterator[Reference]:
         ours.add((SECRET, naming.credentials(name)))
     for each in pod_references.named(resource.spec.pod_template.spec):
         if each.awaited and (each.kind, each.name) not in ours:
-            keys = (each.key,) if each.key else ()
-            found = Reference(each.kind, each.name, "spec.podTemplate", keys, "CredentialsReady")
+            found = Reference(each.kind, each.name, "spec.podTemplate", each.keys, "CredentialsReady")
             yield found._replace(optional=each.optional, in_environment=each.in_environment)

@@ -4,7 +4,7 @@ import re
 
 from t2i_operator import naming, spec
 from t2i_operator.builders import Observed
-from t2i_operator.known import credentials, references
+from t2i_operator.known import credentials, drift, references
 from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, jaeger_of
 from t2i_operator.known.outcome import Outcome
@@ -13,6 +13,7 @@ from t2i_operator.known.secret_watch import Versions
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, VOLUME_CLAIM, Kind, Object
 from t2i_operator.reconciling import signing
+from t2i_operator.spec.root import MOST_REPLICAS
 
 _NUMBER = re.compile("[0-9]{1,4}")
 
@@ -44,35 +45,34 @@ class Observer:
         """
         keys = signing.complete(credentials.data(await self._read_keys(resource)) or {})
         signing_key = signing.primary_key(keys) or b""
-        composed, running = credentials.composed(resource, secrets), ""
-        if credentials.problem(resource, secrets) is not None:
-            running = await self._running_checksum(resource)
-            composed = None if composed is None else {**await self._composed_before(resource), **composed}
+        incomplete = credentials.problem(resource, secrets) is not None
+        environment = _environment(resource, secrets, incomplete=incomplete)
+        live = None
+        if incomplete or environment is None or _unstated(resource):
+            live = await self._deployment(resource)
+        composed = credentials.composed(resource, secrets)
+        if incomplete and composed is not None:
+            composed = {**await self._composed_before(resource), **composed}
         return Observed(
             image=self._image,
             jaeger_image=self._jaeger_image,
             keys=keys,
             keys_checksum=signing.checksum(keys),
             credentials=composed,
-            credentials_checksum=credentials.checksum(resource, secrets, signing_key, running),
+            credentials_checksum=credentials.checksum(
+                resource, secrets, signing_key, _checksum(DEPLOYMENT, live) if incomplete else ""
+            ),
             certificates_checksum=credentials.digest(
                 references.certificate_values(resource, secrets) or {}, signing_key
             ),
-            environment_checksum=await self._environment_checksum(resource, secrets, signing_key),
+            environment_checksum=_checksum(DEPLOYMENT, live, naming.ENVIRONMENT_CHECKSUM_ANNOTATION)
+            if environment is None
+            else credentials.digest(environment, signing_key),
             storage_checksum=await self._storage_checksum(resource, secrets, signing_key, outcome),
             volume_size=await self._volume_size(resource, outcome),
             header_names=credentials.header_names(resource, secrets),
-            replicas=await self._replicas(resource, rollout),
+            replicas=_kept(live) if _unstated(resource) else rollout.wanted if rollout else 0,
         )
-
-    async def _environment_checksum(
-        self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes
-    ) -> str:
-        """Keep what pods have while some of what they start with is missing: others could not start."""
-        values = references.environment_values(resource, secrets)
-        if values is not None:
-            return credentials.digest(values, signing_key)
-        return _checksum(DEPLOYMENT, await self._deployment(resource), naming.ENVIRONMENT_CHECKSUM_ANNOTATION)
 
     async def _storage_checksum(
         self, resource: spec.TextToImageService, secrets: credentials.Secrets, signing_key: bytes, outcome: Outcome
@@ -107,23 +107,6 @@ class Observer:
         metadata = resource.metadata
         return await self._cluster.get(SECRET, metadata.namespace, naming.keys(metadata.name))
 
-    async def _replicas(self, resource: spec.TextToImageService, rollout: Rollout | None) -> int:
-        """Keep, where no number is stated, the one from when that began, which is noted on the Deployment.
-
-        So nothing happens when an autoscaler is switched off, and what somebody sets by hand later is put back. It is
-        read from the API server: of a number that an autoscaler has just set no event may have come yet.
-        """
-        if resource.spec.replicas is not None or resource.spec.autoscaling is not None:
-            return rollout.wanted if rollout else 0
-        live = await self._deployment(resource)
-        if live is None:
-            return 0
-        noted = live["metadata"].get("annotations", {}).get(naming.REPLICAS_ANNOTATION, "")
-        return int(noted if _NUMBER.fullmatch(noted) else live["spec"].get("replicas", 1))
-
-    async def _running_checksum(self, resource: spec.TextToImageService) -> str:
-        return _checksum(DEPLOYMENT, await self._deployment(resource))
-
     async def _deployment(self, resource: spec.TextToImageService) -> Object | None:
         metadata = resource.metadata
         return await self._cluster.get(DEPLOYMENT, metadata.namespace, naming.deployment(metadata.name))
@@ -132,6 +115,35 @@ class Observer:
         metadata = resource.metadata
         live = await self._cluster.get(SECRET, metadata.namespace, naming.credentials(metadata.name))
         return credentials.data(live) or {}
+
+
+def _environment(
+    resource: spec.TextToImageService, secrets: credentials.Secrets, *, incomplete: bool
+) -> dict[str, str] | None:
+    """Return what pods start with, or None while others could not start, or not serve: they keep what they have."""
+    if incomplete and references.starts_with_credentials(resource):
+        return None
+    return references.environment_values(resource, secrets)
+
+
+def _unstated(resource: spec.TextToImageService) -> bool:
+    return resource.spec.replicas is None and resource.spec.autoscaling is None
+
+
+def _kept(live: Object | None) -> int:
+    """Keep, where no number is stated, the one from when that began, which is noted on the Deployment.
+
+    So nothing happens when an autoscaler is switched off, and what somebody sets by hand later is put back. It is
+    read from the API server: of a number that an autoscaler has just set no event may have come yet. A note that
+    another wrote, as `kubectl rollout undo` does that of an older ReplicaSet, is none.
+    """
+    if live is None:
+        return 0
+    noted = live["metadata"].get("annotations", {}).get(naming.REPLICAS_ANNOTATION, "")
+    ours = drift.owned_fields(live).get("f:metadata", {}).get("f:annotations", {})
+    if _NUMBER.fullmatch(noted) and int(noted) <= MOST_REPLICAS and f"f:{naming.REPLICAS_ANNOTATION}" in ours:
+        return int(noted)
+    return min(int(live["spec"].get("replicas", 1)), MOST_REPLICAS)
 
 
 def _checksum(kind: Kind, live: Object | None, annotation: str = naming.CREDENTIALS_CHECKSUM_ANNOTATION) -> str:

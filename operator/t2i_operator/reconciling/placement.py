@@ -40,6 +40,8 @@ class _Silence:
             return False
         first, error = self._first[identity.kind]
         message = f"{identity} was not tried: {first} had no answer in time; a webhook for its kind may hang"
+        if identity == first:
+            message = f"{identity}: {error.message}"
         outcome.fault(identity, APPLY_FAILED, message, error)
         return True
 
@@ -59,10 +61,10 @@ class Placement:
 
         Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
         """
-        await self.check_template(resource, wanted)
-        await self._check_jaeger(resource, wanted, outcome)
-        left_alone = _left_alone(wanted, resource, outcome)
         silence, expected = _Silence(), {}
+        await self.check_template(resource, wanted, silence)
+        await self._check_jaeger(resource, wanted, outcome, silence)
+        left_alone = _left_alone(wanted, resource, outcome)
         for number, desired in enumerate(wanted, 1):
             identity = identify(desired)
             if not self._has_ground(identity, resource, outcome) or identity in left_alone:
@@ -101,14 +103,16 @@ class Placement:
             for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition)
         )
 
-    async def check_template(self, resource: spec.TextToImageService, wanted: list[Object]) -> bool:
+    async def check_template(
+        self, resource: spec.TextToImageService, wanted: list[Object], silence: _Silence | None = None
+    ) -> bool:
         """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
 
         Tells whether that is the last word: False after a failure that may pass. Raises `strategic.InvalidPatchError`
         with the API server's words; writes nothing, a dry run at most.
 
         Under a name that is nobody's, so that what is refused is the template and not what somebody else did to the
-        live object; of anything but the content the apply itself will tell.
+        live object; of anything but the content the apply itself will tell, unless a webhook hangs: it would again.
         """
         deployment = next(desired for desired in wanted if desired["kind"] == DEPLOYMENT.name)
         if not spec.to_wire(resource.spec.pod_template) or self._objects.in_sync(deployment):
@@ -120,10 +124,14 @@ class Placement:
                 raise strategic.InvalidPatchError(f"spec.podTemplate: {error.message}") from error
             if error.stops and not error.late:
                 raise
+            if silence is not None and error.late:
+                silence.is_the_servers(identify(deployment), error)
             return not error.transient
         return True
 
-    async def _check_jaeger(self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome) -> None:
+    async def _check_jaeger(
+        self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome, silence: _Silence
+    ) -> None:
         """Look at Jaeger's template likewise: its configuration is written first, and only its own pod suits that.
 
         Of a webhook or a policy that refuses the trial the apply itself will tell.
@@ -133,6 +141,8 @@ class Placement:
         if jaeger is None or identity.kind != DEPLOYMENT or any(fault.identity == identity for fault in outcome.faults):
             return
         if not spec.to_wire(resource.spec.monitoring.tracing.jaeger.pod_template) or self._objects.in_sync(jaeger):
+            return
+        if silence.covers(identity, outcome):
             return
         try:
             await self._try(jaeger)

@@ -10,6 +10,7 @@ from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, condition_of
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import (
+    AUTOSCALER,
     CONFIG_MAP,
     GRAFANA_DASHBOARD,
     HTTP_ROUTE,
@@ -97,6 +98,17 @@ class Pruner:
                 case Fate.DELETED:
                     await self._delete(identity, child, outcome)
         return stays
+
+    async def end_scaling(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Delete an autoscaler that is not wanted once the Deployment has a number, whatever else could not be written.
+
+        Both would go on writing that number, for as long as an Ingress is refused.
+        """
+        metadata = resource.metadata
+        identity = Id(AUTOSCALER, metadata.namespace, naming.autoscaler(metadata.name))
+        child = self._children.get(identity)
+        if resource.spec.autoscaling is None and child and child.owner == metadata.uid and not child.deleting:
+            await self._delete(identity, child, outcome)
 
     async def _delete(self, identity: Id, child: Child, outcome: Outcome) -> None:
         seen = {"uid": child.uid, "resourceVersion": str(child.version)}

@@ -3,20 +3,21 @@
 import math
 import time
 
-from t2i_operator import builders, spec
+from t2i_operator import builders, naming, spec
 from t2i_operator.builders import strategic
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.known import credentials, references
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.faults import MISSING, READY
+from t2i_operator.known.children import Id
+from t2i_operator.known.faults import INVALID, MISSING, READY
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.known.secret_watch import SecretWatch
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.errors import transient
-from t2i_operator.kube.kinds import RESOURCE, Object
+from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling import unread
+from t2i_operator.reconciling import stored, unread
 from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
 from t2i_operator.reconciling.judgement import Judgement
 from t2i_operator.reconciling.objects import Objects, identify
@@ -123,8 +124,8 @@ class Reconciler:
     def _next_look(self, outcome: Outcome) -> float:
         if outcome.waiting:
             return _WAIT_SECONDS
-        # Of what is missing an event tells when it is back.
-        if outcome.unwatched or any(fault.reason != MISSING for fault in outcome.faults):
+        # Of what is missing an event tells when it is back, and of another spec as well.
+        if outcome.unwatched or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults):
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
         if outcome.kept:
             return _SWITCH_SECONDS
@@ -148,6 +149,8 @@ class Reconciler:
             await self._confirm(resource)
         expected = await self._place(key, resource, wanted, outcome)
         if not outcome.placed:
+            if not outcome.stopped and Id(DEPLOYMENT, key.namespace, naming.deployment(key.name)) in expected:
+                await self._pruner.end_scaling(resource, outcome)
             return
         outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
         await self._judgement.judge_route(resource, outcome)
@@ -187,7 +190,10 @@ class Reconciler:
         outcome.lacks = references.lacks(resource, secrets)
         outcome.credentials = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
-        return [each for each in builders.desired(resource, observed) if identify(each).kind not in outcome.absent]
+        desired = builders.desired(resource, observed)
+        wanted = [each for each in desired if identify(each).kind not in outcome.absent]
+        stored.leave(resource, map(identify, wanted), outcome)
+        return wanted
 
     async def _place(
         self, key: Key, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome

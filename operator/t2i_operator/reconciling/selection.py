@@ -4,8 +4,6 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from t2i_operator import naming, spec
 from t2i_operator.known.faults import MONITORING
 from t2i_operator.known.outcome import Outcome, Verdict
@@ -18,7 +16,6 @@ from t2i_operator.kube.kinds import (
     PROMETHEUS_RULE,
     SERVICE_MONITOR,
     Kind,
-    Object,
 )
 from t2i_operator.reconciling.retention import retention_of, shortfall
 from t2i_operator.reconciling.selectors import SELECTED, Selecting, asks_for_labels, fields_of, named, verdict
@@ -157,7 +154,10 @@ class Selection:
         return known
 
     async def _read(self, key: Kind | str) -> Any:
-        """Return what is there, or a refusal that is as good as an answer."""
+        """Return what is there, or a refusal that is as good as an answer.
+
+        What trouble leaves of the namespaces is less than what was known of all of them, which it does not replace.
+        """
         found: Any
         try:
             found = await (self._labels(key) if isinstance(key, str) else self._selecting(key))
@@ -165,6 +165,10 @@ class Selection:
             if error.status not in _FINAL:
                 raise
             found = error
+        _, before = self._known.get(key, (0.0, found))
+        trouble = _trouble(found)
+        if trouble is not None and _trouble(before) is None:
+            raise trouble
         self._known[key] = time.monotonic(), found
         return found
 
@@ -177,21 +181,27 @@ class Selection:
             return await self._confined(kind, error)
 
     async def _confined(self, kind: Kind, refusal: ApiError) -> _View:
-        """Look into those namespaces that may be looked into; that there is no such kind is said only there."""
+        """Look into those namespaces that may be looked into; that there is no such kind is said only there.
+
+        One in trouble takes nothing away from what the others show.
+        """
         found: list[Selecting] = []
+        unseen = refusal
         for namespace in self._namespaces:
             try:
                 found += await self._list(kind, namespace)
             except ApiError as error:
-                if error.status != _FORBIDDEN:
+                if error.status == _NO_KIND:
                     raise
-        return _View(found, refusal.with_traceback(None))
+                unseen = unseen if error.status == _FORBIDDEN else error
+                if error.stops:
+                    break
+        return _View(found, unseen.with_traceback(None))
 
     async def _list(self, kind: Kind, namespace: str | None) -> list[Selecting]:
         found = []
         async for page in self._cluster.pages(kind, namespace, ""):
-            for item in page.items:
-                live: Object = msgspec.json.decode(item)
+            for live in page.objects():
                 metadata, fields = live["metadata"], live["spec"]
                 keeps = retention_of(fields) if kind == PROMETHEUS else None
                 found.append(Selecting(kind, metadata["namespace"], metadata["name"], fields_of(kind, fields), keeps))
@@ -200,6 +210,11 @@ class Selection:
     async def _labels(self, namespace: str) -> dict[str, str]:
         live = await self._cluster.get(NAMESPACE, "", namespace, metadata_only=True)
         return dict(live["metadata"].get("labels", {})) if live else {}
+
+
+def _trouble(known: Any) -> ApiError | None:
+    unseen = known.unseen if isinstance(known, _View) else None
+    return unseen if unseen is not None and unseen.status != _FORBIDDEN else None
 
 
 def _compared(known: Any) -> Any:

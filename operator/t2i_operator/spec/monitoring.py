@@ -17,11 +17,14 @@ from t2i_operator.spec.scalars import (
     Mode,
     PlainURL,
     Rule,
+    Spelling,
     described,
     matches,
-    spelled,
+    spelled_since,
 )
 from t2i_operator.spec.tracing import Tracing
+
+FOLDER = Spelling("^[^./\\s][^/]*$", "write the folder's name, without / and with no dot before it")
 
 
 class Metrics(Block, frozen=True, kw_only=True):
@@ -69,10 +72,7 @@ class Dashboards(Block, frozen=True, kw_only=True):
         described("ConfigMap: for Grafana's sidecar. GrafanaDashboard: for the Grafana operator."),
     ] = "ConfigMap"
     folder: Annotated[
-        Annotated[
-            str, spelled("^[^./\\s][^/]*$", "write the folder's name, without / and with no dot before it", longest=189)
-        ]
-        | None,
+        Annotated[str, spelled_since(FOLDER, longest=189)] | None,
         described("Grafana folder. Left out: Text to image."),
     ] = None
     labels: Annotated[Labels, described('Labels of the objects. Left out: grafana_dashboard: "1".')] = msgspec.field(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
-from t2i_operator.spec import pod_template, receivers, relabeling
+from t2i_operator.spec import pod_template
 from t2i_operator.spec.jaeger import POD_TEMPLATE as JAEGER_POD_TEMPLATE
 from t2i_operator.spec.root import TextToImageService
 
@@ -25,8 +25,8 @@ class InvalidSpec(Exception):  # noqa: N818 - the name of the condition's reason
 def parse(body: Mapping[str, Any]) -> TextToImageService:
     """Read a resource with defaults filled in; unknown fields are left aside, as the API server prunes them.
 
-    Rules across fields are the API server's (CEL), which has applied them before the resource was stored; those that
-    keep others' secrets hold here as well, for what was stored before the CRD had them.
+    Rules across fields are the API server's (CEL), which has applied them before the resource was stored. What was
+    stored before the CRD had a rule that keeps others' secrets is read; see `reconciling.stored`.
     Raises InvalidSpec with one sentence for each wrong field.
     """
     wanted = {"metadata": body.get("metadata"), "spec": body.get("spec")}
@@ -34,13 +34,10 @@ def parse(body: Mapping[str, Any]) -> TextToImageService:
         resource = msgspec.convert(wanted, TextToImageService)
     except msgspec.ValidationError:
         raise InvalidSpec(tuple(_problems(wanted, TextToImageService, ""))) from None
-    monitoring = resource.spec.monitoring
+    jaeger = resource.spec.monitoring.tracing.jaeger
     wrong = (
-        *receivers.problems(monitoring.alerts.receivers, "spec.monitoring.alerts.receivers"),
-        *relabeling.problems(monitoring.metrics.relabelings, "spec.monitoring.metrics.relabelings"),
-        *relabeling.problems(monitoring.metrics.metric_relabelings, "spec.monitoring.metrics.metricRelabelings"),
         *pod_template.problems(resource.spec.pod_template, "spec.podTemplate"),
-        *pod_template.problems(monitoring.tracing.jaeger.pod_template, JAEGER_POD_TEMPLATE),
+        *pod_template.problems(jaeger.pod_template, JAEGER_POD_TEMPLATE),
     )
     if wrong:
         raise InvalidSpec(wrong)

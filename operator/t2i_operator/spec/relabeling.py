@@ -6,20 +6,17 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import Block, LongText, Rule, described, matches, spelled
+from t2i_operator.spec.scalars import Block, LongText, Rule, Spelling, described, matches, spelled, spelled_since
 
 MetricLabel = Annotated[
     str, spelled("^[a-zA-Z_][a-zA-Z0-9_]*$", "write a label's name: letters, digits and _, no digit first", longest=253)
 ]
-TargetLabel = Annotated[
-    str,
-    spelled(
-        "^(_?[a-zA-Z][a-zA-Z0-9_]*|__tmp_[a-zA-Z0-9_]*)$",
-        "name the label that is written: letters, digits and _; of those that begin with __, by which Prometheus"
-        " chooses what it scrapes, __tmp_... alone",
-        longest=253,
-    ),
-]
+_TARGET_LABEL = Spelling(
+    "^(_?[a-zA-Z][a-zA-Z0-9_]*|__tmp_[a-zA-Z0-9_]*)$",
+    "name the label that is written: letters, digits and _; of those that begin with __, by which Prometheus"
+    " chooses what it scrapes, __tmp_... alone",
+)
+TargetLabel = Annotated[str, spelled_since(_TARGET_LABEL, longest=253)]
 # By these one service's series are told from another's: in rules, dashboards and Alertmanager's routes, and in those of
 # other people. A pod's or an instance's name says something inside of them only.
 IDENTITY = ("namespace", "service", "job")
@@ -86,5 +83,6 @@ Relabelings = Annotated[tuple[Relabeling, ...], Meta(max_length=32)]
 def problems(steps: Sequence[Relabeling], field: str) -> Iterator[str]:
     """Yield a sentence for each step that could choose a target, by whatever CRD it was stored."""
     for number, step in enumerate(steps):
+        yield from _TARGET_LABEL.problems(step.target_label, f"{field}[{number}].targetLabel")
         if step.action == "labelmap" and not re.match(_MAPPED, step.replacement or ""):
             yield f"{field}[{number}]: {_CHOOSES_NO_TARGET.message}"

@@ -23,6 +23,8 @@ from t2i_operator.spec.scalars import (
 from t2i_operator.spec.scaling import Autoscaling, PodDisruptionBudget
 from t2i_operator.spec.status import Status
 
+MOST_REPLICAS = 1000
+
 
 class Logging(Block, frozen=True, kw_only=True):
     """What the service logs."""
@@ -84,7 +86,7 @@ class Spec(Block, frozen=True, kw_only=True):
         "IfNotPresent"
     )
     replicas: Annotated[
-        Annotated[int, Meta(ge=0, le=1000)] | None,
+        Annotated[int, Meta(ge=0, le=MOST_REPLICAS)] | None,
         described(
             "How many pods run; `kubectl scale` writes here. Ignored while autoscaling is on. Left out: one at first,"
             " and where autoscaling is switched off, or a number taken away, as many as there were then."

@@ -5,7 +5,7 @@ can only know their cost from these bounds.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal as Number
 from typing import Annotated, Literal, NamedTuple
 
@@ -42,10 +42,33 @@ def described(text: str) -> Meta:
     return Meta(description=text)
 
 
+class Spelling(NamedTuple):
+    """A pattern that the CRD had not always; what breaks it is read, and `reconciling.stored` makes nothing of it."""
+
+    pattern: str
+    says: str
+
+    def problems(self, value: str | None, field: str) -> Iterator[str]:
+        """Yield a sentence where a value is given that was stored before the pattern was."""
+        if value is not None and not re.search(self.pattern, value):
+            yield f"{field}: {self.says}"
+
+
 def spelled(pattern: str, says: str, *, longest: int, shortest: int | None = None) -> Meta:
     """Hold a string to a pattern; the API server says a sentence rather than a regular expression."""
-    spelling = {"x-kubernetes-validations": [{"rule": matches("self", pattern), "message": says}]}
-    return Meta(pattern=pattern, max_length=longest, min_length=shortest, extra_json_schema=spelling)
+    return Meta(
+        pattern=pattern, max_length=longest, min_length=shortest, extra_json_schema=_spelling(Spelling(pattern, says))
+    )
+
+
+def spelled_since(spelling: Spelling, *, longest: int, shortest: int | None = None) -> Meta:
+    """Have the API server alone hold a string to it: a resource that is older must not be locked out as a whole."""
+    return Meta(max_length=longest, min_length=shortest, extra_json_schema=_spelling(spelling))
+
+
+def _spelling(spelling: Spelling) -> dict[str, object]:
+    rule = {"rule": matches("self", spelling.pattern), "message": spelling.says}
+    return {"x-kubernetes-validations": [rule]}
 
 
 def matches(path: str, pattern: str) -> str:
@@ -70,23 +93,15 @@ URL = Annotated[
     str, spelled("^https?://[^\\s/]+(/\\S*)?$", "write a URL, such as https://images.example.com", longest=2048)
 ]
 # In what becomes a rule: Prometheus runs `{{ }}` there as a template, which may ask for every series that it has.
-PlainText = Annotated[
-    str,
-    spelled(
-        "^([^{]|\\{[^{])*\\{?$",
-        "write text without {{: Prometheus would run it as a template, which may read everybody's series",
-        longest=2048,
-        shortest=1,
-    ),
-]
-PlainURL = Annotated[
-    str,
-    spelled(
-        "^https?://[^\\s/{]+(/[^\\s{]*)?$",
-        "write the address of a page, without {, such as https://grafana.example.com",
-        longest=2048,
-    ),
-]
+PLAIN_TEXT = Spelling(
+    "^([^{]|\\{[^{])*\\{?$",
+    "write text without {{: Prometheus would run it as a template, which may read everybody's series",
+)
+PlainText = Annotated[str, spelled_since(PLAIN_TEXT, longest=2048, shortest=1)]
+PLAIN_URL = Spelling(
+    "^https?://[^\\s/{]+(/[^\\s{]*)?$", "write the address of a page, without {, such as https://grafana.example.com"
+)
+PlainURL = Annotated[str, spelled_since(PLAIN_URL, longest=2048)]
 BaseURL = Annotated[
     str,
     spelled(

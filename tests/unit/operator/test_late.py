@@ -156,6 +156,24 @@ async def test_a_server_that_answers_nobody_is_left_alone(
     assert len(server.asked) == asked
 
 
+TEMPLATE: Object = {"spec": {"priorityClassName": "other"}}
+
+
+async def test_what_hangs_in_a_trial_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = await steady()
+    webhook = Hanging(monkeypatch, parts, DEPLOYMENT)
+    jaeger: Object = {"tracing": {"mode": "Managed", "jaeger": {"podTemplate": TEMPLATE}}}
+    parts.edit(podTemplate=TEMPLATE, monitoring={**UNOBSERVED, **jaeger})
+    with pytest.raises(ApiError):
+        await parts.reconciler.reconcile(KEY)
+    assert len(webhook.asked) == 1
+    parts.now = LASTING_SECONDS
+    said = await parts.look(LATE)
+    assert said["Ready"][1:3] == ("False", "ApplyFailed")
+    assert said["Ready"].message.startswith(f"{DEPLOYED}: {LATE.message}")
+    assert f"was not tried: {DEPLOYED} had no answer" in said["TracingReady"].message
+
+
 async def test_the_service_is_said_to_answer_where_it_did_until_a_pass_came_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -90,3 +90,37 @@ async def test_the_size_of_jaeger_s_volume_is_seen() -> None:
 
 async def test_a_claim_that_cannot_be_read_keeps_jaeger_alone_waiting() -> None:
     assert await volume_size(CLAIMED, ApiError(500, "", "no")) == ("", ["TracingReady"])
+
+
+class Counting(Cluster):
+    """Has the Deployment, and counts how often it is asked for it."""
+
+    asked = 0
+
+    async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
+        if kind != DEPLOYMENT:
+            return None
+        self.asked += 1
+        return {"metadata": {}, "spec": {**LIVE[DEPLOYMENT]["spec"], "replicas": 3}}
+
+
+VARIABLES = {"containers": [{"name": "text-to-image", "envFrom": [{"secretRef": {"name": "tokens"}}]}]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked"),
+    [
+        ({}, 1),
+        ({"replicas": 2}, 0),
+        ({"autoscaling": {"maxReplicas": 3}}, 0),
+        ({"podTemplate": {"spec": VARIABLES}}, 1),
+    ],
+    ids=["unstated", "stated", "autoscaled", "with a Secret missing"],
+)
+async def test_the_deployment_is_read_once_at_most(wanted: Any, asked: int) -> None:
+    of_spec = resource(credentials={"secretRef": {"name": "tokens"}} if "podTemplate" in wanted else None, **wanted)
+    async with aiohttp.ClientSession() as session:
+        cluster = Counting(session)
+        outcome = Outcome(generation=1, resource=of_spec)
+        await Observer(cluster, image="i", jaeger_image="j").observe(of_spec, {"tokens": None}, None, outcome)
+    assert cluster.asked == asked

@@ -25,6 +25,13 @@ def variable(name: str, **more: Any) -> dict[str, Any]:
     return {"name": "A", "valueFrom": {"secretKeyRef": {"name": name, "key": "k", **more}}}
 
 
+ITEMS = [{"key": "k", "path": "p"}]
+
+
+def mounted(**volume: Any) -> dict[str, Any]:
+    return template(volumes=[{"name": "v", **volume}])
+
+
 def test_what_pods_wait_for_is_followed_and_pull_secrets_are_the_kubelets() -> None:
     found = references.sources(resource(podTemplate={"spec": POD}))
     secrets = ["env", "from", "projected", "volume"]
@@ -54,8 +61,28 @@ def test_what_is_no_name_is_not_asked_for(name: str) -> None:
         (template(env_from=[{"configMapRef": {"name": "m"}}]), {"configmaps/m": None}, "ConfigMapMissing"),
         (template(volumes=[{"name": "v", "secret": {"secretName": "one"}}]), {"one": None}, "SecretMissing"),
         (template(volumes=[{"name": "v", "secret": {"secretName": "one", "optional": True}}]), {"one": None}, None),
+        (mounted(secret={"secretName": "one", "items": ITEMS}), {"one": {"other": THERE}}, "KeyMissing"),
+        (mounted(secret={"secretName": "one", "items": ITEMS}), {"one": {"k": THERE}}, None),
+        (mounted(secret={"secretName": "one", "items": ITEMS, "optional": True}), {"one": {}}, None),
+        (mounted(configMap={"name": "m", "items": ITEMS}), {"configmaps/m": {}}, "KeyMissing"),
+        (mounted(projected={"sources": [{"secret": {"name": "one", "items": ITEMS}}]}), {"one": {}}, "KeyMissing"),
+        (mounted(secret={"secretName": "one", "items": "k"}), {"one": {}}, None),
     ],
-    ids=["secret", "key", "optional secret", "optional key", "config map", "volume", "optional volume"],
+    ids=[
+        "secret",
+        "key",
+        "optional secret",
+        "optional key",
+        "config map",
+        "volume",
+        "optional volume",
+        "item",
+        "item there",
+        "optional item",
+        "item of a config map",
+        "projected item",
+        "no items",
+    ],
 )
 def test_what_is_missing_is_named(wanted: Any, secrets: Any, reason: str | None) -> None:
     found = references.lacks(resource(**wanted), secrets).get("CredentialsReady")
@@ -102,3 +129,34 @@ async def test_a_change_rolls_the_pods_and_a_loss_only_is_told(kind: Any) -> Non
     hold(THERE)
     assert (await parts.look())["CredentialsReady"].holds
     assert checksum(parts) == first
+
+
+async def test_variables_of_the_credentials_secret_roll_no_pods_into_being_without_their_token() -> None:
+    """What the checksum of the credentials keeps, that of the variables must keep too: the pods would not get ready."""
+    models = [{"name": "sdxl", "provider": "Replicate", "version": "a" * 64}]
+    wanted = {"models": models, "credentials": {"secretRef": {"name": "tokens"}}}
+    parts = Parts(**wanted, **template(env_from=[{"secretRef": {"name": "tokens"}}]))
+
+    def hold(**data: str) -> None:
+        body: Object = {"metadata": {"name": "tokens", "namespace": KEY.namespace}, "data": data}
+        parts.cluster.store(Id(SECRET, KEY.namespace, "tokens"), body)
+
+    def template_of_pods() -> Any:
+        return parts.cluster.live[Id(DEPLOYMENT, *KEY)]["spec"]["template"]
+
+    hold(REPLICATE_API_TOKEN=THERE, OTHER=THERE)
+    assert (await parts.look())["CredentialsReady"].holds
+    before = template_of_pods()
+    hold(OTHER=THERE)
+    assert (await parts.look())["CredentialsReady"].reason == "KeyMissing"
+    assert template_of_pods() == before
+    hold(REPLICATE_API_TOKEN=THERE, OTHER=base64.b64encode(b"y").decode())
+    await parts.look()
+    assert template_of_pods() != before
+
+
+async def test_an_item_may_be_binary() -> None:
+    parts = Parts(**mounted(configMap={"name": "m", "items": ITEMS}))
+    body: Object = {"metadata": {"name": "m", "namespace": KEY.namespace}, "binaryData": {"k": "AAAA"}}
+    parts.cluster.store(Id(CONFIG_MAP, KEY.namespace, "m"), body)
+    assert (await parts.look())["CredentialsReady"].holds

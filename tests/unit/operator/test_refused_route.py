@@ -6,7 +6,16 @@ from unittest.mock import AsyncMock
 import pytest
 from t2i_operator.known.children import Id
 from t2i_operator.kube.cluster import ApiError
-from t2i_operator.kube.kinds import CONFIG_MAP, HTTP_ROUTE, INGRESS, NETWORK_POLICY, PROMETHEUS_RULE, Kind, Object
+from t2i_operator.kube.kinds import (
+    AUTOSCALER,
+    CONFIG_MAP,
+    HTTP_ROUTE,
+    INGRESS,
+    NETWORK_POLICY,
+    PROMETHEUS_RULE,
+    Kind,
+    Object,
+)
 from t2i_operator.naming import FIELD_MANAGER
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.patience import LASTING_SECONDS
@@ -122,6 +131,23 @@ async def test_an_ingress_of_somebody_else_is_a_conflict_of_the_spec() -> None:
     assert said["Accepted"][1:3] == ("False", "Conflict")
     assert said["RouteReady"].reason != "Conflict"
     assert Id(NETWORK_POLICY, *KEY) in parts.cluster.live
+
+
+async def test_an_autoscaler_that_is_switched_off_goes_and_does_not_fight_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts, autoscaler = Parts(replicas=None, autoscaling={"maxReplicas": 9}), Id(AUTOSCALER, *KEY)
+    await parts.look()
+    refusing(monkeypatch, parts, INGRESS, DENIED[0])
+    parts.edit(**INWARDS[INGRESS])
+    await parts.look(DENIED[0])
+    assert autoscaler in parts.cluster.live
+
+    parts.edit(autoscaling=None)
+    await parts.look(DENIED[0])
+    assert "replicas" in parts.cluster.live[DEPLOYED]["spec"]
+    assert autoscaler not in parts.cluster.live
+    assert parts.outcome.deleted == [autoscaler]
 
 
 RULED: Object = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}

@@ -75,6 +75,30 @@ async def test_a_note_that_is_no_number_is_none(off: Parts) -> None:
     assert replicas(off) == 7
 
 
+def note(parts: Parts, text: str) -> None:
+    """Write what somebody else writes over the note, as a rollback does that brings an older ReplicaSet's back."""
+    metadata = parts.cluster.live[DEPLOYED]["metadata"]
+    metadata["annotations"][REPLICAS_ANNOTATION] = text
+    metadata["resourceVersion"] = str(int(metadata["resourceVersion"]) + 1)
+    del metadata["managedFields"][0]["fieldsV1"]["f:metadata"]["f:annotations"][f"f:{REPLICAS_ANNOTATION}"]
+    parts.cache.children.observe(DEPLOYMENT, parts.cluster.live[DEPLOYED])
+
+
+@pytest.mark.parametrize("text", ["3", "999"])
+async def test_a_note_that_somebody_else_wrote_is_put_back_and_not_obeyed(off: Parts, text: str) -> None:
+    note(off, text)
+    await off.look()
+    assert replicas(off) == 7
+    assert off.cluster.live[DEPLOYED]["metadata"]["annotations"][REPLICAS_ANNOTATION] == "7"
+
+
+async def test_no_more_pods_are_kept_than_a_spec_may_ask_for(off: Parts) -> None:
+    off.cluster.live[DEPLOYED]["metadata"]["annotations"][REPLICAS_ANNOTATION] = "9999"
+    scale(off, 9999)
+    await off.look()
+    assert replicas(off) == 1000
+
+
 def test_there_is_one_pod_at_first_and_where_none_was_kept() -> None:
     made = built(DEPLOYMENT)
     assert made is not None

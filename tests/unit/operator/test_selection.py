@@ -393,10 +393,13 @@ class Confining(Telling):
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
         self.open: set[str | None] = {"studio"}
+        self.broken: set[str | None] = set()
         self.asked: list[str | None] = []
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
         self.asked.append(namespace)
+        if namespace in self.broken:
+            raise ApiError(504, "Timeout", f"no answer from {namespace}")
         if namespace not in self.open:
             raise ApiError(403, "Forbidden", f"no right in {namespace}")
         async for page in super().pages(kind, namespace, selector):
@@ -421,6 +424,32 @@ async def test_a_confined_operator_sees_who_selects_in_its_own_namespaces(
             "whether any Prometheus selects it cannot be seen: no right in None;"
             " Prometheus monitoring/main selects release=kps: set spec.monitoring.metrics.labels so"
         )
+
+
+@pytest.mark.parametrize("order", [("broken", "studio"), ("studio", "broken")], ids=["first", "last"])
+async def test_a_namespace_in_trouble_takes_nothing_away_from_what_others_show(order: tuple[str, ...]) -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Confining(session)
+        cluster.broken = {"broken"}
+        assert await status(Selection(cluster, order)) == "True"
+        cluster.selector = {"matchLabels": {"release": "kps"}}
+        outcome = await outcome_of(Selection(cluster, order), METRICS)
+    assert outcome.selected[SERVICE_MONITOR][:2] == ("Unknown", "NotVisible"), "the one in trouble may have another"
+    assert [each.condition for each in outcome.failures] == ["MetricsReady"]
+
+
+async def test_trouble_in_the_only_namespace_that_selects_is_no_news() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Confining(session)
+        selection = Selection(cluster, ("other", "studio"))
+        assert await status(selection) == "True"
+        cluster.broken = {"studio"}
+        assert await selection.changed({"studio"}) == set()
+        selection._known = {key: (0.0, known) for key, (_, known) in selection._known.items()}
+        assert await status(selection) == "True"
+        cluster.broken, cluster.selector = set(), {"matchLabels": {"release": "kps"}}
+        assert await selection.changed({"studio"}) == {"studio"}
+        assert await status(selection) == "Unknown"
 
 
 async def test_a_confined_operator_that_is_let_look_everywhere_does_so() -> None:
