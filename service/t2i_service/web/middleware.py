@@ -47,8 +47,8 @@ BYTES_BESIDE_PROMPTS = 16 * 1024
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 # The whole request: what comes piece by piece would else hold its place, and a pod that stops, for as long as it likes.
 ARRIVAL_SECONDS = 30
-# Set in a request's scope, by the one who reads the connection, when that time has passed.
-LATE_BODY = "t2i.late_body"
+# Set in a request's scope, by the one who reads the connection, to why no more of its body comes: status and detail.
+BODY_ENDED = "t2i.body_ended"
 
 log = logs.get()
 
@@ -91,6 +91,10 @@ class Instruments:
                 self._metrics.active_requests.dec()
             self._record(scope, context, answer.status, quiet=quiet)
             current.reset(token)
+
+    def count_unread(self, status: int) -> None:
+        """Count what was answered before it could be read; nobody knows how long it took."""
+        self._metrics.http_children(OTHER, UNMATCHED, status)[0].inc()
 
     def _context(self, scope: Scope) -> RequestContext:
         request_id = traceparent = authorization = None
@@ -150,7 +154,7 @@ def most_bytes(models: Models) -> int:
 
 
 def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
-    """Stop reading a body that is late, or larger than any of this API; Starlette's own limit answers in plain text."""
+    """Stop reading a body that does not end, or is too large for all of them; Starlette's own limit is plain text."""
     if scope["method"] not in WITH_BODY:
         return receive
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
@@ -161,9 +165,8 @@ def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
         if size > most:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         message = await receive()
-        if message.get("more_body") and LATE_BODY in scope:
-            detail = f"A request has {ARRIVAL_SECONDS} s to arrive; the end of its body has not come."
-            raise HTTPException(408, detail, {"Connection": "close"})
+        if message.get("more_body") and BODY_ENDED in scope:
+            raise HTTPException(*scope[BODY_ENDED], {"Connection": "close"})
         if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         return message
