@@ -69,7 +69,7 @@ async def info(request: Request) -> Response:
         "models": [
             _model(model) | {"state": state.generator.breakers[model.name].state.name.lower()} for model in state.models
         ],
-        "trace_url": str(settings.trace_url) if settings.trace_url else None,
+        "trace_url": state.tracing.pages,
         "limits": {
             "max_in_flight": settings.max_in_flight,
             "max_queued": settings.max_queued,
