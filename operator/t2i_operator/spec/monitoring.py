@@ -10,6 +10,7 @@ from t2i_operator.spec.scalars import (
     DURATION,
     URL,
     Annotations,
+    BaseURL,
     Block,
     Duration,
     Labels,
@@ -83,7 +84,7 @@ class Dashboards(Block, frozen=True, kw_only=True):
         LabelSelector | None, described("Which Grafana takes the dashboards; for GrafanaDashboard.")
     ] = None
     trace_url: Annotated[
-        URL | None,
+        BaseURL | None,
         described("Where Jaeger's pages are for a person's browser; dashboards link there. Left out: no links."),
     ] = None
     prometheus_url: Annotated[

@@ -156,6 +156,11 @@ def test_nothing_of_the_spec_is_a_template_in_prometheus(written: dict[str, Any]
     assert len(problems(body(monitoring=written))) == 1
 
 
+@pytest.mark.parametrize("more", ["?a=b", "/?", "/#trace"], ids=["query", "empty", "fragment"])
+def test_the_address_of_traces_is_one_that_a_path_can_follow(more: str) -> None:
+    assert len(problems(body(monitoring={"dashboards": {"traceURL": f"https://jaeger.example.com{more}"}}))) == 1
+
+
 @pytest.mark.parametrize("text", ["images", "{images}", "a{", "{a{b", "}}", "two\nlines"])
 def test_text_with_braces_is_no_template(text: str) -> None:
     read = spec.parse(body(monitoring={"alerts": {"alertLabels": {"team": text}}}))
