@@ -71,22 +71,20 @@ class Access:
         self._requests.labels(key_id).inc()
         return key_id
 
-    def take(self, key_id: str | None) -> None:
-        """Take a generation from a key's rate; raise `RateLimitedError` when none is left."""
+    def take(self, key_id: str | None, count: int = 1) -> None:
+        """Take generations from a key's rate; raise `RateLimitedError`, and take none, when they are not all there."""
         if not self._per_minute:
             return
         bucket = self._buckets.get(key_id)
         if bucket is None:
             bucket = self._buckets[key_id] = Bucket(self._per_minute)
-        if seconds := bucket.take():
+        if seconds := bucket.take(count):
             raise RateLimitedError(seconds)
 
-    def take_more(self, key_id: str | None, count: int) -> None:
-        """Take `count` beside the one that a request was let in for, which is put back when they are not all there."""
-        bucket = self._buckets.get(key_id)
-        if bucket and (seconds := bucket.take(count)):
-            bucket.put_back()
-            raise RateLimitedError(seconds)
+    def put_back(self, key_id: str | None, count: int) -> None:
+        """Put back what was taken for generations that have not begun."""
+        if bucket := self._buckets.get(key_id):
+            bucket.put_back(count)
 
     def _authenticate(self, authorization: bytes | None) -> str:
         scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")

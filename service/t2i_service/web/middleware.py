@@ -89,6 +89,8 @@ class Instruments:
         finally:
             if not quiet:
                 self._metrics.active_requests.dec()
+            if not context.generation_began:
+                self._state.access.put_back(context.key_id, context.taken_from_rate)
             self._record(scope, context, answer.status, quiet=quiet)
             current.reset(token)
 
@@ -115,8 +117,9 @@ class Instruments:
         finally:
             is_known = access.is_open or context.key_id is not None
             self._start_span(scope, context, context.traceparent if is_known else None)
-        if scope["path"] in GENERATION_ENDPOINTS:
+        if scope["path"] in GENERATION_ENDPOINTS and scope["method"] == "POST":
             access.take(context.key_id)
+            context.taken_from_rate = 1
 
     def _start_span(self, scope: Scope, context: RequestContext, traceparent: bytes | None) -> None:
         if name := span_name(scope["path"]):
