@@ -125,6 +125,23 @@ def test_requests_are_counted_by_configured_key_id(closed: RunningService) -> No
     assert "mallory" not in closed.metrics_text()
 
 
+@pytest.mark.parametrize(
+    ("path", "endpoint"),
+    [
+        ("/generations/x", "/generations/{generation_id}"),
+        ("/v1/models/sdxl", "/v1/models/{model_id}"),
+        ("/generate", "/generate"),
+        ("/v1/nothing", "unmatched"),
+    ],
+)
+def test_who_is_refused_is_counted_where_the_others_are(closed: RunningService, path: str, endpoint: str) -> None:
+    labels = {"method": "GET", "endpoint": endpoint, "status": "401"}
+    before = closed.metric("http_requests_total", **labels)
+    with closed.client() as client:
+        assert client.get(path).status_code == 401
+    assert closed.metric("http_requests_total", **labels) == before + 1
+
+
 def test_a_key_is_counted_from_zero_as_soon_as_it_is_known(
     start: Callable[..., RunningService], tmp_path: Path
 ) -> None:

@@ -32,7 +32,8 @@ def sendable_headers(headers: str) -> str:
 
 def readable_attributes(attributes: str) -> str:
     """Return those that are `key=value`; a warning tells the others."""
-    kept, left_out = [], []
+    kept: list[str] = []
+    left_out: list[str] = []
     for attribute in filter(None, map(str.strip, attributes.split(","))):
         key, equals, _ = attribute.partition("=")
         (kept if key.strip() and equals else left_out).append(attribute)

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from t2i_service.callers.turnstile import Turnstile
 from t2i_service.errors import CLIENT_CLOSED_REQUEST, ServiceError
@@ -33,7 +34,8 @@ from t2i_service.offer.models_config import widest
 from t2i_service.web.problems import answer_to
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from fastapi import FastAPI
+    from starlette.types import Message, Receive, Scope, Send
 
     from t2i_service.offer.models import Models
     from t2i_service.state import State
@@ -56,7 +58,7 @@ log = logs.get()
 class Instruments:
     """An ASGI application around the application."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(self, app: FastAPI, state: State) -> None:
         self._app = app
         self._state = state
         self._metrics = state.metrics
@@ -81,6 +83,9 @@ class Instruments:
                 await self._turnstile.through()
             await self._app(scope, _limited(scope, receive, self._most_bytes), answer.send)
         except ServiceError as error:
+            # Nothing has led it to its route, where all others are counted.
+            routes = (route for route in self._app.routes if route.matches(scope)[0] is not Match.NONE)
+            scope["route"] = next(routes, None)
             await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
         except Exception as error:
             # It has been answered already; what is left is to tell those who run the service.
@@ -169,7 +174,8 @@ def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         message = await receive()
         if message.get("more_body") and BODY_ENDED in scope:
-            raise HTTPException(*scope[BODY_ENDED], {"Connection": "close"})
+            status, detail = scope[BODY_ENDED]
+            raise HTTPException(status, detail, {"Connection": "close"})
         if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         return message
