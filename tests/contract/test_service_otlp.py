@@ -104,9 +104,11 @@ def test_what_cannot_be_sent_or_read_is_left_out_and_told(start: Callable[..., R
     assert resource["k8s.namespace.name"] == "studio"
     assert receiver.headers[-1]["x-tenant"] == "studio"
     assert not {"api-key", "unused", "b"} & receiver.headers[-1].keys()
-    (line,) = service.logged("Headers that cannot be sent are left out of what brings spans", level="warning")
+    said = "Headers that cannot be sent are left out of what brings spans"
+    (line,) = wait_for(lambda: service.logged(said, level="warning"))
     assert line["headers"] == ["api-key", "number 3", "number 4", "b"]
-    (line,) = service.logged("Attributes that cannot be read are left out of spans", level="warning")
+    said = "Attributes that cannot be read are left out of spans"
+    (line,) = wait_for(lambda: service.logged(said, level="warning"))
     assert line["attributes"] == ["k8s.pod.name", "=x"]
     assert not [line for line in service.lines if "hush" in line or "rest-of" in line]
 

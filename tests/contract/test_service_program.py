@@ -81,7 +81,8 @@ def test_a_trace_url_that_cannot_be_used_costs_the_links_alone(start: Callable[.
     service = start(T2I_TRACE_URL=url)
     with service.client() as client:
         assert client.get("/info").json()["trace_url"] is None
-    (line,) = service.logged("T2I_TRACE_URL cannot be used, and no link leads to a trace", level="warning")
+    said = "T2I_TRACE_URL cannot be used, and no link leads to a trace"
+    (line,) = wait_for(lambda: service.logged(said, level="warning"))
     assert line["url"] == url
 
 

@@ -145,7 +145,7 @@ def test_who_sends_far_too_many_at_once_is_hung_up_on(paid: RunningService, repl
         wait_for(replicate.running)
         caller.sendall(head(b"", b"/ready", b"GET") * (MOST_AT_ONCE + 2))
         assert caller.recv(1) == b""
-    (line,) = paid.logged("Request refused", status=429)
+    (line,) = wait_for(lambda: paid.logged("Request refused", status=429))
     assert line["reason"] == f"No more than {MOST_AT_ONCE} requests may wait on one connection."
     wait_for(lambda: replicate.statuses() == ["canceled"])
 
@@ -171,7 +171,7 @@ def test_a_body_that_cannot_be_read_is_answered_as_its_request(sandbox: RunningS
         assert refused(caller) == (400, "bad_request", "What was sent is no HTTP request that can be read.")
     wait_for(lambda: sandbox.metric("active_requests") == 0)
     assert sandbox.metric("http_requests_total", **labels) == before + 1
-    (line,) = sandbox.logged("Request served", request_id=request_id)
+    (line,) = wait_for(lambda: sandbox.logged("Request served", request_id=request_id))
     assert line["status"] == 400
     assert not sandbox.logged("Request refused", status=400, request_id=request_id)
 
