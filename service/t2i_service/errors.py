@@ -1,6 +1,6 @@
 """What can go wrong, once: each error carries its status, its stable code and a sentence for the person who asked.
 
-The routes raise, `problems.py` writes the answer. A code is part of the API: programs branch on it.
+The routes raise, `web/problems.py` writes the answer. A code is part of the API: programs branch on it.
 """
 
 from __future__ import annotations

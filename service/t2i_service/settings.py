@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,7 +25,6 @@ from t2i_service.callers.access import read_api_keys
 from t2i_service.callers.keyring import KeysError, read_signing_keys
 from t2i_service.offer.models_config import ModelsError
 from t2i_service.offer.models_config import read as read_models
-from t2i_service.otel_variables import readable_attributes, sendable_headers
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PREFIX = "T2I_"
@@ -64,7 +64,6 @@ def _own(host: str) -> str:
     raise ValueError(f"{host!r} is no address of this machine: write one to listen on, or 0.0.0.0 for all.")
 
 
-Headers = Annotated[SecretStr, AfterValidator(sendable_headers)]
 Compression = Annotated[Literal["none", "gzip", "deflate"], BeforeValidator(lambda value: str(value).strip().lower())]
 ExportSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Token = Annotated[SecretStr, AfterValidator(_sendable)]
@@ -108,19 +107,18 @@ class Settings(BaseSettings):
     otlp_authorities: FilePath | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE")
     otlp_certificate: FilePath | None = Field(default=None, validation_alias=CLIENT_CERTIFICATE)
     otlp_key: FilePath | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY")
-    otlp_headers: Headers = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
-    otlp_traces_headers: Headers = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
-    otlp_timeout: ExportSeconds = Field(default=10.0, validation_alias="OTEL_EXPORTER_OTLP_TIMEOUT")
+    # What comes from a user's Secret is held to what can be used where it is, and costs no start.
+    otlp_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_HEADERS")
+    otlp_traces_headers: SecretStr = Field(default=SecretStr(""), validation_alias="OTEL_EXPORTER_OTLP_TRACES_HEADERS")
     otlp_traces_timeout: ExportSeconds | None = Field(
         default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"
     )
-    otlp_compression: Compression = Field(default="none", validation_alias="OTEL_EXPORTER_OTLP_COMPRESSION")
+    otlp_timeout: ExportSeconds = Field(default=10.0, validation_alias="OTEL_EXPORTER_OTLP_TIMEOUT")
     otlp_traces_compression: Compression | None = Field(
         default=None, validation_alias="OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"
     )
-    resource_attributes: Annotated[str, AfterValidator(readable_attributes)] = Field(
-        default="", validation_alias="OTEL_RESOURCE_ATTRIBUTES"
-    )
+    otlp_compression: Compression = Field(default="none", validation_alias="OTEL_EXPORTER_OTLP_COMPRESSION")
+    resource_attributes: str = Field(default="", validation_alias="OTEL_RESOURCE_ATTRIBUTES")
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     service_name: str = Field(default="text-to-image", validation_alias="OTEL_SERVICE_NAME", min_length=1)
 
@@ -131,7 +129,7 @@ class Settings(BaseSettings):
     signing_keys_dir: Annotated[Path, _readable(read_signing_keys)] | None = None
     replicate_api_url: HttpUrl = HttpUrl("https://api.replicate.com")
     public_url: Annotated[HttpUrl, AfterValidator(_base)] | None = None
-    trace_url: HttpUrl | None = Field(default=None, description="where Jaeger's pages are for a person's browser")
+    trace_url: str = Field(default="", description="where Jaeger's pages are for a person's browser")
     commit: str = "unknown"
 
     max_in_flight: PositiveInt = 64
@@ -152,6 +150,15 @@ class Settings(BaseSettings):
         if compression == "deflate" and info.data.get("otlp_protocol") == "grpc":
             raise ValueError("deflate needs OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf; gRPC takes none or gzip.")
         return compression
+
+    @field_validator("otlp_traces_timeout", "otlp_timeout", "otlp_traces_compression", "otlp_compression", mode="wrap")
+    @classmethod
+    def _if_used(cls, value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> object:
+        """Let nothing stop the start that is not used: without a collector, or where the one for traces is used."""
+        name, sent = str(info.field_name), info.data.get("otlp_endpoint", True)
+        for_traces = name.replace("otlp_traces_", "otlp_").replace("otlp_", "otlp_traces_")
+        is_used = sent and (name == for_traces or info.data.get(for_traces, name) is None)
+        return check(value) if is_used and str(value).strip() else cls.model_fields[name].default
 
     @field_validator("otlp_authorities", "otlp_certificate")
     @classmethod

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.conftest import SANDBOX
+from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.processes import RunningService
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.fakes.replicate import FakeReplicate
 
 SMALL = {"prompt": "a lighthouse at dusk", "width": 64, "height": 64}
 ALICE, BOB = {"authorization": "Bearer key-of-alice"}, {"authorization": "bearer key-of-bob"}
@@ -123,6 +125,23 @@ def test_requests_are_counted_by_configured_key_id(closed: RunningService) -> No
     assert "mallory" not in closed.metrics_text()
 
 
+@pytest.mark.parametrize(
+    ("path", "endpoint"),
+    [
+        ("/generations/x", "/generations/{generation_id}"),
+        ("/v1/models/sdxl", "/v1/models/{model_id}"),
+        ("/generate", "/generate"),
+        ("/v1/nothing", "unmatched"),
+    ],
+)
+def test_who_is_refused_is_counted_where_the_others_are(closed: RunningService, path: str, endpoint: str) -> None:
+    labels = {"method": "GET", "endpoint": endpoint, "status": "401"}
+    before = closed.metric("http_requests_total", **labels)
+    with closed.client() as client:
+        assert client.get(path).status_code == 401
+    assert closed.metric("http_requests_total", **labels) == before + 1
+
+
 def test_a_key_is_counted_from_zero_as_soon_as_it_is_known(
     start: Callable[..., RunningService], tmp_path: Path
 ) -> None:
@@ -189,3 +208,28 @@ def test_a_key_has_a_rate_and_the_others_have_theirs(start: Callable[..., Runnin
     assert statuses == [200, 200, 200]
     assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
     assert 1 <= int(refused.headers["retry-after"]) <= 21
+
+
+def test_what_begins_no_generation_is_not_of_the_rate(
+    start: Callable[..., RunningService], replicate: FakeReplicate, tmp_path: Path
+) -> None:
+    replicate.knobs.predict_seconds = 60
+    (tmp_path / "alice").write_text("key-of-alice")
+    (tmp_path / "bob").write_text("key-of-bob")
+    one = {"T2I_MAX_IN_FLIGHT": "1", "T2I_MAX_QUEUED": "0"}
+    limits = {"limits": {"maxOutputs": 1}}
+    service = start(SDXL | limits, T2I_API_KEYS_DIR=str(tmp_path), T2I_REQUESTS_PER_MINUTE="3", **one)
+    several = {"prompt": "a lighthouse", "n": 3}
+    with service.client(headers=ALICE) as client:
+        begun = client.post("/generate", json=SMALL, headers=BOB | {"prefer": "respond-async"})
+        refused = [client.get("/generate") for _ in range(4)]
+        refused += [client.post("/generate", content="{}", headers={"content-type": "text/plain"}) for _ in range(4)]
+        refused += [client.post("/generate", json=SMALL | {"width": -1}) for _ in range(4)]
+        refused += [client.post("/generate", json=SMALL) for _ in range(4)]
+        refused += [client.post("/v1/images/generations", json=several) for _ in range(4)]
+        client.post(f"{begun.headers['location']}/cancel", headers=BOB)
+        wait_for(lambda: service.metric("t2i_generations_in_flight") == 0)
+        replicate.knobs.predict_seconds = 0
+        statuses = [client.post("/generate", json=SMALL).status_code for _ in range(3)]
+    assert [answer.status_code for answer in refused] == [405] * 4 + [415] * 4 + [422] * 4 + [503] * 8
+    assert statuses == [200, 200, 200]

@@ -305,8 +305,9 @@ def test_info_tells_what_runs_and_no_secret(start: Callable[..., RunningService]
         assert secret not in answer.text
 
 
-def test_a_missing_token_is_why_it_is_not_ready(start: Callable[..., RunningService]) -> None:
-    service = start(SDXL, SANDBOX | {"name": "drawn", "weight": 0}, REPLICATE_API_TOKEN="")
+@pytest.mark.parametrize("weight", [0, 1])
+def test_a_missing_token_is_why_it_is_not_ready(start: Callable[..., RunningService], weight: int) -> None:
+    service = start(SDXL | {"weight": 9}, SANDBOX | {"name": "drawn", "weight": weight}, REPLICATE_API_TOKEN="")
     with service.client() as client:
         assert client.get("/health").status_code == 200
         answer = client.get("/ready")
@@ -318,11 +319,10 @@ def test_a_missing_token_is_why_it_is_not_ready(start: Callable[..., RunningServ
     assert (problem["code"], problem["request_id"]) == ("not_ready", answer.headers["x-request-id"])
 
 
-@pytest.mark.parametrize("weight", [0, 1])
-def test_a_missing_token_is_no_reason_while_another_model_draws(
-    start: Callable[..., RunningService], weight: int
+def test_a_missing_token_is_no_reason_while_only_who_names_its_model_needs_it(
+    start: Callable[..., RunningService],
 ) -> None:
-    service = start(SDXL | {"weight": weight}, SANDBOX | {"name": "drawn"}, REPLICATE_API_TOKEN="")
+    service = start(SDXL | {"weight": 0}, SANDBOX | {"name": "drawn"}, REPLICATE_API_TOKEN="")
     with service.client() as client:
         assert client.get("/ready").json() == {"status": "ready"}
 

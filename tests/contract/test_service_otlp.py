@@ -90,6 +90,42 @@ def test_spans_go_over_http(start: Callable[..., RunningService], collector: Fak
 
 
 @pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_what_cannot_be_sent_or_read_is_left_out_and_told(start: Callable[..., RunningService], protocol: str) -> None:
+    headers = "x-tenant=studio,api-key=hush%0Ahush,rest-of-a-secret,x-clé=hush,b=hush\u20ac"
+    with collecting(protocol) as receiver:
+        service = start(
+            OTLP_ENDPOINT=receiver.url,
+            OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_TRACES_HEADERS=headers,
+            OTEL_EXPORTER_OTLP_HEADERS="unused=of all",
+            OTEL_RESOURCE_ATTRIBUTES="k8s.pod.name,=x, k8s.namespace.name=studio",
+        )
+        resource = arrived(receiver, service)["generate_image"].resource
+    assert resource["k8s.namespace.name"] == "studio"
+    assert receiver.headers[-1]["x-tenant"] == "studio"
+    assert not {"api-key", "unused", "b"} & receiver.headers[-1].keys()
+    said = "Headers that cannot be sent are left out of what brings spans"
+    (line,) = wait_for(lambda: service.logged(said, level="warning"))
+    assert line["headers"] == ["api-key", "number 3", "number 4", "b"]
+    said = "Attributes that cannot be read are left out of spans"
+    (line,) = wait_for(lambda: service.logged(said, level="warning"))
+    assert line["attributes"] == ["k8s.pod.name", "=x"]
+    assert not [line for line in service.lines if "hush" in line or "rest-of" in line]
+
+
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
+def test_where_no_header_can_be_sent_spans_go_without(start: Callable[..., RunningService], protocol: str) -> None:
+    with collecting(protocol) as receiver:
+        service = start(
+            OTLP_ENDPOINT=receiver.url,
+            OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_TRACES_HEADERS="api-key=hush%0Ahush",
+        )
+        arrived(receiver, service)
+    assert "api-key" not in receiver.headers[-1]
+
+
+@pytest.mark.parametrize("protocol", [GRPC, HTTP])
 @pytest.mark.parametrize("compression", ["none", "GZIP", ""], ids=["none", "gzip", "unset"])
 def test_what_opentelemetry_lets_be_said_and_left_empty_costs_no_span(
     start: Callable[..., RunningService], protocol: str, compression: str

@@ -168,10 +168,11 @@ def test_a_key_is_asked_for_and_a_problem_is_shown(
     assert page.value("document.querySelector('#problem').hidden")
 
 
-@pytest.mark.parametrize("base", ["https://jaeger.example.com/ui", "https://jaeger.example.com/ui/"])
-def test_the_link_to_a_trace_takes_jaegers_address_with_a_slash_or_without(
-    page: Page, start: Callable[..., RunningService], base: str
+@pytest.mark.parametrize("more", ["", "/", "/trace", "/trace/", "/trace/{trace_id}"])
+def test_the_link_to_a_trace_takes_jaegers_address_with_what_follows_or_without(
+    page: Page, start: Callable[..., RunningService], more: str
 ) -> None:
+    base = f"https://jaeger.example.com/ui{more}"
     page.open(f"{start(PRICED, T2I_TRACE_URL=base, OTLP_ENDPOINT='http://127.0.0.1:9').url}/")
     wait_for(lambda: learned(page))
     write(page, "#prompt", "a lighthouse at dusk")

@@ -45,24 +45,45 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         assert f"{name} is " in text
 
 
-WRONG = {
-    "T2I_HOST": "no.such.host.invalid",
-    "T2I_TRACE_URL": "jaeger",
-    "OTEL_EXPORTER_OTLP_HEADERS": "secret nonsense",
-    "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "api-key=secret%0Anonsense",
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "soon",
-    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "0",
-    "OTEL_EXPORTER_OTLP_COMPRESSION": "brotli",
-    "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "deflate",
-    "OTEL_RESOURCE_ATTRIBUTES": "k8s.pod.name",
-}
+COLLECTOR = {"OTLP_ENDPOINT": "http://127.0.0.1:9"}
 
 
-def test_what_would_be_found_out_in_a_thread_or_by_a_reader_is_named_at_once() -> None:
-    status, text = refusal(**WRONG)
+@pytest.mark.parametrize("of", ["", "TRACES_"], ids=["all", "traces"])
+@pytest.mark.parametrize("compression", ["brotli", "deflate"])
+def test_what_would_be_found_out_in_a_thread_is_named_at_once(of: str, compression: str) -> None:
+    wrong = {
+        "T2I_HOST": "no.such.host.invalid",
+        f"OTEL_EXPORTER_OTLP_{of}TIMEOUT": "soon",
+        f"OTEL_EXPORTER_OTLP_{of}COMPRESSION": compression,
+    }
+    status, text = refusal(**wrong, **COLLECTOR)
     assert status == 2
-    assert sorted(line.split(":")[0].split(" is ")[0] for line in text.splitlines()) == sorted(WRONG)
-    assert "secret" not in text
+    assert sorted(line.split(":")[0].split(" is ")[0] for line in text.splitlines()) == sorted(wrong)
+
+
+UNUSED = {"OTEL_EXPORTER_OTLP_TIMEOUT": "soon", "OTEL_EXPORTER_OTLP_COMPRESSION": "brotli"}
+FOR_TRACES = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "1", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "gzip"}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [UNUSED, UNUSED | FOR_TRACES | COLLECTOR, dict.fromkeys({**UNUSED, **FOR_TRACES}, " ") | COLLECTOR],
+    ids=["no collector", "others for traces", "blank"],
+)
+def test_what_is_not_used_stops_no_start(start: Callable[..., RunningService], environment: dict[str, str]) -> None:
+    assert generate(start(**environment)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "url", ["jaeger", "https://[jaeger", "https://jaeger:99999", "https://jaeger?a=b", "https://jaeger/#trace"]
+)
+def test_a_trace_url_that_cannot_be_used_costs_the_links_alone(start: Callable[..., RunningService], url: str) -> None:
+    service = start(T2I_TRACE_URL=url)
+    with service.client() as client:
+        assert client.get("/info").json()["trace_url"] is None
+    said = "T2I_TRACE_URL cannot be used, and no link leads to a trace"
+    (line,) = wait_for(lambda: service.logged(said, level="warning"))
+    assert line["url"] == url
 
 
 def test_an_address_of_another_machine_is_no_host() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from t2i_service.web.protocol import MOST_WAITING
+from t2i_service.web.protocol import MOST_AT_ONCE, MOST_WAITING
 
 from tests.contract.conftest import SANDBOX
 from tests.fakes.waiting import wait_for
@@ -125,10 +126,73 @@ def test_what_waits_behind_an_answer_is_answered_in_its_turn(paid: RunningServic
     assert received.index(b'"b64_json"') < received.index(b'"ready"')
 
 
+def test_who_sends_back_to_back_is_read_no_faster_than_answered(sandbox: RunningService) -> None:
+    """The padding keeps a packet, of 256 KB at most, from bringing too many; without end too many would wait."""
+    padding = b"x-padding: %s\r\n" % (b"x" * 8000)
+    sent = head(padding, b"/health", b"GET") * 500 + head(b"Connection: close\r\n", b"/health", b"GET")
+    with connected(sandbox) as caller:
+        sender = threading.Thread(target=caller.sendall, args=(sent,))
+        sender.start()
+        received = b"".join(iter(lambda: caller.recv(65536), b""))
+        sender.join()
+    assert received.count(b"HTTP/1.1 200 OK\r\n") == 501
+
+
+def test_who_sends_far_too_many_at_once_is_hung_up_on(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds = 60
+    with connected(paid) as caller:
+        caller.sendall(head(FRAMINGS["length"][0]) + PROMPT)
+        wait_for(replicate.running)
+        caller.sendall(head(b"", b"/ready", b"GET") * (MOST_AT_ONCE + 2))
+        assert caller.recv(1) == b""
+    (line,) = wait_for(lambda: paid.logged("Request refused", status=429))
+    assert line["reason"] == f"No more than {MOST_AT_ONCE} requests may wait on one connection."
+    wait_for(lambda: replicate.statuses() == ["canceled"])
+
+
+def broken(request_id: bytes) -> bytes:
+    """Return a request whose body cannot be read."""
+    return head(b"Transfer-Encoding: chunked\r\nX-Request-ID: %s\r\n" % request_id) + b"2\r\n{}\r\nZZZ\r\n"
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["at once", "later"])
+def test_a_body_that_cannot_be_read_is_answered_as_its_request(sandbox: RunningService, *, apart: bool) -> None:
+    labels = {"method": "POST", "endpoint": "/generate", "status": "400"}
+    before, request_id = sandbox.metric("http_requests_total", **labels), f"broken-{apart}"
+    begun, behind = broken(request_id.encode())[:-5], broken(request_id.encode())[-5:]
+    with connected(sandbox) as caller:
+        if apart:
+            caller.sendall(begun)
+            wait_for(lambda: sandbox.metric("active_requests") == 1)
+            caller.sendall(behind)
+        else:
+            caller.sendall(begun + behind)
+        caller.sendall(b"what comes after is not read")
+        assert refused(caller) == (400, "bad_request", "What was sent is no HTTP request that can be read.")
+    wait_for(lambda: sandbox.metric("active_requests") == 0)
+    assert sandbox.metric("http_requests_total", **labels) == before + 1
+    (line,) = wait_for(lambda: sandbox.logged("Request served", request_id=request_id))
+    assert line["status"] == 400
+    assert not sandbox.logged("Request refused", status=400, request_id=request_id)
+
+
+def test_a_body_that_cannot_be_read_waits_for_its_turn(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.predict_seconds = 0.2
+    with connected(paid) as caller:
+        caller.sendall(head(FRAMINGS["length"][0]) + PROMPT)
+        wait_for(replicate.running)
+        caller.sendall(broken(b"second"))
+        received = b"".join(iter(lambda: caller.recv(65536), b""))
+    first, _, second = received.partition(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'"b64_json"' in first
+    assert b'"request_id":"second"' in second
+
+
 def test_a_tunnel_is_refused(sandbox: RunningService) -> None:
     with connected(sandbox) as caller:
         caller.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")
         assert refused(caller) == (400, "bad_request", "What was sent is no HTTP request that can be read.")
+    assert sandbox.metric("http_requests_total", method="other", endpoint="unmatched", status="400") == 1
 
 
 @pytest.mark.parametrize("name", [b"x-long: ", b""], ids=["value", "name"])

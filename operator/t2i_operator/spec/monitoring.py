@@ -15,6 +15,7 @@ from t2i_operator.spec.scalars import (
     Labels,
     LabelSelector,
     Mode,
+    PageURL,
     PlainURL,
     Rule,
     Spelling,
@@ -83,7 +84,7 @@ class Dashboards(Block, frozen=True, kw_only=True):
         LabelSelector | None, described("Which Grafana takes the dashboards; for GrafanaDashboard.")
     ] = None
     trace_url: Annotated[
-        URL | None,
+        PageURL | None,
         described("Where Jaeger's pages are for a person's browser; dashboards link there. Left out: no links."),
     ] = None
     prometheus_url: Annotated[

@@ -102,14 +102,13 @@ PLAIN_URL = Spelling(
     "^https?://[^\\s/{]+(/[^\\s{]*)?$", "write the address of a page, without {, such as https://grafana.example.com"
 )
 PlainURL = Annotated[str, spelled_since(PLAIN_URL, longest=2048)]
-BaseURL = Annotated[
-    str,
-    spelled(
-        "^https?://[^\\s/?#]+(/[^\\s?#]*)?$",
-        "write what a path can follow, without ? and #, such as https://images.example.com/api",
-        longest=2048,
-    ),
-]
+_BASE_URL = Spelling(
+    "^https?://[^\\s/?#]+(/[^\\s?#]*)?$",
+    "write what a path can follow, without ? and #, such as https://images.example.com/api",
+)
+BaseURL = Annotated[str, spelled(_BASE_URL.pattern, _BASE_URL.says, longest=2048)]
+# The service shows no link where it is of no use, and says so in its log.
+PageURL = Annotated[str, spelled_since(_BASE_URL, longest=2048)]
 Image = Annotated[
     str, spelled("^\\S+$", "write an image without spaces, such as registry.example.com/service:1.0", longest=1024)
 ]

@@ -71,22 +71,20 @@ class Access:
         self._requests.labels(key_id).inc()
         return key_id
 
-    def take(self, key_id: str | None) -> None:
-        """Take a generation from a key's rate; raise `RateLimitedError` when none is left."""
+    def take(self, key_id: str | None, count: int = 1) -> None:
+        """Take generations from a key's rate; raise `RateLimitedError`, and take none, when they are not all there."""
         if not self._per_minute:
             return
         bucket = self._buckets.get(key_id)
         if bucket is None:
             bucket = self._buckets[key_id] = Bucket(self._per_minute)
-        if seconds := bucket.take():
+        if seconds := bucket.take(count):
             raise RateLimitedError(seconds)
 
-    def take_more(self, key_id: str | None, count: int) -> None:
-        """Take `count` beside the one that a request was let in for, which is put back when they are not all there."""
-        bucket = self._buckets.get(key_id)
-        if bucket and (seconds := bucket.take(count)):
-            bucket.put_back()
-            raise RateLimitedError(seconds)
+    def put_back(self, key_id: str | None, count: int) -> None:
+        """Put back what was taken for generations that have not begun."""
+        if bucket := self._buckets.get(key_id):
+            bucket.put_back(count)
 
     def _authenticate(self, authorization: bytes | None) -> str:
         scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")
@@ -102,16 +100,22 @@ class Access:
 
     def _take(self, files: dict[str, str]) -> None:
         self._privacy.keep_secret(files.values())
-        unsendable = sorted(key_id for key_id, key in files.items() if not (key.isascii() and key.isprintable()))
-        self._digests = {key_id: digest_of(key) for key_id, key in files.items() if key and key_id not in unsendable}
-        if unsendable:
-            reason = "they hold a line break, or what is not ASCII: no header can be relied on to carry it"
+        self._digests = {key_id: digest_of(key) for key_id, key in files.items() if key and _is_sendable(key)}
+        if unsendable := sorted(key_id for key_id, key in files.items() if not _is_sendable(key)):
+            reason = "they hold a line break, or another character that no header can"
             log.warning("API keys are not taken over", keys=unsendable, reason=reason)
+        if beyond := sorted(key_id for key_id in self._digests if not files[key_id].isascii()):
+            reason = "they are known only as Latin-1, which not every client sends"
+            log.warning("API keys are not ASCII", keys=beyond, reason=reason)
         for key_id in self._digests:
             self._requests.labels(key_id)
         if short := sorted(key_id for key_id, key in files.items() if 0 < len(key) < SHORTEST_SECRET):
             log.warning("API keys are too short to be kept out of logs", keys=short, shortest=SHORTEST_SECRET)
         log.info("API keys taken over", keys=sorted(self._digests))
+
+
+def _is_sendable(key: str) -> bool:
+    return key.isprintable() and all(ord(character) < 256 for character in key)
 
 
 def read_api_keys(folder: Path) -> dict[str, str]:

@@ -29,6 +29,6 @@ class Bucket:
         self._left -= count
         return 0.0
 
-    def put_back(self) -> None:
-        """Put one back that was taken in vain."""
-        self._left += 1
+    def put_back(self, count: int = 1) -> None:
+        """Put back what was taken in vain."""
+        self._left += count

@@ -189,7 +189,7 @@ class Generator:
         model = run.task.model
         breaker = self.breakers[model.name]
         call = breaker.admit()
-        run.has_run = True
+        run.has_run = context.generation_began = True
         if breaker.state is BreakerState.CLOSED:
             run.is_clear.set()
         error: BaseException | None = None

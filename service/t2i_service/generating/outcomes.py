@@ -22,17 +22,25 @@ if TYPE_CHECKING:
     from t2i_service.offer.models_config import Price
 
 # What models on Replicate say when they refuse; a checker that cannot be loaded, or reached, is a failure all the same.
-_CHECK = r"(?:safety|content|moderation|nsfw)(?: (?:safety|content|moderation))?"
+_KIND = r"(?:safety|content|moderation|nsfw)(?: (?:safety|content|moderation))?"
+# Content alone is what a delivery network delivers.
+_CHECK = (
+    r"(?:the |our |its |[a-z]+'s )?"
+    r"(?:safety|moderation|nsfw|content (?:safety|moderation|filters?|checks?|checker|polic(?:y|ies)|system))\b"
+)
 _REFUSAL = re.compile(
     "|".join(
         (
-            r"^nsfw\b",
-            r"\bnsfw (?:content|images?|prompt|concepts?) (?:was |were )?(?:detected|found|blocked)\b",
+            r"^nsfw(?: content)?\s*(?:[:.!]|$)",
+            r"\bnsfw (?:content|images?|prompt|concepts?) (?:was |were |is )?(?:detected|found|blocked|not allowed)\b",
             r"\bcontain(?:s|ed)? (?:nsfw|sensitive|inappropriate|explicit|unsafe) (?:content|material|words?)\b",
             r"\bE005\b",
             r"\bflagged as (?:sensitive|unsafe|inappropriate|nsfw|violating|potentially)\b",
-            rf"\b(?:flagged|blocked|refused|rejected|filtered) (?:by|due to|because of) (?:the |our |its )?{_CHECK}\b",
-            rf"\b{_CHECK} (?:filter|checker|check|system)(?: was| has been)? (?:triggered|blocked|rejected|refused)\b",
+            r"\b(?:content|prompt|image) (?:was |has been )?flagged for\b",
+            r"\brequest (?:was |has been )?moderated\b",
+            rf"\b(?:flagged|blocked|refused|rejected|filtered) (?:by|due to|because of|as a result of) {_CHECK}",
+            rf"\b(?:did not|didn't|does not) pass {_CHECK}",
+            rf"\b{_KIND} (?:filter|checker|check|system)(?: was| has been)? (?:triggered|blocked|rejected|refused)\b",
             r"\bviolat(?:e|es|ed|ing) (?:[a-z']+ ){0,3}(?:policy|policies|guidelines|terms of (?:service|use))\b",
             r"\b(?:content|usage|safety) policy violation\b",
             r"\bsensitive content (?:was |has been )?detected\b",

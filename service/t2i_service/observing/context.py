@@ -28,7 +28,9 @@ class RequestContext:
     prompts: tuple[str, ...] = ()
     prompt_shown: str | None = None
     key_id: str | None = None
+    taken_from_rate: int = 0
     generation_logged: bool = False
+    generation_began: bool = False
     generation_ran: bool = False
     generation_ended_ill: bool = False
     may_have_created: bool = False

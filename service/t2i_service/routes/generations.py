@@ -114,6 +114,7 @@ async def _image(state: State, found: Found, index: int) -> Image:
         async with state.image_links.turn(found.id, index):
             return await _fetched(found, index)
     except TimeoutError:
+        state.metrics.upstream_errors.labels(found.label, UpstreamCutError.reason).inc()
         raise UpstreamCutError(f"The image has not come within {TURN_SECONDS:g} s.") from None
 
 

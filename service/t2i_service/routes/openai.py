@@ -111,7 +111,9 @@ def _take_from_rate(tasks: list[Task], state: State) -> None:
         reason = f"a key has {a_minute} generations of {model.limits.max_outputs} images a minute here"
         message, allowed = f"must be from 1 to {most}: {reason}", {"minimum": 1, "maximum": most}
         raise InvalidInputError([{"field": "n", "message": message, "allowed": allowed}])
-    state.access.take_more(request_context().key_id, len(tasks) - 1)
+    context, more = request_context(), len(tasks) - 1
+    state.access.take(context.key_id, more)
+    context.taken_from_rate += more
 
 
 def _images(

@@ -50,10 +50,9 @@ def why_not_ready(state: State) -> str:
     if state.draining:
         return "The service is shutting down."
     token = state.settings.replicate_api_token.get_secret_value()
-    offered = [model for model in state.models if model.weight]
-    needs = [model.name for model in offered if model.provider == "Replicate"]
-    # Others draw what names no model, and a request that names this one is told what it lacks.
-    if needs and not token and len(needs) == len(offered):
+    # What has no weight gets only requests that name it, and they are told what it lacks.
+    needs = [model.name for model in state.models if model.provider == "Replicate" and model.weight]
+    if needs and not token:
         return f"REPLICATE_API_TOKEN is not set, and {', '.join(needs)} cannot work without it."
     return ""
 
@@ -70,7 +69,7 @@ async def info(request: Request) -> Response:
         "models": [
             _model(model) | {"state": state.generator.breakers[model.name].state.name.lower()} for model in state.models
         ],
-        "trace_url": str(settings.trace_url) if settings.trace_url else None,
+        "trace_url": state.tracing.pages,
         "limits": {
             "max_in_flight": settings.max_in_flight,
             "max_queued": settings.max_queued,

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from t2i_service.tracing.certificates import check_authorities, check_pair
+from t2i_service.tracing.otel_variables import readable_attributes, sendable_headers
 from t2i_service.version import installed
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ def otlp_exporter(settings: Settings, endpoint: HttpUrl, words: LastWords) -> Ex
     # OpenTelemetry says that what is set to nothing is not set; its exporter for gRPC fails on it.
     for name in [name for name, value in os.environ.items() if name.startswith("OTEL_") and not value.strip()]:
         del os.environ[name]
+    # Given to the exporters as they can be used; what is in the environment they would read beside.
+    for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        os.environ.pop(name, None)
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = readable_attributes(settings.resource_attributes)
     if settings.otlp_authorities:
         check_authorities(settings.otlp_authorities)
     if settings.otlp_certificate and settings.otlp_key:
@@ -62,8 +67,9 @@ def resource_of(settings: Settings) -> Any:
 
 
 def headers_of(settings: Settings) -> str:
-    """Return the headers as OpenTelemetry spells them; those for traces come first."""
-    return settings.otlp_traces_headers.get_secret_value() or settings.otlp_headers.get_secret_value()
+    """Return the headers as OpenTelemetry spells them, of those for traces or else of all those that can be sent."""
+    spelled = (headers.get_secret_value() for headers in (settings.otlp_traces_headers, settings.otlp_headers))
+    return sendable_headers(next(filter(str.strip, spelled), ""))
 
 
 def timeout_of(settings: Settings) -> float:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from pydantic import HttpUrl, ValidationError
+
+from t2i_service.observing import logs
 from t2i_service.observing.spans import Span, Tracer
 from t2i_service.tracing.otlp import encoded
 from t2i_service.tracing.otlp_exporter import LastWords, otlp_exporter
@@ -13,11 +17,17 @@ if TYPE_CHECKING:
     from t2i_service.observing.metrics import Metrics
     from t2i_service.settings import Settings
 
+# Some write where the page of one trace is.
+_PAGE_OF_A_TRACE = re.compile(r"/+trace(/\{trace_id\})?$")
+
+log = logs.get("app.tracing")
+
 
 class Tracing:
     """One tracer and its exporters; without an endpoint spans still give log lines their ids."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.pages = pages_at(settings.trace_url)
         self._exports: list[SpanExport] = []
         self._store: SpanExport | None = None
         record_all = bool(settings.langtrace_api_key.get_secret_value())
@@ -50,3 +60,19 @@ class Tracing:
         if self._store and span.sampled:
             # Here, while it is at hand: in the thread, in turns with the event loop, it takes three times as long.
             self._store.submit(encoded(span))
+
+
+def pages_at(url: str) -> str | None:
+    """Return where `/trace/<id>` follows, None where nothing can; a link too few is no reason not to start."""
+    base = _PAGE_OF_A_TRACE.sub("", url.strip().rstrip("/"))
+    if not base:
+        return None
+    try:
+        HttpUrl(base)
+        if "?" not in base and "#" not in base:
+            return base
+    except ValidationError:
+        pass
+    advice = "write where Jaeger's pages begin, without ? and #, such as https://jaeger.example.com"
+    log.warning("T2I_TRACE_URL cannot be used, and no link leads to a trace", url=url, advice=advice)
+    return None

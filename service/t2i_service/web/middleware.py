@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from t2i_service.callers.turnstile import Turnstile
 from t2i_service.errors import CLIENT_CLOSED_REQUEST, ServiceError
@@ -33,7 +34,8 @@ from t2i_service.offer.models_config import widest
 from t2i_service.web.problems import answer_to
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from fastapi import FastAPI
+    from starlette.types import Message, Receive, Scope, Send
 
     from t2i_service.offer.models import Models
     from t2i_service.state import State
@@ -47,8 +49,8 @@ BYTES_BESIDE_PROMPTS = 16 * 1024
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 # The whole request: what comes piece by piece would else hold its place, and a pod that stops, for as long as it likes.
 ARRIVAL_SECONDS = 30
-# Set in a request's scope, by the one who reads the connection, when that time has passed.
-LATE_BODY = "t2i.late_body"
+# Set in a request's scope, by the one who reads the connection, to why no more of its body comes: status and detail.
+BODY_ENDED = "t2i.body_ended"
 
 log = logs.get()
 
@@ -56,7 +58,7 @@ log = logs.get()
 class Instruments:
     """An ASGI application around the application."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(self, app: FastAPI, state: State) -> None:
         self._app = app
         self._state = state
         self._metrics = state.metrics
@@ -81,6 +83,9 @@ class Instruments:
                 await self._turnstile.through()
             await self._app(scope, _limited(scope, receive, self._most_bytes), answer.send)
         except ServiceError as error:
+            # Nothing has led it to its route, where all others are counted.
+            routes = (route for route in self._app.routes if route.matches(scope)[0] is not Match.NONE)
+            scope["route"] = next(routes, None)
             await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
         except Exception as error:
             # It has been answered already; what is left is to tell those who run the service.
@@ -89,8 +94,14 @@ class Instruments:
         finally:
             if not quiet:
                 self._metrics.active_requests.dec()
+            if not context.generation_began:
+                self._state.access.put_back(context.key_id, context.taken_from_rate)
             self._record(scope, context, answer.status, quiet=quiet)
             current.reset(token)
+
+    def count_unread(self, status: int) -> None:
+        """Count what was answered before it could be read; nobody knows how long it took."""
+        self._metrics.http_children(OTHER, UNMATCHED, status)[0].inc()
 
     def _context(self, scope: Scope) -> RequestContext:
         request_id = traceparent = authorization = None
@@ -111,8 +122,9 @@ class Instruments:
         finally:
             is_known = access.is_open or context.key_id is not None
             self._start_span(scope, context, context.traceparent if is_known else None)
-        if scope["path"] in GENERATION_ENDPOINTS:
+        if scope["path"] in GENERATION_ENDPOINTS and scope["method"] == "POST":
             access.take(context.key_id)
+            context.taken_from_rate = 1
 
     def _start_span(self, scope: Scope, context: RequestContext, traceparent: bytes | None) -> None:
         if name := span_name(scope["path"]):
@@ -150,7 +162,7 @@ def most_bytes(models: Models) -> int:
 
 
 def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
-    """Stop reading a body that is late, or larger than any of this API; Starlette's own limit answers in plain text."""
+    """Stop reading a body that does not end, or is too large for all of them; Starlette's own limit is plain text."""
     if scope["method"] not in WITH_BODY:
         return receive
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
@@ -161,9 +173,9 @@ def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
         if size > most:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         message = await receive()
-        if message.get("more_body") and LATE_BODY in scope:
-            detail = f"A request has {ARRIVAL_SECONDS} s to arrive; the end of its body has not come."
-            raise HTTPException(408, detail, {"Connection": "close"})
+        if message.get("more_body") and BODY_ENDED in scope:
+            status, detail = scope[BODY_ENDED]
+            raise HTTPException(status, detail, {"Connection": "close"})
         if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
             raise HTTPException(413, f"A request's body may have {most} bytes.")
         return message

@@ -6,30 +6,49 @@ takes to arrive or how large its head gets. All of it happens before there is a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httptools
 from typing_extensions import override
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from t2i_service.observing import logs
 from t2i_service.observing.context import request_id_from
-from t2i_service.web.middleware import ARRIVAL_SECONDS, LATE_BODY
+from t2i_service.web.middleware import ARRIVAL_SECONDS, BODY_ENDED
 from t2i_service.web.problems import PROBLEM, document, error_of_http
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sized
 
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+    from t2i_service.web.middleware import Instruments
 
 # What common proxies let through; beside it, the packet in which a head begins is not counted.
 MOST_HEAD_BYTES = 32 * 1024
 BEGUN = -1
 # What may wait behind the request that is answered before no more is read, and so no end of the connection seen.
 MOST_WAITING = 8
+# What one packet may bring beside: it is read to its end.
+MOST_AT_ONCE = 64
 
 log = logs.get()
+
+
+class _Flow(FlowControl):
+    """Reads nothing while too many wait, whoever would resume: uvicorn does with each answer and each `receive`."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    @override
+    def resume_reading(self) -> None:
+        if len(self._waiting) <= MOST_WAITING:
+            super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -37,6 +56,7 @@ class Protocol(HttpToolsProtocol):
 
     # The bytes so far of the head, or the trailers, that are being read; None while there is nothing of the kind.
     _lines: int | None = None
+    _refused = False  # nothing more is read
     _reading = False  # a request has begun to arrive, and has not ended
     _due: asyncio.TimerHandle | None = None
     _answered: RequestResponseCycle | None = None  # the one that is answered, or was last
@@ -44,6 +64,7 @@ class Protocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     @override
@@ -59,6 +80,8 @@ class Protocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._unset_keepalive_if_required()
         try:
             self._read(data)
@@ -114,8 +137,11 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._lines = None
         if not self.parser.should_upgrade():
+            if len(self.pipeline) == MOST_AT_ONCE:
+                self._refuse(429, f"No more than {MOST_AT_ONCE} requests may wait on one connection.")
+                raise httptools.HttpParserError
             super().on_headers_complete()
-            if self.pipeline and len(self.pipeline) <= MOST_WAITING:
+            if self.pipeline:
                 self.flow.resume_reading()
 
     @override
@@ -151,14 +177,27 @@ class Protocol(HttpToolsProtocol):
         elif cycle is None or cycle.response_complete:
             self.transport.close()
         else:
-            cycle.scope[LATE_BODY] = True  # type: ignore[literal-required]
-            cycle.message_event.set()
+            self._end_body(
+                cycle, 408, f"A request has {ARRIVAL_SECONDS} s to arrive; the end of its body has not come."
+            )
+
+    def _end_body(self, cycle: RequestResponseCycle, status: int, detail: str) -> None:
+        """Have the request answered in its turn, as all others are; it is the connection's last."""
+        cycle.scope[BODY_ENDED] = status, detail  # type: ignore[literal-required]
+        cycle.keep_alive = False
+        cycle.message_event.set()
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Answer before there is a request, with an id made here; nothing may be put into an answer under way."""
+        """Answer, with an id made here where there is no request yet; nothing may be put into an answer under way."""
+        if self._refused:
+            return
+        self._refused, cycle = True, self.cycle
+        if cycle is not None and cycle.more_body and not cycle.response_complete:
+            self._end_body(cycle, status, detail)
+            return
         request_id = request_id_from(None)
         log.warning("Request refused", status=status, reason=detail, request_id=request_id)
-        if self.cycle is None or self.cycle.response_complete:
+        if cycle is None or cycle.response_complete:
             content = document(error_of_http(status, detail), detail, request_id)
             fields = (
                 b"content-type: " + PROBLEM.encode(),
@@ -167,4 +206,5 @@ class Protocol(HttpToolsProtocol):
                 b"connection: close",
             )
             self.transport.write(b"\r\n".join((STATUS_LINE[status].strip(), *fields, b"", content)))
+            cast("Instruments", self.config.app).count_unread(status)
         self.transport.close()

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 from t2i_service.app import create_app, create_state
-from t2i_service.callers import places
+from t2i_service.callers import image_links, places
 from t2i_service.callers.keyring import Reference
 from t2i_service.observing.privacy import Privacy
 from t2i_service.providers.upstream_errors import UpstreamError, UpstreamUnauthorizedError
@@ -61,13 +61,15 @@ class Service:
         self.state.providers = {"Replicate": self.provider}
         self._app = create_app(self.state)
         reference = Reference("gone", "replicate", "p1", 1, "", "", "request", int(time.time()) + 60, "")
-        self._path = f"/generations/{self.state.keyring.id_of(reference)}"
+        generation_id = self.state.keyring.id_of(reference)
+        self._path = f"/generations/{generation_id}"
+        self.query = f"signature={self.state.keyring.signature(generation_id, 0)}".encode()
 
     async def ask(self, kind: str, leaves: asyncio.Event | None = None) -> tuple[int, dict[bytes, bytes]]:
         """Return status and headers; the caller goes when it `leaves`."""
-        method, end = ASKED[kind]
+        method, end = ASKED.get(kind, ("GET", kind))
         messages: list[Any] = [{"type": "http.request", "body": b""}]
-        scope = {"type": "http", "method": method, "path": self._path + end, "query_string": b"", "headers": []}
+        scope = {"type": "http", "method": method, "path": self._path + end, "query_string": self.query, "headers": []}
 
         async def receive() -> Any:
             if not messages:
@@ -137,3 +139,13 @@ async def test_a_cancel_that_fails_names_the_model_that_is_gone(
     with capture_logs() as lines:
         assert (await service.ask("cancels"))[0] == 502
     assert told_of(lines) == [("gone", "p1", "provider_unauthorized")]
+
+
+async def test_an_image_that_does_not_come_in_time_is_an_error_of_the_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_links, "TURN_SECONDS", 0.05)
+    service = Service(tmp_path, monkeypatch)
+    assert (await service.ask("/images/0"))[0] == 502
+    counted = service.state.metrics.registry.get_sample_value
+    assert counted("t2i_model_upstream_errors_total", {"model": "other", "reason": "cut"}) == 1

@@ -25,6 +25,13 @@ from t2i_service.providers.base import Prediction, Status
         "content policy violation",
         "Prompt contains sensitive words",
         "nsfw: 'a lighthouse'",
+        "NSFW",
+        "NSFW content is not allowed",
+        "Your request was rejected as a result of our safety system. Your prompt may contain text that is not allowed.",
+        "Request Moderated",
+        "Content flagged for: sexual, violence",
+        "The prompt was blocked by Google's safety filters",
+        "The image did not pass the safety check.",
     ],
 )
 def test_a_refusal_is_told_from_what_models_say(said: str) -> None:
@@ -45,6 +52,10 @@ def test_a_refusal_is_told_from_what_models_say(said: str) -> None:
         "FE0051 while decoding",
         "memory access violation in the policy of /usr/lib/libcuda.so",
         "CUDA out of memory",
+        "NSFW checker could not be loaded",
+        "NSFW content checker could not be loaded",
+        "NSFW filter model: CUDA out of memory",
+        "The download was blocked by content delivery network",
         "",
     ],
 )

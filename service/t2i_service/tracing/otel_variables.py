@@ -1,0 +1,47 @@
+"""OpenTelemetry's own variables, held to what can be used: one header that cannot be sent would cost every span."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from t2i_service.observing import logs
+
+# What both gRPC and HTTP take; a value may be URL-encoded.
+_HEADER = re.compile(r"([\w.-]+)[ \t]*=[ \t]*([ !#-+\--:<-\[\]-~]*)", re.ASCII)
+_NAME = re.compile(r"([\w.-]+)[ \t]*=", re.ASCII)
+
+log = logs.get("app.tracing")
+
+
+def sendable_headers(headers: str) -> str:
+    """Return those that are `name=value` and can be sent; of the others a warning tells the name, never the value."""
+    kept, left_out = [], []
+    for number, header in enumerate(map(str.strip, headers.split(",")), start=1):
+        match, name = _HEADER.fullmatch(header), _NAME.match(header)
+        if match and _is_plain(unquote(match[2])):
+            kept.append(header)
+        elif header:
+            # What has no name may be the rest of a secret.
+            left_out.append(name[1] if name else f"number {number}")
+    if left_out:
+        advice = "write name=value,name=value, and URL-encode commas, semicolons, quotes and backslashes in a value"
+        log.warning("Headers that cannot be sent are left out of what brings spans", headers=left_out, advice=advice)
+    return ",".join(kept)
+
+
+def readable_attributes(attributes: str) -> str:
+    """Return those that are `key=value`; a warning tells the others."""
+    kept: list[str] = []
+    left_out: list[str] = []
+    for attribute in filter(None, map(str.strip, attributes.split(","))):
+        key, equals, _ = attribute.partition("=")
+        (kept if key.strip() and equals else left_out).append(attribute)
+    if left_out:
+        advice = "write key=value,key=value in OTEL_RESOURCE_ATTRIBUTES"
+        log.warning("Attributes that cannot be read are left out of spans", attributes=left_out, advice=advice)
+    return ",".join(kept)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
