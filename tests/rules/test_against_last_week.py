@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,7 @@ def _totals() -> list[int]:
 )
 def test_a_growing_fortnight(promtool: Callable[..., None], title: str, legend: str, value: int) -> None:
     """At noon of the fifteenth day: requests an hour, how many per cent more than a week ago, pictures."""
-    shown = json.dumps(content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "business"))
+    shown = content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "business")
     asked = filled_queries("business", shown, window="1h", shown="7d")
     (expr,) = (query.expr for query in asked if query.title == title and legend in query.legend)
     unit = {"Requests, this week and last": 3600, "Against last week": 100}.get(title, 1)
