@@ -28,7 +28,7 @@ LASTED = f'http_request_duration_seconds_bucket{{{OWN},pod="a",endpoint="/genera
 @pytest.fixture
 def numbers() -> dict[str, str]:
     """Give the query of each number of the Overview, by its title."""
-    return numbers_of(content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview"))
+    return numbers_of(json.loads(content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview")))
 
 
 def numbers_of(shown: dict[str, Any], *, hours: int = 1, **chosen: str) -> dict[str, str]:
@@ -80,7 +80,7 @@ def test_a_service_that_is_gone_is_not_up(
 
 def test_an_hour_without_prometheus_is_no_uptime(promtool: Callable[..., None]) -> None:
     """Nobody knows of it, and the panel says so; only what the last scrape tells holds for five minutes more."""
-    overview = content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview")
+    overview = json.loads(content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview"))
     seen_before, seen_again = 20 + 5, 40
     away = {
         f'{UP},pod="a"}}': "_ 1x40 _x120 1x78",
