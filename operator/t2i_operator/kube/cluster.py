@@ -19,10 +19,10 @@ READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
 PAGE = 50
 # The server ends each watch after this long, a bookmark just before: by itself it sends but one a minute.
-WATCH_SECONDS = 35
+WATCH_SECONDS = 20
 # A stream that is silent for longer than it may live is dead, whatever its socket says. What was hidden by it is seen
 # within a minute, the longest back-off included.
-SILENCE_SECONDS = 45.0
+SILENCE_SECONDS = 30.0
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 _MANAGER = {"fieldManager": naming.FIELD_MANAGER}
 _JSON = "application/json"
