@@ -56,7 +56,7 @@ check: $(UV) ## lint, types, layers, drift of generated text and unit tests, in 
 	@$(RUN) ruff format --check --quiet . && $(RUN) ruff check --quiet .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-cache
-	@$(PYTEST) -q tests/unit
+	@$(PYTEST) -q --numprocesses=2 tests/unit
 
 format: $(UV) ## format and mend what the linter can mend
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .

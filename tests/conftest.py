@@ -54,13 +54,14 @@ def pytest_configure() -> None:
 
 
 class _ASuiteEach(LoadScopeScheduling):
-    """Keeps a suite with one worker: its tests share what is dear to set up.
+    """Keeps a suite with one worker, whose tests share what is dear to set up; unit tests share nothing beyond a file.
 
     xdist's own groups do the same, but 3.8 writes them into a private field that pytest 9.2 no longer has.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("/")[1]
+        suite = nodeid.split("/")[1]
+        return nodeid.partition("::")[0] if suite == "unit" else suite
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ASuiteEach:

@@ -53,6 +53,13 @@ class Taking(Nobody):
             self.all.set()
 
 
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what failed be tried again without a wait to speak of, where the wait is not what is tried."""
+    monkeypatch.setattr(watches, "_BACKOFF_SECONDS", (0.01,))
+    monkeypatch.setattr(watches, "_ABSENT_SECONDS", 0.01)
+
+
 async def test_watches_that_end_at_once_are_not_asked_for_in_a_loop() -> None:
     watched: list[float] = []
     enough = asyncio.Event()
@@ -102,6 +109,7 @@ async def test_lists_that_work_do_not_hide_a_watch_that_cannot_be_restored() -> 
     assert time.monotonic() - began >= 1.0, "the lists are asked for in a loop"
 
 
+@pytest.mark.usefixtures("at_once")
 async def test_a_watch_that_is_resumed_each_time_it_breaks_is_alive() -> None:
     """As behind a balancer that breaks connections before a quiet stream has its bookmark of the minute."""
     now, watches = 0.0, 0
@@ -132,6 +140,7 @@ async def test_a_watch_that_is_resumed_each_time_it_breaks_is_alive() -> None:
         running.cancel()
 
 
+@pytest.mark.usefixtures("at_once")
 async def test_the_first_error_after_refusals_is_no_silence() -> None:
     """A restart at that moment would find the rights missing still, and end the service of other namespaces."""
     now, status = 0.0, 403
@@ -246,6 +255,7 @@ async def test_a_long_line_is_read_and_an_endless_one_is_listed(line: str, lists
     assert len(asked) == lists
 
 
+@pytest.mark.usefixtures("at_once")
 async def test_what_is_no_utf_8_is_asked_for_again() -> None:
     """In a string of the object's content, which is passed over while its name and version are read."""
     bad, good = b',"data":{"a":"\xff"}', b',"data":{"a":"b"}'
