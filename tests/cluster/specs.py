@@ -2,12 +2,24 @@
 
 import operator
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from tests.cluster import spec_blocks as blocks
 from tests.cluster import spec_monitoring as monitoring
 from tests.cluster.pods import parked
 from tests.cluster.spec_blocks import Object
+
+# Each example takes long on a real API server; every run draws the same, so that what fails is what was changed. To
+# shrink one would take longer than a test may.
+DRAWN = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
 
 
 def _settled(spec: Object) -> Object:

@@ -1,25 +1,15 @@
 """The API server takes any spec that the properties are tried on, and what is built of it: all by dry runs."""
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from t2i_operator import builders, spec
 from t2i_operator.kube.kinds import OPTIONAL, RESOURCE
 from t2i_operator.reconciling.objects import identify
 
 from tests.cluster.api import Api, Object
 from tests.cluster.goldens import taken_without_drift
-from tests.cluster.specs import SPECS
+from tests.cluster.specs import DRAWN, SPECS
 from tests.unit.operator.resources import WITH_JAEGER
-
-# Every run draws the same; to shrink one would take longer than the test may.
-drawn = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.generate],
-)
 
 
 def body(namespace: str, wanted: Object) -> Object:
@@ -29,7 +19,7 @@ def body(namespace: str, wanted: Object) -> Object:
 
 @pytest.mark.usefixtures("crd")
 def test_any_spec_that_is_drawn_is_taken(api: Api, namespace: str) -> None:
-    @settings(drawn, max_examples=40)
+    @settings(DRAWN, max_examples=40)
     @given(wanted=SPECS)
     def taken(wanted: Object) -> None:
         strictly = {"dryRun": "All", "fieldValidation": "Strict"}
@@ -39,7 +29,7 @@ def test_any_spec_that_is_drawn_is_taken(api: Api, namespace: str) -> None:
 
 
 def test_what_is_built_of_any_spec_is_taken_without_drift(api: Api, namespace: str) -> None:
-    @settings(drawn, max_examples=10)
+    @settings(DRAWN, max_examples=10)
     @given(wanted=SPECS)
     def taken(wanted: Object) -> None:
         resource = body(namespace, wanted)

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from t2i_operator import naming
 from t2i_operator.kube.kinds import CHILDREN, OPENTELEMETRY_COLLECTOR, OPTIONAL
@@ -19,19 +19,9 @@ from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, m
 from tests.cluster.products import grafana_operator, opentelemetry_operator
 from tests.cluster.settling import settle
 from tests.cluster.spec_blocks import AUTHORITY, SECRET, SECRET_KEYS
-from tests.cluster.specs import EDITS, FIXED, SCALED, SPECS
+from tests.cluster.specs import DRAWN, EDITS, FIXED, SCALED, SPECS
 
-# Each example takes seconds on a real API server; every run draws the same, so that what fails is
-# what was changed. To shrink one would take longer than the test may.
-few = settings(
-    max_examples=5,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.generate],
-)
+few = settings(DRAWN, max_examples=5)
 # What the cluster, not the operator, decides anew for each object.
 _OF_THE_OBJECT = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 _OF_THE_SERVER = ("clusterIP", "clusterIPs", "ports", "healthCheckNodePort")
