@@ -54,9 +54,8 @@ test-fast: $(UV) ## run the tests that need no cluster
 
 check: $(UV) ## lint, types, layers, drift of generated text and unit tests, in seconds
 	@$(RUN) ruff format --check --quiet . && $(RUN) ruff check --quiet .
-	@$(RUN) mypy
 	@$(RUN) lint-imports --no-cache
-	@$(PYTEST) -q --numprocesses=2 tests/unit
+	@$(RUN) mypy & types=$$!; $(PYTEST) -q --numprocesses=2 tests/unit; tests=$$?; wait $$types && exit $$tests
 
 format: $(UV) ## format and mend what the linter can mend
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
