@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 import yaml
 
+from dev.bench.audit import lines
 from tests.cluster.api import Api, Object, eventually
 
 UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
@@ -166,9 +167,7 @@ def kubeconfig_of(kubectl: Callable[..., str], admin: Path, namespace: str, to: 
 
 def writes(audit_log: Path, account: str, since: int) -> list[dict[str, Any]]:
     """Return what was written by a user since an offset into the audit log, Leases aside."""
-    with audit_log.open("rb") as log:
-        log.seek(since)
-        entries = [json.loads(line) for line in log if line.endswith(b"\n")]
+    entries = [json.loads(line) for line in lines(audit_log, since)]
     return [
         entry
         for entry in entries
