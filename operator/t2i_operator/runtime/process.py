@@ -22,7 +22,7 @@ from t2i_operator.runtime.cache_sync import CacheSync
 from t2i_operator.runtime.health import Health
 from t2i_operator.runtime.leader import Candidate, Leader
 from t2i_operator.runtime.queue import Queue
-from t2i_operator.runtime.watches import Selection, Sink, Stream
+from t2i_operator.runtime.watches import Sink, Stream, WatchScope
 from t2i_operator.runtime.work import work
 from t2i_operator.settings import Settings
 from t2i_operator.status.metrics import Metrics
@@ -151,24 +151,24 @@ class Operator:
 
     def _make_streams(self, namespace: str | None) -> list[Stream]:
         queue, cache, ours = self._queue, self._cache, naming.CHILD_SELECTOR
-        selections: list[tuple[Selection, Sink]] = [
-            (Selection(kind, namespace, ours), handlers.ChildSink(kind, namespace, cache.children, queue))
+        scopes: list[tuple[WatchScope, Sink]] = [
+            (WatchScope(kind, namespace, ours), handlers.ChildSink(kind, namespace, cache.children, queue))
             for kind in CHILDREN
             if kind not in OPTIONAL
         ]
-        selections += [
-            (Selection(POD, namespace, ours), handlers.PodSink(namespace, cache.pods, queue)),
+        scopes += [
+            (WatchScope(POD, namespace, ours), handlers.PodSink(namespace, cache.pods, queue)),
             (
-                Selection(SECRET, namespace, naming.RELOAD_SELECTOR),
+                WatchScope(SECRET, namespace, naming.RELOAD_SELECTOR),
                 handlers.ReloadSink(self._secret_watch, cache.resources, queue),
             ),
         ]
-        streams = [Stream(self._cluster, selection, sink) for selection, sink in selections]
+        streams = [Stream(self._cluster, scope, sink) for scope, sink in scopes]
         return [*streams, *(self._make_optional_stream(kind, namespace) for kind in sorted(OPTIONAL))]
 
     def _make_optional_stream(self, kind: Kind, namespace: str | None) -> Stream:
         sink = handlers.OptionalSink(kind, namespace, self._cache, self._queue)
-        return Stream(self._cluster, Selection(kind, namespace, naming.CHILD_SELECTOR), sink, absent=sink.absent)
+        return Stream(self._cluster, WatchScope(kind, namespace, naming.CHILD_SELECTOR), sink, absent=sink.absent)
 
     def _ages(self) -> dict[str, Any]:
         ages = {stream.name: (lambda stream=stream: stream.age_seconds) for stream in self._cache_sync.streams}

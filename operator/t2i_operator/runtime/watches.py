@@ -22,7 +22,7 @@ _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
 _NOT_OURS = (_FORBIDDEN, _NOT_FOUND)
 
 
-class Selection(NamedTuple):
+class WatchScope(NamedTuple):
     """Which objects: of one kind, in one namespace (None: in all), picked by the server by their labels."""
 
     kind: Kind
@@ -43,14 +43,14 @@ class Sink(Protocol):
         """Take an object that is there."""
 
     def gone(self, live: Object) -> None:
-        """Take the last state of an object that left the selection."""
+        """Take the last state of an object that left the scope."""
 
     def listed(self, names: set[tuple[str, str]], version: int) -> None:
         """Take the namespaces and names of all that was there at a resourceVersion."""
 
 
 class Stream:
-    """Follows a selection for ever, through every failure of the API server.
+    """Follows a scope for ever, through every failure of the API server.
 
     `absent` is told that the kind is not served (or, when True, that we may not see it); without it, that is a failure.
     """
@@ -58,20 +58,20 @@ class Stream:
     def __init__(
         self,
         cluster: Cluster,
-        selection: Selection,
+        scope: WatchScope,
         sink: Sink,
         *,
         absent: Callable[[bool], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster, self._selection, self._sink = cluster, selection, sink
+        self._cluster, self._scope, self._sink = cluster, scope, sink
         self._absent, self._clock = absent, clock
         self._heard_at: float | None = None
         self._refused_at = -math.inf
         self._version = ""
         self._failures = 0
         self.synced = asyncio.Event()
-        self.name = str(selection)
+        self.name = str(scope)
         # The server answers and says no: neither a broken connection nor what another process would do better.
         self.refused = False
 
@@ -124,7 +124,7 @@ class Stream:
     async def _list(self) -> None:
         names: set[tuple[str, str]] = set()
         version = ""
-        async for page in self._cluster.pages(*self._selection):
+        async for page in self._cluster.pages(*self._scope):
             for live in page.objects():
                 names.add((live["metadata"]["namespace"], live["metadata"]["name"]))
                 self._take(self._sink.seen, live)
@@ -137,7 +137,7 @@ class Stream:
         self.synced.set()
 
     async def _watch(self) -> None:
-        async for event in self._cluster.watch(*self._selection, since=self._version, resumed=self._resumed):
+        async for event in self._cluster.watch(*self._scope, since=self._version, resumed=self._resumed):
             metadata = event.metadata()
             if event.type == "DELETED":
                 self._take(self._sink.gone, event.decoded())

@@ -8,7 +8,7 @@ import pytest
 from t2i_operator.kube.kinds import POD
 from t2i_operator.runtime.cache_sync import CacheSync
 from t2i_operator.runtime.health import STREAM_LIMIT_SECONDS, Health
-from t2i_operator.runtime.watches import Selection, Stream
+from t2i_operator.runtime.watches import Stream, WatchScope
 from t2i_operator.status.metrics import Metrics
 
 
@@ -29,7 +29,7 @@ class Told:
 
     def watch(self, namespace: str) -> None:
         """Watch one more namespace, by one stream that is not there yet."""
-        stream = self.streams[namespace] = Stream(MagicMock(), Selection(POD, namespace, "a=b"), MagicMock())
+        stream = self.streams[namespace] = Stream(MagicMock(), WatchScope(POD, namespace, "a=b"), MagicMock())
         self.cache_sync.add(namespace, [stream])
 
     async def listed(self, namespace: str) -> None:
