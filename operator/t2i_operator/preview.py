@@ -18,7 +18,7 @@ from t2i_operator.known.children import Id
 from t2i_operator.known.faults import CONFLICT
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import rollout
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.connection import connect
@@ -163,7 +163,8 @@ class Preview:
         self, resource: spec.TextToImageService, deployment: Object | None, outcome: Outcome
     ) -> list[Object]:
         namespace = resource.metadata.namespace
-        versions = await SecretWatch(self._cluster, max_age_seconds=0).versions(namespace, references.sources(resource))
+        cache = VersionCache(self._cluster, max_age_seconds=0)
+        versions = await cache.versions(namespace, references.sources(resource))
         secrets = await self._observer.secrets(namespace, versions)
         outcome.lacks = references.lacks(resource, secrets)
         problem = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")

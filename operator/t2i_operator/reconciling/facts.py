@@ -7,7 +7,7 @@ import msgspec
 
 from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
-from t2i_operator.known.secret_watch import Versions
+from t2i_operator.known.version_cache import Versions
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import Kind
 from t2i_operator.naming import Key

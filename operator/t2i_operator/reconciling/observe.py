@@ -9,7 +9,7 @@ from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, jaeger_of
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
-from t2i_operator.known.secret_watch import Versions
+from t2i_operator.known.version_cache import Versions
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, VOLUME_CLAIM, Kind, Object
 from t2i_operator.reconciling import signing

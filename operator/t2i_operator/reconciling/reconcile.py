@@ -12,7 +12,7 @@ from t2i_operator.known.children import Id
 from t2i_operator.known.faults import INVALID, MISSING, READY
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.errors import transient
 from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Object
@@ -43,9 +43,9 @@ class Reconciler:
     """Reconciles one resource at a time; the caller sees to it that no two calls have the same key."""
 
     def __init__(
-        self, cluster: Cluster, cache: Cache, secret_watch: SecretWatch, reporter: Reporter, settings: Settings
+        self, cluster: Cluster, cache: Cache, version_cache: VersionCache, reporter: Reporter, settings: Settings
     ) -> None:
-        self._cluster, self._cache, self._secret_watch = cluster, cache, secret_watch
+        self._cluster, self._cache, self._version_cache = cluster, cache, version_cache
         self._reporter, self._settings = reporter, settings
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
         self._objects = Objects(cluster, cache.children)
@@ -212,7 +212,7 @@ class Reconciler:
         return Facts(
             metadata.uid,
             metadata.generation,
-            await unread.versions(self._secret_watch, resource, outcome, carried_out=carried_out),
+            await unread.versions(self._version_cache, resource, outcome, carried_out=carried_out),
             outcome.absent,
             several_pods(resource, rollout.wanted if rollout else 0),
         )

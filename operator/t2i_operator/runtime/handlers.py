@@ -10,7 +10,7 @@ from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Children, Id
 from t2i_operator.known.pods import Pods
 from t2i_operator.known.resources import Resources
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import Named
 from t2i_operator.kube.kinds import Kind, Object
@@ -116,8 +116,8 @@ class PodSink:
 class ReloadSink:
     """Takes the users' own Secrets that carry the reload label."""
 
-    def __init__(self, secret_watch: SecretWatch, resources: Resources, queue: Queue[Key]) -> None:
-        self._secret_watch, self._resources, self._queue = secret_watch, resources, queue
+    def __init__(self, version_cache: VersionCache, resources: Resources, queue: Queue[Key]) -> None:
+        self._version_cache, self._resources, self._queue = version_cache, resources, queue
 
     def knows(self, _: Named) -> bool:
         """Look at all of them."""
@@ -126,7 +126,7 @@ class ReloadSink:
     def seen(self, live: Object) -> None:
         """Queue the resources of its namespace; a look that finds nothing new costs next to nothing."""
         metadata = live["metadata"]
-        self._secret_watch.changed(metadata["namespace"], metadata["name"])
+        self._version_cache.changed(metadata["namespace"], metadata["name"])
         for key in self._resources.keys(metadata["namespace"]):
             self._queue.add(key)
 

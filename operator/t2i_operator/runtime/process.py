@@ -12,7 +12,7 @@ import structlog
 
 from t2i_operator import naming
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.secret_watch import SecretWatch, max_age
+from t2i_operator.known.version_cache import VersionCache, max_age
 from t2i_operator.kube.cluster import WRITE_SECONDS, ApiError, Cluster
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import CHILDREN, OPTIONAL, POD, RESOURCE, SECRET, Kind
@@ -43,9 +43,9 @@ class Operator:
         self._cache_sync = CacheSync()
         self._queue: Queue[naming.Key] = Queue(may=self._cache_sync.has_synced)
         self._cache = Cache()
-        self._secret_watch = SecretWatch(self._cluster, max_age_seconds=max_age(settings.poll_seconds))
+        self._version_cache = VersionCache(self._cluster, max_age_seconds=max_age(settings.poll_seconds))
         reporter = Reporter(self._cluster, self._cache.resources, self._metrics, instance=settings.identity)
-        self._reconciler = Reconciler(self._cluster, self._cache, self._secret_watch, reporter, settings)
+        self._reconciler = Reconciler(self._cluster, self._cache, self._version_cache, reporter, settings)
         self._heartbeat = framework.Heartbeat(settings.namespaces)
         for namespace in settings.namespaces or (None,):
             self._cache_sync.add(namespace, self._make_streams(namespace))
@@ -160,7 +160,7 @@ class Operator:
             (WatchScope(POD, namespace, ours), handlers.PodSink(namespace, cache.pods, queue)),
             (
                 WatchScope(SECRET, namespace, naming.RELOAD_SELECTOR),
-                handlers.ReloadSink(self._secret_watch, cache.resources, queue),
+                handlers.ReloadSink(self._version_cache, cache.resources, queue),
             ),
         ]
         streams = [Stream(self._cluster, scope, sink) for scope, sink in scopes]

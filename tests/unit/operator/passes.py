@@ -10,7 +10,7 @@ from t2i_operator import builders, spec
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
 from t2i_operator.known.outcome import Outcome
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, Key
@@ -85,7 +85,7 @@ class Parts:
 
     def _start(self) -> None:
         self.cache = Cache()
-        secrets = SecretWatch(self.cluster, max_age_seconds=0)
+        secrets = VersionCache(self.cluster, max_age_seconds=0)
         settings = read(["--service-image=service:1"], {})
         self.reconciler = Reconciler(self.cluster, self.cache, secrets, self.reporter, settings)
         self.reconciler._patience = Patience(lambda: self.now)
