@@ -10,7 +10,7 @@ import msgspec
 from t2i_operator import naming
 from t2i_operator.known import catalogue, drift
 from t2i_operator.known.entry import Entry, entry
-from t2i_operator.known.grafana import shown
+from t2i_operator.known.grafana import synced
 from t2i_operator.known.rollout import Rollout, collector_rollout, rollout
 from t2i_operator.kube.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
@@ -33,7 +33,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`).
 
     `watched`: it carries the label that the streams select by; of one that does not, no event tells.
-    `orphan`: nothing but our annotation says whose it is. `shown`: what the Grafana operator says (see `grafana`).
+    `orphan`: nothing but our annotation says whose it is. `synced`: what the Grafana operator says (see `grafana`).
     """
 
     uid: str
@@ -46,7 +46,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: Entry | None = None
     deleting: bool = False
     watched: bool = True
-    shown: bool | None = None
+    synced: bool | None = None
     orphan: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
@@ -89,7 +89,7 @@ class Children:
     def succeeded(self, identity: Id) -> bool:
         """Tell whether a Grafana has the GrafanaDashboard of an object's name."""
         successor = self.get(identity._replace(kind=GRAFANA_DASHBOARD))
-        return successor is not None and bool(successor.shown)
+        return successor is not None and bool(successor.synced)
 
     def observe(self, kind: Kind, live: Object) -> set[Key]:
         """Take note of an object as a watch or a read shows it; return the resources it concerns when it changed."""
@@ -188,7 +188,7 @@ class Children:
             entry=entry(kind, live),
             deleting="deletionTimestamp" in metadata,
             watched=metadata.get("labels", {}).get(naming.MANAGED_BY_LABEL) == naming.OPERATOR,
-            shown=shown(live) if kind == GRAFANA_DASHBOARD else None,
+            synced=synced(live) if kind == GRAFANA_DASHBOARD else None,
             orphan=controller(metadata) is None,
         )
         return identity, known, child

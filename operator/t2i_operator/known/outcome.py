@@ -49,9 +49,9 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and `awaited` of
     how many pods that may still end by itself; `overdue` that a pod has not been ready for longer than one is waited
-    for; `selected` whether Prometheus and its like take an object in, `unshown` the dashboards that no Grafana takes,
-    `shown` those of the other form that people see until one does, `route` and `kept` the way in and the one before
-    it; `objects` are all that are the resource's and do not go; `unwatched` that one has lost our label, so that no
+    for; `selected` whether Prometheus and its like take an object in, `unsynced_dashboards` those
+    that no Grafana takes, `fallback_dashboards` those of the other form that people see until one does, `route` and
+    `kept` the way in and the one before it; `objects` are all that are the resource's and do not go; `unwatched` that one has lost our label, so that no
     event tells of it.
 
     The rest are the deeds, for Events and metrics.
@@ -76,8 +76,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     overdue: bool = False
     jaeger: Rollout | None = None
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
-    unshown: list[Id] = msgspec.field(default_factory=list)
-    shown: list[Id] = msgspec.field(default_factory=list)
+    unsynced_dashboards: list[Id] = msgspec.field(default_factory=list)
+    fallback_dashboards: list[Id] = msgspec.field(default_factory=list)
     trouble: Trouble | None = None
     awaited: int = 0
     route: Route | None = None

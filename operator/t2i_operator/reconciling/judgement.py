@@ -14,7 +14,7 @@ from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT
 from t2i_operator.naming import Key
 from t2i_operator.reconciling import unwatched
-from t2i_operator.reconciling.prune import shows
+from t2i_operator.reconciling.prune import awaits_grafana
 from t2i_operator.reconciling.routing import Routing
 from t2i_operator.reconciling.selection import Selection
 
@@ -44,8 +44,9 @@ class Judgement:
         outcome.awaited = self._cache.pods.awaited(key, rollout)
         owned = dict(self._cache.children.of(key, uid))
         outcome.objects = [identity for identity, child in owned.items() if not child.deleting]
-        outcome.unshown = [identity for identity, child in owned.items() if child.shown is False]
-        outcome.shown = [identity for identity in owned if shows(identity, self._cache.children, owned)]
+        outcome.unsynced_dashboards = [identity for identity, child in owned.items() if child.synced is False]
+        children = self._cache.children
+        outcome.fallback_dashboards = [each for each in owned if awaits_grafana(each, children, owned)]
         outcome.unwatched = any(not child.watched for child in owned.values())
         resource = outcome.resource
         if resource is None:

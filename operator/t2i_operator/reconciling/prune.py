@@ -52,11 +52,11 @@ def fates(
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
             held = condition_of(identity, metadata.name) in unfinished
-            seen = shows(identity, children, wanted)
+            seen = awaits_grafana(identity, children, wanted)
             yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome, seen=seen)
 
 
-def shows(identity: Id, children: Children, wanted: Container[Id]) -> bool:
+def awaits_grafana(identity: Id, children: Children, wanted: Container[Id]) -> bool:
     """Tell whether the place of a ConfigMap is taken by a GrafanaDashboard, of its name, that no Grafana has yet."""
     followed = identity.kind == CONFIG_MAP and identity._replace(kind=GRAFANA_DASHBOARD) in wanted
     return followed and not children.succeeded(identity)

@@ -96,10 +96,11 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
     if found.status != "True" or kind != GRAFANA_DASHBOARD:
         return found
-    stays = f"; {', '.join(map(str, outcome.shown))} is kept until one has" if outcome.shown else ""
-    if outcome.unshown:
-        return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}{stays}")
-    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if outcome.shown else found
+    fallback = outcome.fallback_dashboards
+    stays = f"; {', '.join(map(str, fallback))} is kept until one has" if fallback else ""
+    if outcome.unsynced_dashboards:
+        return Verdict("False", "NotSelected", f"{outcome.unsynced_dashboards[0]}: {_UNSHOWN}{stays}")
+    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if fallback else found
 
 
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:

@@ -61,7 +61,7 @@ def test_the_event_of_our_own_write_is_not_even_digested(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("status", "shown"),
+    ("status", "synced"),
     [
         ({}, None),
         ({"conditions": [{"type": "DashboardSynchronized", "status": "True"}]}, True),
@@ -74,24 +74,24 @@ def test_the_event_of_our_own_write_is_not_even_digested(monkeypatch: pytest.Mon
     ],
     ids=[
         "not judged",
-        "shown",
+        "synced",
         "refused",
         "held up by the ConfigMap's",
         "no Grafana",
         "found again",
         "an older operator's",
-        "an older operator's, shown",
+        "an older operator's, synced",
     ],
 )
-def test_whether_a_grafana_has_a_dashboard_is_news(status: dict[str, Any], *, shown: bool | None) -> None:
+def test_whether_a_grafana_has_a_dashboard_is_news(status: dict[str, Any], *, synced: bool | None) -> None:
     children, before, after = Children(), config_map(5), {**config_map(6), "status": status}
     for live in (before, after):
         live["metadata"]["name"] = "a-dashboard-overview"
     children.observe(GRAFANA_DASHBOARD, before)
     told = children.observe(GRAFANA_DASHBOARD, after)
     ((_, child),) = children.of(KEY, "u")
-    assert child.shown is shown
-    assert told == (set() if shown is None else {KEY})
+    assert child.synced is synced
+    assert told == (set() if synced is None else {KEY})
 
 
 def test_an_event_that_changes_nothing_of_ours_concerns_nobody() -> None:
