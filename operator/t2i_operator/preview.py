@@ -29,7 +29,7 @@ from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
 from t2i_operator.reconciling.ownership import Whose, foreign, whose
 from t2i_operator.reconciling.prune import Fate, fates
-from t2i_operator.settings import Settings, settle
+from t2i_operator.settings import Settings, from_arguments
 from t2i_operator.settings import flags as settings_flags
 
 COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
@@ -57,7 +57,7 @@ async def run(arguments: Sequence[str]) -> int:
     """
     parser = _parser()
     flags = parser.parse_intermixed_args(arguments)
-    settings = settle(parser, flags, os.environ)
+    settings = from_arguments(parser, flags, os.environ)
     async with (await connect(f"{settings.identity} {flags.command}")).session() as session:
         preview = Preview(Cluster(session), settings)
         resource = await preview.resource(flags.resource, flags.file)

@@ -30,7 +30,7 @@ class Id(NamedTuple):
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`).
+    """What is remembered of an object; `last_applied` is what an apply of ours came back as (see `drift`).
 
     `watched`: it carries the label that the streams select by; of one that does not, no event tells.
     `orphan`: nothing but our annotation says whose it is. `synced`: what the Grafana operator says (see `grafana`).
@@ -41,7 +41,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: Key | None
     owner: str
     fingerprint: bytes
-    settled: tuple[bytes, bytes] | None = None
+    last_applied: tuple[bytes, bytes] | None = None
     rollout: Rollout | None = None
     entry: Entry | None = None
     deleting: bool = False
@@ -51,7 +51,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def in_sync(self, expected: bytes) -> bool:
         """Tell whether the object says what is wanted, as far as our own apply could make it."""
-        return self.fingerprint == expected or self.settled == (expected, self.fingerprint)
+        return self.fingerprint == expected or self.last_applied == (expected, self.fingerprint)
 
 
 class Children:
@@ -103,12 +103,12 @@ class Children:
         """Take note of what our own apply came back as; a watch may have brought what happened after it first."""
         identity, known, child = self._digest(kind, live)
         same = expected == child.fingerprint
-        settled = (child.fingerprint if same else expected, child.fingerprint)
-        child = msgspec.structs.replace(child, settled=settled)
+        last_applied = (child.fingerprint if same else expected, child.fingerprint)
+        child = msgspec.structs.replace(child, last_applied=last_applied)
         if self._newest(identity) <= child.version:
             self._store(identity, child)
         elif known is not None and known.uid == child.uid:
-            self._store(identity, msgspec.structs.replace(known, settled=child.settled))
+            self._store(identity, msgspec.structs.replace(known, last_applied=child.last_applied))
         return child
 
     def shared(self, key: Key, expected: dict[Id, bytes]) -> dict[Id, bytes]:
@@ -183,7 +183,7 @@ class Children:
             key=key,
             owner=owner,
             fingerprint=drift.observed(live),
-            settled=known.settled if known is not None and known.uid == metadata["uid"] else None,
+            last_applied=known.last_applied if known is not None and known.uid == metadata["uid"] else None,
             rollout=_READ_ROLLOUT[kind](live) if kind in _READ_ROLLOUT else None,
             entry=entry(kind, live),
             deleting="deletionTimestamp" in metadata,

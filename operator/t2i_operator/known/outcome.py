@@ -44,15 +44,15 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     Of the attempt: `waiting` says for what it waits; `faults` are the objects that did not get into place, `failure`
     what ended it; `stopped` says that the API server bade us stop; `rivalled` that another operator writes the same
-    objects; `unjudged` are failures to look at what lives, `held` the conditions that stay as they are stored because
-    a failure may pass.
+    objects; `unjudged` are failures to look at what lives, `in_grace` the conditions that stay as they are stored
+    because a failure may pass.
 
     Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and `awaited` of
     how many pods that may still end by itself; `overdue` that a pod has not been ready for longer than one is waited
-    for; `selected` whether Prometheus and its like take an object in, `unsynced_dashboards` those
-    that no Grafana takes, `fallback_dashboards` those of the other form that people see until one does, `route` and
-    `kept` the way in and the one before it; `objects` are all that are the resource's and do not go; `unwatched` that one has lost our label, so that no
-    event tells of it.
+    for; `selected` whether Prometheus and its like take an object in, `unsynced_dashboards` those that
+    no Grafana takes, `fallback_dashboards` those of the other form that people see until one does, `route` and `kept`
+    the way in and the one before it; `objects` are all that are the resource's and do not go; `unwatched` that one has
+    lost our label, so that no event tells of it.
 
     The rest are the deeds, for Events and metrics.
     """
@@ -69,7 +69,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     faults: list[Fault] = msgspec.field(default_factory=list)
     rivalled: bool = False
     unjudged: list[Failure] = msgspec.field(default_factory=list)
-    held: frozenset[str] = frozenset()
+    in_grace: frozenset[str] = frozenset()
     stopped: bool = False
     unwatched: bool = False
     rollout: Rollout | None = None
@@ -89,7 +89,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     deleted: list[Id] = msgspec.field(default_factory=list)
 
     @property
-    def settled(self) -> bool:
+    def complete(self) -> bool:
         """Whether all that is wanted is in place, so that the next look may be a short one."""
         return self.placed and not self.faults and not self.kept
 

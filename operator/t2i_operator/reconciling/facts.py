@@ -64,7 +64,7 @@ class Ledger:
         before = self.placed(key, uid)
         self._placed[key] = uid, {**{each: before[each] for each in wanted if each in before}, **made}
 
-    def settle(self, key: Key, complete: Pass) -> None:
+    def record_complete(self, key: Key, complete: Pass) -> None:
         """Keep a complete pass, which put everything into place."""
         self._passes[key], self._placed[key] = complete, (complete.facts.uid, complete.expected)
 

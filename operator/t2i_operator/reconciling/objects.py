@@ -84,8 +84,8 @@ class Objects:
         child = self._known(identity, resource)
         if (
             child is not None
-            and child.settled is not None
-            and child.settled[0] != expected
+            and child.last_applied is not None
+            and child.last_applied[0] != expected
             and not _hands_over(desired)
             and identity not in self._contest
             and await self._update(desired, expected, child.uid)
@@ -196,7 +196,7 @@ class Objects:
         """Ask by a dry run whether an apply would give what is there: a new process knows no webhook's rewriting."""
         identity = identify(desired)
         known = self._children.get(identity)
-        if not drift.owned_fields(live) or (known is not None and known.settled is not None):
+        if not drift.owned_fields(live) or (known is not None and known.last_applied is not None):
             return False
         try:
             tried = await self._cluster.apply(identity.kind, _to(live["metadata"]["uid"], desired), dry_run=True)
@@ -212,15 +212,15 @@ class Objects:
     def _is_overwritten(self, identity: Id, live: Object, expected: bytes) -> bool:
         """Tell whether what we applied was written anew though we want the same as then: by another operator."""
         known = self._children.get(identity)
-        if known is None or known.settled is None or known.uid != live["metadata"]["uid"]:
+        if known is None or known.last_applied is None or known.uid != live["metadata"]["uid"]:
             return False
-        return known.settled[0] == expected and bool(drift.owned_fields(live))
+        return known.last_applied[0] == expected and bool(drift.owned_fields(live))
 
     def _as_wanted(self, identity: Id, live: Object, expected: bytes) -> bool:
         """Tell whether there is nothing to write, as far as an apply of ours could make it so."""
         known = self._children.get(identity)
         found = drift.observed(live)
-        wanted = found == expected or (known is not None and known.settled == (expected, found))
+        wanted = found == expected or (known is not None and known.last_applied == (expected, found))
         if wanted:
             self._children.observe(identity.kind, live)
         return wanted

@@ -19,10 +19,10 @@ from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Object
 from t2i_operator.naming import Key
 from t2i_operator.reconciling import stored, unread
 from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
+from t2i_operator.reconciling.failure_grace import FailureGrace
 from t2i_operator.reconciling.judgement import Judgement
 from t2i_operator.reconciling.objects import Objects, identify
 from t2i_operator.reconciling.observe import Observer
-from t2i_operator.reconciling.patience import Patience
 from t2i_operator.reconciling.pause import Pause
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.prune import Pruner
@@ -55,13 +55,13 @@ class Reconciler:
         self._judgement = Judgement(cluster, cache, settings.namespaces)
         self.selection = self._judgement.selection
         self._ledger = Ledger()
-        self._patience = Patience()
+        self._failure_grace = FailureGrace()
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one resource's objects and status into line; return in how many seconds to look again, None: never.
 
         Raises what failed. The status has said so, unless it may end by itself and has not lasted yet: then the
-        condition that it counts for stays as it is, or the whole status (see `patience`).
+        condition that it counts for stays as it is, or the whole status (see `failure_grace`).
         """
         seen = self._cache.resources.get(key)
         if seen is None or seen.deleting:
@@ -78,12 +78,12 @@ class Reconciler:
             self._cache.resources.drop(key, seen.uid)
             self._forget(key)
             return None
-        if READY not in self._patience.held(key, outcome.failures):
+        if READY not in self._failure_grace.in_grace(key, outcome.failures):
             await self._judgement.judge(key, seen.uid, outcome)
         failures = outcome.failures
-        self._patience.note(key, failures)
-        outcome.held = self._patience.held(key, failures)
-        if READY in outcome.held:
+        self._failure_grace.note(key, failures)
+        outcome.in_grace = self._failure_grace.in_grace(key, failures)
+        if READY in outcome.in_grace:
             await self._reporter.report_deeds(key, seen, outcome)
         else:
             await self._reporter.report(key, seen, outcome)
@@ -102,7 +102,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._ledger.forget(key)
-        self._patience.forget(key)
+        self._failure_grace.forget(key)
         self._pause.forget(key)
         self._reporter.forget(key)
 
@@ -155,7 +155,7 @@ class Reconciler:
         outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
         await self._judgement.judge_route(resource, outcome)
         stays = await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
-        if outcome.settled and not outcome.unjudged:
+        if outcome.complete and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
                 expected=self._cache.children.shared(key, expected),
@@ -164,7 +164,7 @@ class Reconciler:
                 lacks=outcome.lacks,
                 at=time.monotonic(),
             )
-            self._ledger.settle(key, complete)
+            self._ledger.record_complete(key, complete)
 
     def _recall(self, key: Key, resource: spec.TextToImageService, outcome: Outcome) -> Pass | None:
         """Return the last complete pass of this very spec, and start with what it found."""
@@ -177,7 +177,7 @@ class Reconciler:
         return None
 
     def _was_ready(self, key: Key, generation: int) -> bool:
-        """Ask what is stored: another process may have said it, and of what only observes a pass may never settle."""
+        """Ask what is stored: another process may have said it, and of what only observes a pass may never complete."""
         seen = self._cache.resources.get(key)
         return seen is not None and was_ready(seen.status_object().get("conditions", ()), generation)
 

@@ -14,8 +14,8 @@ from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, Key
+from t2i_operator.reconciling.failure_grace import FailureGrace
 from t2i_operator.reconciling.objects import identify
-from t2i_operator.reconciling.patience import Patience
 from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.settings import read
 from t2i_operator.status.conditions import Condition, conditions
@@ -69,7 +69,7 @@ def _fields(value: Any) -> Any:
 
 
 class Parts:
-    """A resource that is in place and ready; `now` is what patience takes for the time."""
+    """A resource that is in place and ready; `now` is what the grace period takes for the time."""
 
     def __init__(self, **wanted: Any) -> None:
         models = [{"name": "sdxl", "provider": "Sandbox"}]
@@ -88,7 +88,7 @@ class Parts:
         secrets = VersionCache(self.cluster, max_age_seconds=0)
         settings = read(["--service-image=service:1"], {})
         self.reconciler = Reconciler(self.cluster, self.cache, secrets, self.reporter, settings)
-        self.reconciler._patience = Patience(lambda: self.now)
+        self.reconciler._failure_grace = FailureGrace(lambda: self.now)
 
     def restart(self) -> None:
         """Have a new process begin, which knows what the API server shows."""

@@ -107,7 +107,7 @@ def test_an_object_made_anew_is_another() -> None:
     assert children.observe(CONFIG_MAP, config_map(2, uid="2")) == {KEY}
     found = children.get(ID)
     assert found is not None
-    assert found.settled is None
+    assert found.last_applied is None
 
 
 def test_what_our_own_apply_came_back_as_is_in_sync_until_something_changes() -> None:

@@ -21,8 +21,8 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 from t2i_operator.naming import FIELD_MANAGER
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 from t2i_operator.reconciling.objects import identify
-from t2i_operator.reconciling.patience import LASTING_SECONDS
 from t2i_operator.status.status import status
 
 from tests.unit.operator.passes import KEY, Parts
@@ -91,7 +91,7 @@ async def test_a_webhook_of_two_kinds_that_hangs_lets_the_others_go_on(
     assert {said[each].status for each in ("Ready", "MetricsReady", "DashboardsReady")} == {"True"}
     assert said["AlertsReady"][1:3] == ("Unknown", "Pending"), "it may pass"
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     said = await parts.look(error)
     assert said["Ready"].status == "True"
     assert said["AlertsReady"][1:3] == ("False", "ApplyFailed")
@@ -167,7 +167,7 @@ async def test_what_hangs_in_a_trial_is_not_waited_for_again(monkeypatch: pytest
     with pytest.raises(ApiError):
         await parts.reconciler.reconcile(KEY)
     assert len(webhook.asked) == 1
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     said = await parts.look(LATE)
     assert said["Ready"][1:3] == ("False", "ApplyFailed")
     assert said["Ready"].message.startswith(f"{DEPLOYED}: {LATE.message}")
@@ -182,7 +182,7 @@ async def test_the_service_is_said_to_answer_where_it_did_until_a_pass_came_to_i
     server.error = ApiError(503, "ServiceUnavailable", "shutting down")
     models = [{"name": "another", "provider": "Sandbox"}]
     parts.edit(service={"port": 90}, models=models)
-    for parts.now in (0.0, LASTING_SECONDS):
+    for parts.now in (0.0, GRACE_SECONDS):
         with pytest.raises(ApiError):
             await parts.reconciler.reconcile(KEY)
     assert parts.outcome.stopped

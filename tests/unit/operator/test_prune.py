@@ -92,7 +92,7 @@ async def test_a_dashboard_stays_until_a_grafana_has_its_successor(status: Objec
     async with aiohttp.ClientSession() as session:
         stays = await Pruner(Deleting(session), children).prune(wanted, {successor}, outcome)
     assert (stays, outcome.deleted) == (([DASHBOARD], []) if kept else ([], [DASHBOARD]))
-    assert outcome.settled, "an event tells when a Grafana has it"
+    assert outcome.complete, "an event tells when a Grafana has it"
 
 
 async def test_what_is_switched_off_goes_all_the_same() -> None:

@@ -17,8 +17,8 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 from t2i_operator.naming import FIELD_MANAGER
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 from t2i_operator.reconciling.objects import identify
-from t2i_operator.reconciling.patience import LASTING_SECONDS
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED
@@ -73,12 +73,12 @@ async def test_what_may_pass_is_waited_for_by_its_condition_alone(
     assert said["Reconciling"][1:3] == ("True", "ApplyFailed")
     assert said["Stalled"].status == "False"
 
-    parts.now = LASTING_SECONDS - 1
+    parts.now = GRACE_SECONDS - 1
     parts.say(DEPLOYED, {**SERVES, "availableReplicas": 0, "conditions": []})
     said = await parts.look(error)
     assert (said["Available"].status, said["RouteReady"].reason) == ("False", "Pending")
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     parts.say(DEPLOYED, SERVES)
     said = await parts.look(error)
     assert said["Ready"].status == "True"

@@ -16,7 +16,7 @@ from t2i_operator.status.conditions import Condition, conditions
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import deployed, resource
-from tests.unit.operator.test_patience import FINAL, PASSING
+from tests.unit.operator.test_failure_grace import FINAL, PASSING
 
 CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
 UNPLACED = Trouble("0", "Unschedulable", "pod pictures-b: 0/3 nodes are available")

@@ -14,7 +14,7 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
 from t2i_operator.reconciling import routing
-from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED
@@ -54,12 +54,12 @@ async def test_pods_that_no_longer_serve_are_told_of_though_the_gateway_cannot_b
     parts = await routed(monkeypatch)
     parts.cluster.refused[GATE] = error
     parts.say(DEPLOYED, {**SERVES, "availableReplicas": 0})
-    for parts.now in (0.0, LASTING_SECONDS - 1):
+    for parts.now in (0.0, GRACE_SECONDS - 1):
         said = await parts.look(error)
         assert said["Available"].status == "False"
         assert said["RouteReady"].reason == "Programmed"
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     said = await parts.look(error)
     assert (said["RouteReady"].status, said["RouteReady"].reason) == ("Unknown", "NotVisible")
     assert error.message in said["RouteReady"].message
@@ -117,7 +117,7 @@ async def test_a_jaeger_that_cannot_be_read_is_left_and_all_else_is_done(kind: K
     assert jaeger in parts.cluster.live
     assert jaeger in parts.outcome.objects
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     said = await parts.look(error)
     assert said["TracingReady"][1:3] == ("False", "ApplyFailed")
     assert str(jaeger) in said["TracingReady"].message

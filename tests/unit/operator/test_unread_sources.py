@@ -20,7 +20,7 @@ from t2i_operator.kube.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED
@@ -104,7 +104,7 @@ async def test_it_is_waited_for_by_one_condition_and_one_object(use: Use) -> Non
     assert use.user not in parts.cluster.written
     assert (said["Ready"].status, said[use.condition].reason) == ("True", "Pending")
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     said = await parts.look(LOCKED)
     assert said["Ready"].status == "True"
     assert said[use.condition][1:3] == ("False", "ApplyFailed")
@@ -264,7 +264,7 @@ async def test_traces_that_may_get_lost_lower_no_ready_of_pods_that_are_as_wante
     said = await parts.look(LOCKED)
     assert {said[each].status for each in ("Ready", "TracingReady")} == {"True"}, "it may pass"
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     said = await parts.look(LOCKED)
     assert (said["Ready"].status, said["Stalled"].status) == ("True", "False")
     assert said["TracingReady"][1:3] == ("False", "ApplyFailed")

@@ -6,7 +6,7 @@ import pytest
 from t2i_operator.known.children import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, SECRET, Object
-from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 
 from tests.unit.operator.passes import KEY, Parts
 from tests.unit.operator.resources import UNOBSERVED
@@ -60,7 +60,7 @@ async def test_why_nobody_could_look_is_not_repeated_when_it_is_another_reason()
     parts.cluster.refused[TOKENS] = down
     with pytest.raises(ApiError):
         await parts.reconciler.reconcile(KEY)
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     assert down.message in (await parts.look(down))["CredentialsReady"].message
 
 

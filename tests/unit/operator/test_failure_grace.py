@@ -17,7 +17,7 @@ from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import transient
 from t2i_operator.kube.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE, SERVICE_MONITOR, Kind, Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling.patience import LASTING_SECONDS, Patience
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS, FailureGrace
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.runtime.queue import Queue
@@ -54,7 +54,7 @@ FINAL = [
 
 
 class Parts:
-    """A reconciler whose work is the test's; `now` is what its patience takes for the time."""
+    """A reconciler whose work is the test's; `now` is what its grace period takes for the time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -72,7 +72,7 @@ class Parts:
         settings = read(["--service-image=service:1"], {})
         cluster = MagicMock(get=AsyncMock(return_value=None))
         self.reconciler = Reconciler(cluster, cache, MagicMock(), self.reporter, settings)
-        self.reconciler._patience = Patience(lambda: self.now)
+        self.reconciler._failure_grace = FailureGrace(lambda: self.now)
         self.work = AsyncMock()
         monkeypatch.setattr(self.reconciler, "_bring_about", self.work)
 
@@ -99,11 +99,11 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
 async def test_what_may_pass_is_told_only_when_it_lasts(parts: Parts, error: ApiError) -> None:
     parts.work.side_effect = error
     await parts.fails(error)
-    parts.now = LASTING_SECONDS - 1
+    parts.now = GRACE_SECONDS - 1
     await parts.fails(error)
     assert parts.told == 0
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     await parts.fails(error)
     assert parts.told == 1
     assert parts.reporter.report.await_args.args[2].failure == error.message
@@ -124,7 +124,7 @@ async def test_a_success_in_between_begins_the_count_anew(parts: Parts) -> None:
     await parts.reconciler.reconcile(KEY)
     assert parts.told == 1
 
-    parts.now = LASTING_SECONDS + 1
+    parts.now = GRACE_SECONDS + 1
     parts.work.side_effect = PASSING[0]
     await parts.fails(PASSING[0])
     assert parts.told == 1
@@ -158,7 +158,7 @@ async def test_what_only_observes_holds_back_its_own_condition(parts: Parts) -> 
         outcome.failed(RULE, APPLY_FAILED, ApiError(500, "InternalError", WEBHOOK))
 
     parts.work.side_effect = work
-    for now in (0.0, LASTING_SECONDS - 1):
+    for now in (0.0, GRACE_SECONDS - 1):
         parts.now = now
         with pytest.raises(ApiError):
             await parts.reconciler.reconcile(KEY)
@@ -170,7 +170,7 @@ async def test_what_only_observes_holds_back_its_own_condition(parts: Parts) -> 
         assert of_an_older_spec["Monitored"].status == "Unknown"
     assert parts.told == 2
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     with pytest.raises(ApiError):
         await parts.reconciler.reconcile(KEY)
     said = parts.says(in_place(generation=1))
@@ -189,31 +189,31 @@ async def test_a_look_at_a_prometheus_that_fails_holds_back_what_it_would_tell(
     monkeypatch.setattr(parts.reconciler.selection, "_recent", AsyncMock(side_effect=PASSING[3]))
     await parts.fails(PASSING[3])
     assert parts.says(in_place(generation=1))["AlertsReady"].status == "True"
-    assert parts.reporter.report.await_args.args[2].held == {"AlertsReady"}
+    assert parts.reporter.report.await_args.args[2].in_grace == {"AlertsReady"}
 
 
-def test_each_condition_has_a_patience_of_its_own() -> None:
+def test_each_condition_has_a_grace_period_of_its_own() -> None:
     now = 0.0
-    patience = Patience(lambda: now)
+    grace = FailureGrace(lambda: now)
     alerts, whole = (Failure(each, PASSING[3]) for each in ("AlertsReady", READY))
-    patience.note(KEY, [alerts])
-    now = LASTING_SECONDS
-    assert patience.held(KEY, [alerts, whole]) == {READY}
-    patience.note(KEY, [whole])
-    assert patience.held(KEY, [alerts, whole]) == {READY}, "a pass that was cut short tells nothing of alerts"
+    grace.note(KEY, [alerts])
+    now = GRACE_SECONDS
+    assert grace.in_grace(KEY, [alerts, whole]) == {READY}
+    grace.note(KEY, [whole])
+    assert grace.in_grace(KEY, [alerts, whole]) == {READY}, "a pass that was cut short tells nothing of alerts"
 
-    patience.note(KEY, [Failure("DashboardsReady", PASSING[3])])
-    assert patience.held(KEY, [alerts]) == {"AlertsReady"}
-    patience.note(KEY, [Failure("AlertsReady", FINAL[1])])
-    assert patience.held(KEY, [alerts]) == {"AlertsReady"}
+    grace.note(KEY, [Failure("DashboardsReady", PASSING[3])])
+    assert grace.in_grace(KEY, [alerts]) == {"AlertsReady"}
+    grace.note(KEY, [Failure("AlertsReady", FINAL[1])])
+    assert grace.in_grace(KEY, [alerts]) == {"AlertsReady"}
 
 
 @pytest.mark.parametrize(
-    ("refused", "held"),
+    ("refused", "in_grace"),
     [(SERVICE_MONITOR, {"MetricsReady", "AlertsReady"}), (CONFIG_MAP, {READY})],
     ids=["one that observes", "one that serves"],
 )
-async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: set[str]) -> None:
+async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, in_grace: set[str]) -> None:
     off = {block: {"mode": "Disabled"} for block in ("dashboards", "tracing")}
     watched = resource(monitoring=off)
     wanted = builders.desired(watched, OBSERVED)
@@ -227,8 +227,8 @@ async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: 
     objects.place = place
     outcome = Outcome(generation=1, resource=watched)
     await Placement(MagicMock(), objects).place(watched, wanted, outcome, {})
-    assert Patience().held(KEY, outcome.failures) >= held
-    assert (READY in Patience().held(KEY, outcome.failures)) == (READY in held)
+    assert FailureGrace().in_grace(KEY, outcome.failures) >= in_grace
+    assert (READY in FailureGrace().in_grace(KEY, outcome.failures)) == (READY in in_grace)
 
 
 async def test_a_server_s_wish_to_be_left_alone_is_read() -> None:
@@ -280,5 +280,5 @@ async def _one_run(queue: Queue[Key], error: ApiError, poll_seconds: float | Non
     return due.when() - asyncio.get_running_loop().time()
 
 
-def test_patience_is_for_what_may_pass_only() -> None:
+def test_the_grace_period_is_for_what_may_pass_only() -> None:
     assert not transient(TypeError("of ours"))
