@@ -27,7 +27,7 @@ from t2i_operator.reconciling import replacement, stored
 from t2i_operator.reconciling.judgement import Judgement
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
-from t2i_operator.reconciling.ownership import Whose, foreign, whose
+from t2i_operator.reconciling.ownership import Whose, foreign_message, whose
 from t2i_operator.reconciling.prune import Fate, fates
 from t2i_operator.settings import Settings, from_arguments
 from t2i_operator.settings import flags as settings_flags
@@ -129,7 +129,7 @@ class Preview:
                 continue
             live = await self._get(identity)
             if live is not None and whose(live, resource) is Whose.FOREIGN:
-                outcome.fault(identity, CONFLICT, foreign(identity, live, resource))
+                outcome.fault(identity, CONFLICT, foreign_message(identity, live, resource))
                 sys.stdout.write(f"# {outcome.faults[-1].message}\n")
                 continue
             if identity.kind == DEPLOYMENT and live is not None:
@@ -175,7 +175,7 @@ class Preview:
         for failure in outcome.failures:
             raise failure.error
         desired = builders.desired(resource, observed)
-        stored.leave(resource, map(identify, desired), outcome)
+        stored.report_invalid(resource, map(identify, desired), outcome)
         for fault in outcome.faults:
             sys.stderr.write(f"{fault.reason}: {fault.message}\n")
         return desired
@@ -192,10 +192,10 @@ class Preview:
                 outcome.absent[identity.kind] = Absence.MISSING
                 sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
                 return None
-            if not ours or not replacement.due(identity, error):
+            if not ours or not replacement.is_due(identity, error):
                 raise
             sys.stdout.write(f"# {identity} would be deleted and made anew: {' and '.join(error.fields)} is fixed\n")
-            return await replacement.tried(self._cluster, identity, body)
+            return await replacement.dry_run(self._cluster, identity, body)
 
     async def _labelled(self, resource: spec.TextToImageService) -> AsyncIterator[tuple[Id, Object]]:
         selector = f"{naming.CHILD_SELECTOR},{naming.INSTANCE_LABEL}={resource.metadata.name}"

@@ -86,7 +86,7 @@ class Children:
         """Tell whether this version of an object, or a newer one, has been seen: each write of ours comes back."""
         return self._newest(identity) >= version
 
-    def succeeded(self, identity: Id) -> bool:
+    def successor_is_synced(self, identity: Id) -> bool:
         """Tell whether a Grafana has the GrafanaDashboard of an object's name."""
         successor = self.get(identity._replace(kind=GRAFANA_DASHBOARD))
         return successor is not None and bool(successor.synced)
@@ -111,7 +111,7 @@ class Children:
             self._store(identity, msgspec.structs.replace(known, last_applied=child.last_applied))
         return child
 
-    def shared(self, key: Key, expected: dict[Id, bytes]) -> dict[Id, bytes]:
+    def interned(self, key: Key, expected: dict[Id, bytes]) -> dict[Id, bytes]:
         """Return an equal dictionary of keys and digests that are stored here already, saving 200 bytes an object."""
         held = {identity: identity for identity in self._of.get(key, ())}
         return {

@@ -115,7 +115,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         error.message = f"{identity}: {error.message}"
         self.fault(identity, reason, error.message, error)
 
-    def leave(self, rest: Iterable[Id], error: ApiError) -> None:
+    def skip_rest(self, rest: Iterable[Id], error: ApiError) -> None:
         """Take note of objects that were not looked at, because the API server bids to stop."""
         name = self.resource.metadata.name if self.resource is not None else ""
         self.stopped = True

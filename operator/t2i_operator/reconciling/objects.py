@@ -12,7 +12,7 @@ from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, Object
 from t2i_operator.reconciling import handover, reclaim, replacement, unwatched
 from t2i_operator.reconciling.finding import find, named
-from t2i_operator.reconciling.ownership import Whose, foreign, rival, selector, selector_differs, whose
+from t2i_operator.reconciling.ownership import Whose, foreign_message, rival_message, selector, selector_message, whose
 
 _BY_NAME = {kind.name: kind for kind in CHILDREN}
 _REPLACED, _REFUSED = 409, 422
@@ -74,7 +74,7 @@ class Objects:
                 await self._write(desired, expected, resource, outcome, again=again)
         if self.rivalled([identity]):
             outcome.rivalled = True
-            outcome.fault(identity, CONTESTED, rival(identity))
+            outcome.fault(identity, CONTESTED, rival_message(identity))
         return expected
 
     async def _write(
@@ -95,11 +95,11 @@ class Objects:
         live = await self._cluster.get(*identity)
         if live is None:
             await self._make(desired, expected, outcome, again=again)
-        elif self.may_write(live, desired, resource, outcome):
+        elif self.check_owner(live, desired, resource, outcome):
             try:
                 await self._bring_back(live, desired, expected, outcome)
             except ApiError as error:
-                if whose(live, resource) is not Whose.OURS or not replacement.due(identity, error):
+                if whose(live, resource) is not Whose.OURS or not replacement.is_due(identity, error):
                     raise
                 await self._replace(live, desired, expected, outcome, error)
 
@@ -117,7 +117,7 @@ class Objects:
         child = self._children.get(identity)
         return child if child is not None and child.owner == resource.metadata.uid else None
 
-    def may_write(self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+    def check_owner(self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome) -> bool:
         """Tell whether a live object is the resource's, or offered to it; the outcome says why it is not."""
         identity, owner = identify(desired), whose(live, resource)
         if owner is Whose.FORMER:
@@ -125,9 +125,9 @@ class Objects:
                 f"{identity} belongs to a deleted {naming.RESOURCE_KIND} of this name; it is being collected"
             )
         elif owner is Whose.FOREIGN:
-            outcome.fault(identity, CONFLICT, foreign(identity, live, resource))
+            outcome.fault(identity, CONFLICT, foreign_message(identity, live, resource))
         elif owner is Whose.OFFERED and identity.kind == DEPLOYMENT and selector(live) != selector(desired):
-            outcome.fault(identity, CONFLICT, selector_differs(identity, live))
+            outcome.fault(identity, CONFLICT, selector_message(identity, live))
         else:
             return True
         return False
@@ -166,7 +166,7 @@ class Objects:
         if not found.changed and await self._is_our_own_doing(live, found.desired, found.expected):
             return
         if _hands_over(desired):
-            await handover.replicas(self._cluster, live)
+            await handover.keep_live_replicas(self._cluster, live)
         applied = await self._overrule(live, found.desired, found.expected)
         if applied.version == int(live["metadata"]["resourceVersion"]):
             return  # what differs is the API server's or a webhook's doing, and is known from now on
@@ -184,13 +184,13 @@ class Objects:
     ) -> None:
         """Delete an object and make it anew, now or once it is let go; it is remembered that nobody else deleted it."""
         identity = identify(desired)
-        await replacement.clear(self._cluster, identity, live, desired)
+        await replacement.delete_for_replacement(self._cluster, identity, live, desired)
         self._leaving.add(identity)
         left = await self._cluster.get(*identity)
         if left is None:
             await self._make(desired, expected, outcome, again=False)
         else:
-            outcome.fault(identity, REPLACING, replacement.holds(identity, left, refusal))
+            outcome.fault(identity, REPLACING, replacement.waiting_message(identity, left, refusal))
 
     async def _is_our_own_doing(self, live: Object, desired: Object, expected: bytes) -> bool:
         """Ask by a dry run whether an apply would give what is there: a new process knows no webhook's rewriting."""

@@ -42,13 +42,13 @@ class Pause:
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
                 if error.stops:
-                    outcome.leave(map(identify, wanted[number:]), error)
+                    outcome.skip_rest(map(identify, wanted[number:]), error)
                     break
                 continue
             if live is None:
                 outcome.fault(identity, MISSING, f"{identity} is missing, and spec.paused keeps it from being made")
             else:
-                self._objects.may_write(live, desired, resource, outcome)
+                self._objects.check_owner(live, desired, resource, outcome)
         await self._check_template(resource, wanted)
 
     def forget(self, key: Key) -> None:

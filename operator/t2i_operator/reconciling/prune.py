@@ -59,7 +59,7 @@ def fates(
 def awaits_grafana(identity: Id, children: Children, wanted: Container[Id]) -> bool:
     """Tell whether the place of a ConfigMap is taken by a GrafanaDashboard, of its name, that no Grafana has yet."""
     followed = identity.kind == CONFIG_MAP and identity._replace(kind=GRAFANA_DASHBOARD) in wanted
-    return followed and not children.succeeded(identity)
+    return followed and not children.successor_is_synced(identity)
 
 
 def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, seen: bool) -> Fate:

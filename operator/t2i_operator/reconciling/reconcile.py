@@ -158,7 +158,7 @@ class Reconciler:
         if outcome.complete and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
-                expected=self._cache.children.shared(key, expected),
+                expected=self._cache.children.interned(key, expected),
                 stays=stays,
                 credentials=outcome.credentials,
                 lacks=outcome.lacks,
@@ -192,7 +192,7 @@ class Reconciler:
         observed = await self._observer.observe(resource, secrets, rollout, outcome)
         desired = builders.desired(resource, observed)
         wanted = [each for each in desired if identify(each).kind not in outcome.absent]
-        stored.leave(resource, map(identify, wanted), outcome)
+        stored.report_invalid(resource, map(identify, wanted), outcome)
         return wanted
 
     async def _place(
@@ -222,7 +222,7 @@ class Reconciler:
             return False
         if self._objects.rivalled(last.expected):
             return False
-        if any(map(self._cache.children.succeeded, last.stays)):
+        if any(map(self._cache.children.successor_is_synced, last.stays)):
             return False
         owned = dict(self._cache.children.of(key, facts.uid))
         return owned.keys() == {*last.expected, *last.stays} and all(

@@ -195,10 +195,10 @@ def test_what_children_have_in_common_is_held_once() -> None:
     (one, first), (other, second) = children.of(Key("ns", "a"), "uv")
     assert (first.key is second.key, first.owner is second.owner, one.namespace is other.namespace) == (True,) * 3
     wanted = {Id(*one): bytes(bytearray(first.fingerprint)), Id(*other): b"something else"}
-    shared = children.shared(Key("ns", "a"), wanted)
-    assert shared == wanted
-    assert next(iter(shared)) is one
-    assert shared[one] is first.fingerprint
+    interned = children.interned(Key("ns", "a"), wanted)
+    assert interned == wanted
+    assert next(iter(interned)) is one
+    assert interned[one] is first.fingerprint
 
 
 async def test_what_goes_while_it_is_read_does_not_come_back() -> None:

@@ -35,7 +35,7 @@ def left(**monitoring: Any) -> dict[Kind, str]:
     """Return which kinds of objects are left as they are, and why."""
     wanted = resource(monitoring={**OBSERVING, **monitoring})
     outcome = Outcome(generation=1, resource=wanted)
-    stored.leave(wanted, map(identify, builders.desired(wanted, OBSERVED)), outcome)
+    stored.report_invalid(wanted, map(identify, builders.desired(wanted, OBSERVED)), outcome)
     return {fault.identity.kind: fault.message for fault in outcome.faults}
 
 

@@ -76,7 +76,7 @@ async def test_jaeger_waits_where_the_claim_may_not_be_what_it_needs(
 
 def test_it_is_advised_of_volumes_only() -> None:
     quota = ApiError(403, "Forbidden", "exceeded quota: none")
-    volume.advise(CLAIM, quota)
+    volume.add_advice(CLAIM, quota)
     other = ApiError(403, "Forbidden", FIXED.message)
-    volume.advise(CONFIG, other)
+    volume.add_advice(CONFIG, other)
     assert (quota.message, other.message) == ("exceeded quota: none", FIXED.message)
