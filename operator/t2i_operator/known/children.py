@@ -9,9 +9,9 @@ import msgspec
 
 from t2i_operator import naming
 from t2i_operator.known import catalogue, drift
-from t2i_operator.known.entry import Entry, entry
 from t2i_operator.known.grafana import synced
 from t2i_operator.known.rollout import Rollout, collector_rollout, rollout
+from t2i_operator.known.route_status import RouteStatus, route_status
 from t2i_operator.kube.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
 
@@ -43,7 +43,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fingerprint: bytes
     last_applied: tuple[bytes, bytes] | None = None
     rollout: Rollout | None = None
-    entry: Entry | None = None
+    route_status: RouteStatus | None = None
     deleting: bool = False
     watched: bool = True
     synced: bool | None = None
@@ -185,7 +185,7 @@ class Children:
             fingerprint=drift.observed(live),
             last_applied=known.last_applied if known is not None and known.uid == metadata["uid"] else None,
             rollout=_READ_ROLLOUT[kind](live) if kind in _READ_ROLLOUT else None,
-            entry=entry(kind, live),
+            route_status=route_status(kind, live),
             deleting="deletionTimestamp" in metadata,
             watched=metadata.get("labels", {}).get(naming.MANAGED_BY_LABEL) == naming.OPERATOR,
             synced=synced(live) if kind == GRAFANA_DASHBOARD else None,

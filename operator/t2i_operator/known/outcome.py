@@ -8,7 +8,6 @@ import msgspec
 from t2i_operator import spec
 from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
-from t2i_operator.known.entry import Route
 from t2i_operator.known.faults import CONTESTED, READY, ROUTE_READY, Failure, Fault, condition_of
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout
@@ -23,6 +22,11 @@ class Verdict(NamedTuple):
     status: str
     reason: str
     message: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the status is True; Unknown does not hold."""
+        return self.status == "True"
 
 
 class Repair(NamedTuple):
@@ -80,7 +84,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     fallback_dashboards: list[Id] = msgspec.field(default_factory=list)
     trouble: Trouble | None = None
     awaited: int = 0
-    route: Route | None = None
+    route: Verdict | None = None
     kept: list[Id] = msgspec.field(default_factory=list)
     objects: list[Id] = msgspec.field(default_factory=list)
     created: list[Id] = msgspec.field(default_factory=list)

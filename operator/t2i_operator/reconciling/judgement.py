@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from t2i_operator import naming, spec
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
-from t2i_operator.known.entry import Route
 from t2i_operator.known.faults import READY, ROUTE_READY, jaeger_of
-from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT
@@ -75,12 +74,12 @@ class Judgement:
         try:
             route = await self._routing.route(resource, outcome.absent)
         except ApiError as error:
-            route = Route("Unknown", "NotVisible", error.message)
+            route = Verdict("Unknown", "NotVisible", error.message)
             outcome.cannot_judge([ROUTE_READY], error)
         unseen = [each.error for each in outcome.unjudged if each.condition == ROUTE_READY]
         words = [error.message for error in unseen if isinstance(error, ApiError)]
         lack = ("NotVisible", words[0]) if words else outcome.lacks.get(ROUTE_READY)
-        outcome.route = Route("Unknown", *lack) if lack and route.works else route
+        outcome.route = Verdict("Unknown", *lack) if lack and route.holds else route
 
     def rollout(self, key: Key, uid: str) -> Rollout | None:
         """Return what the Deployment of the service says."""

@@ -69,7 +69,7 @@ def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, 
         return Fate.SHOWS
     if identity.name in references.named(resource, identity.kind):
         return Fate.RELEASED
-    if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
+    if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.holds):
         return Fate.LEADS_IN
     if identity.kind == SECRET and not (outcome.rollout and outcome.rollout.complete):
         return Fate.WAITS
