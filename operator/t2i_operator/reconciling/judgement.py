@@ -40,7 +40,7 @@ class Judgement:
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         rollout = outcome.rollout or Rollout()
         outcome.trouble = self._cache.pods.newest_trouble(key, rollout)
-        outcome.awaited = self._cache.pods.awaited(key, rollout)
+        outcome.awaiting_node = self._cache.pods.awaiting_node(key, rollout)
         owned = dict(self._cache.children.of(key, uid))
         outcome.objects = [identity for identity, child in owned.items() if not child.deleting]
         outcome.unsynced_dashboards = [identity for identity, child in owned.items() if child.synced is False]

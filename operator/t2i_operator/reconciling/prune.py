@@ -90,7 +90,7 @@ class Pruner:
                 case Fate.STANDS_IN | Fate.SHOWS:
                     stays.append(identity)
                 case Fate.LEADS_IN:
-                    outcome.kept.append(identity)
+                    outcome.old_routes.append(identity)
                 case Fate.RELEASED:
                     await self._release(identity, outcome)
                 case Fate.WAITS:

@@ -127,7 +127,7 @@ class Reconciler:
         # Of what is missing an event tells when it is back, and of another spec as well.
         if outcome.unwatched or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults):
             return min(_RECHECK_SECONDS, self._settings.resync_seconds)
-        if outcome.kept:
+        if outcome.old_routes:
             return _SWITCH_SECONDS
         poll = self._settings.poll_seconds if _is_polled(outcome.resource) else math.inf
         return max(0.0, min(self._settings.resync_seconds, poll, _turns(outcome) - time.time()))
@@ -241,7 +241,7 @@ def _turns(outcome: Outcome) -> float:
     """Return the Unix time at which something else is to be said of a pod though no event tells of it."""
     if outcome.trouble is None:
         return math.inf
-    return outcome.trouble.awaited_until if outcome.awaited else outcome.trouble.until
+    return outcome.trouble.awaited_until if outcome.awaiting_node else outcome.trouble.until
 
 
 def _is_polled(resource: spec.TextToImageService | None) -> bool:

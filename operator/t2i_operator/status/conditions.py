@@ -172,7 +172,7 @@ def _broken(outcome: Outcome) -> tuple[str, str] | None:
     that is awaited.
     """
     rollout = outcome.rollout
-    if rollout is None or rollout.complete or not rollout.over or outcome.awaited:
+    if rollout is None or rollout.complete or not rollout.over or outcome.awaiting_node:
         return None
     unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
     return None if unwritten else reasons.stuck(outcome, rollout)
@@ -192,8 +192,8 @@ def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:
 
 def _under_way(outcome: Outcome) -> tuple[str, str] | None:
     """Say what goes on by itself though the pods are all there."""
-    if outcome.kept:
-        return "SwitchingRoute", f"{', '.join(map(str, outcome.kept))} is kept until RouteReady is True"
+    if outcome.old_routes:
+        return "SwitchingRoute", f"{', '.join(map(str, outcome.old_routes))} is kept until RouteReady is True"
     return ("Waiting", outcome.waiting) if outcome.waiting else reasons.failed(outcome, ROUTE_READY)
 
 

@@ -55,7 +55,7 @@ STATES = {
     ),
     "broken after a rollout": (told(rollout=deployed(**BROKEN), trouble=CRASH), "Degraded", "exits with code 1"),
     "waiting for a node": (
-        told(rollout=deployed(**BROKEN), trouble=UNPLACED, awaited=2),
+        told(rollout=deployed(**BROKEN), trouble=UNPLACED, awaiting_node=2),
         "Progressing",
         "0/3 nodes are available",
     ),

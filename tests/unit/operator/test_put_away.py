@@ -26,7 +26,7 @@ async def beside_a_kept_ingress() -> Parts:
     """Return a resource whose old way in stays, because nobody accepts the new one."""
     parts = Parts(ingress={"host": "images.example.com"})
     outcome = await passed(parts, ingress=None, httpRoute={"parentRefs": [{"name": "public"}]})
-    assert outcome.kept == [INWARDS]
+    assert outcome.old_routes == [INWARDS]
     return parts
 
 

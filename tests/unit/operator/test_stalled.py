@@ -103,7 +103,7 @@ def test_pods_that_break_after_their_rollout_are_not_waited_for(
 def test_a_pod_that_an_autoscaler_may_find_a_node_for_is_waited_for(awaited: int) -> None:
     told = UNPLACED.reason, UNPLACED.message
     seen = deployed(readyReplicas=1, availableReplicas=1)
-    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=UNPLACED, awaited=awaited))
+    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=UNPLACED, awaiting_node=awaited))
     assert found["Ready"][1:] == found["Progressing"][1:] == ("False", *told), "told at once either way"
     assert found["Reconciling"][1:] == (str(bool(awaited)), *told)
     assert found["Stalled"].status == "False"
@@ -141,7 +141,7 @@ def test_a_way_in_that_is_refused_for_good_waits_for_a_person_and_the_service_is
 @pytest.mark.parametrize("error", [PASSING[0], None], ids=["may pass", "kept"])
 def test_pods_that_break_are_not_waited_for_while_the_way_in_is(error: ApiError | None) -> None:
     outcome = failed(INGRESS, "pictures", error) if error else Outcome(generation=1, resource=resource())
-    outcome.kept = [] if error else [Id(INGRESS, "studio", "pictures")]
+    outcome.old_routes = [] if error else [Id(INGRESS, "studio", "pictures")]
     outcome.rollout, outcome.trouble = deployed(**BROKEN), CRASH
     assert said(outcome)["Reconciling"][1:] == ("False", CRASH.reason, CRASH.message)
 
@@ -161,8 +161,8 @@ def test_pods_that_are_not_ready_are_given_up_ten_minutes_after_the_first_was_mi
         (BROKEN, {}, "PodsNotReady"),
         (BROKEN, {"credentials": ("SecretMissing", "there is no Secret keys")}, "SecretMissing"),
         (BROKEN, {"trouble": CRASH}, None),
-        (BROKEN, {"trouble": UNPLACED, "awaited": 1}, "PodsNotReady"),
-        (BROKEN, {"trouble": UNPLACED, "awaited": 2}, None),
+        (BROKEN, {"trouble": UNPLACED, "awaiting_node": 1}, "PodsNotReady"),
+        (BROKEN, {"trouble": UNPLACED, "awaiting_node": 2}, None),
         (BROKEN, {"overdue": False}, None),
         (BROKEN, {"failure": "leader changed"}, None),
         ({**BROKEN, "reason": "ReplicaSetUpdated"}, {}, None),
