@@ -28,7 +28,7 @@ from t2i_operator.reconciling.judgement import Judgement
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
 from t2i_operator.reconciling.ownership import Whose, foreign_message, whose
-from t2i_operator.reconciling.prune import Fate, fates
+from t2i_operator.reconciling.prune import PruneDecision, prune_decisions
 from t2i_operator.settings import Settings, from_arguments
 from t2i_operator.settings import flags as settings_flags
 
@@ -37,13 +37,15 @@ _SAME, _DIFFERS = 0, 1
 _NOT_FOUND, _FORBIDDEN = 404, 403
 # What is said of objects that would not be deleted, or not at once.
 _ENDS = {
-    Fate.RELEASED: "would be released: the spec refers to it, and its data stays",
-    Fate.HELD: "would stay until the conflict is resolved",
-    Fate.WAITS: "would be deleted once no pod of the old template is left",
-    Fate.STANDS_IN: "would stay until the cluster serves the kind of what is to follow it",
-    Fate.LEADS_IN: "would stay until RouteReady is True",
-    Fate.SHOWS: "would stay until a Grafana has the GrafanaDashboard of that name",
+    PruneDecision.RELEASE: "would be released: the spec refers to it, and its data stays",
+    PruneDecision.KEEP_UNTIL_PLACED: "would stay until the conflict is resolved",
+    PruneDecision.KEEP_UNTIL_ROLLED_OUT: "would be deleted once no pod of the old template is left",
+    PruneDecision.KEEP_AS_FALLBACK: "would stay until the cluster serves the kind of what is to follow it",
+    PruneDecision.KEEP_OLD_ROUTE: "would stay until RouteReady is True",
+    PruneDecision.KEEP_OLD_DASHBOARD: "would stay until a Grafana has the GrafanaDashboard of that name",
 }
+# Those by which an object does not stay as it is.
+_CHANGES = (PruneDecision.RELEASE, PruneDecision.KEEP_UNTIL_ROLLED_OUT)
 
 
 class PreviewError(Exception):
@@ -147,16 +149,16 @@ class Preview:
         for identity, live in found.items():
             cache.children.observe(identity.kind, live)
         await Judgement(self._cluster, cache).judge_route(resource, outcome)
-        unwanted = list(fates(cache.children, resource, desired, outcome))
+        unwanted = list(prune_decisions(cache.children, resource, desired, outcome))
         if unwanted and not outcome.placed:
             sys.stdout.write("# nothing is deleted until the conflict is resolved\n")
             return _SAME
-        for identity, _, fate in unwanted:
-            if fate is Fate.DELETED:
+        for identity, _, decision in unwanted:
+            if decision is PruneDecision.DELETE:
                 status |= _print(identity, found[identity], None)
             else:
-                sys.stdout.write(f"# {identity} {_ENDS[fate]}\n")
-                status |= _DIFFERS if fate in (Fate.RELEASED, Fate.WAITS) else _SAME
+                sys.stdout.write(f"# {identity} {_ENDS[decision]}\n")
+                status |= _DIFFERS if decision in _CHANGES else _SAME
         return status
 
     async def _desired(

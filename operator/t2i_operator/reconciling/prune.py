@@ -24,26 +24,27 @@ from t2i_operator.kube.kinds import (
 _NOT_FOUND, _CHANGED = 404, 409
 
 
-class Fate(Enum):
+class PruneDecision(Enum):
     """What becomes of an object that is the resource's and not wanted.
 
-    HELD: what counts for the same condition is not all in its place. WAITS: pods of the old template may still read it.
-    STANDS_IN: it does meanwhile the work of one whose kind the cluster does not serve. LEADS_IN: it is the way in until
-    its successor works. SHOWS: it is the dashboard that people see until a Grafana has its successor.
+    KEEP_UNTIL_PLACED: what counts for the same condition is not all in its place. KEEP_UNTIL_ROLLED_OUT: pods of the
+    old template may still read it. KEEP_AS_FALLBACK: it does meanwhile the work of one whose kind the cluster does not
+    serve. KEEP_OLD_ROUTE: it is the way in until its successor works. KEEP_OLD_DASHBOARD: it is what people see until a
+    Grafana has its successor.
     """
 
-    DELETED = auto()
-    RELEASED = auto()
-    HELD = auto()
-    WAITS = auto()
-    STANDS_IN = auto()
-    LEADS_IN = auto()
-    SHOWS = auto()
+    DELETE = auto()
+    RELEASE = auto()
+    KEEP_UNTIL_PLACED = auto()
+    KEEP_UNTIL_ROLLED_OUT = auto()
+    KEEP_AS_FALLBACK = auto()
+    KEEP_OLD_ROUTE = auto()
+    KEEP_OLD_DASHBOARD = auto()
 
 
-def fates(
+def prune_decisions(
     children: Children, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome
-) -> Iterator[tuple[Id, Child, Fate]]:
+) -> Iterator[tuple[Id, Child, PruneDecision]]:
     """Tell of every such object but those that go already: a finalizer of somebody's may hold them for long.
 
     By the kinds that are absent, the route and the rollout that were judged, and what was unfinished at the beginning.
@@ -51,9 +52,10 @@ def fates(
     metadata, unfinished = resource.metadata, outcome.unfinished
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
-            held = condition_of(identity, metadata.name) in unfinished
-            seen = awaits_grafana(identity, children, wanted)
-            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome, seen=seen)
+            decision = PruneDecision.KEEP_UNTIL_PLACED
+            if condition_of(identity, metadata.name) not in unfinished:
+                decision = _decision(identity, resource, outcome, seen=awaits_grafana(identity, children, wanted))
+            yield identity, child, decision
 
 
 def awaits_grafana(identity: Id, children: Children, wanted: Container[Id]) -> bool:
@@ -62,18 +64,18 @@ def awaits_grafana(identity: Id, children: Children, wanted: Container[Id]) -> b
     return followed and not children.successor_is_synced(identity)
 
 
-def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, seen: bool) -> Fate:
-    if _stands_in(identity, resource, outcome.absent):
-        return Fate.STANDS_IN
+def _decision(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, seen: bool) -> PruneDecision:
+    if _is_fallback(identity, resource, outcome.absent):
+        return PruneDecision.KEEP_AS_FALLBACK
     if seen:
-        return Fate.SHOWS
+        return PruneDecision.KEEP_OLD_DASHBOARD
     if identity.name in references.named(resource, identity.kind):
-        return Fate.RELEASED
+        return PruneDecision.RELEASE
     if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.holds):
-        return Fate.LEADS_IN
+        return PruneDecision.KEEP_OLD_ROUTE
     if identity.kind == SECRET and not (outcome.rollout and outcome.rollout.complete):
-        return Fate.WAITS
-    return Fate.DELETED
+        return PruneDecision.KEEP_UNTIL_ROLLED_OUT
+    return PruneDecision.DELETE
 
 
 class Pruner:
@@ -85,17 +87,17 @@ class Pruner:
     async def prune(self, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome) -> list[Id]:
         """Return what stays beside its successor. Only to be called after every apply of what serves succeeded."""
         stays = []
-        for identity, child, fate in fates(self._children, resource, wanted, outcome):
-            match fate:
-                case Fate.STANDS_IN | Fate.SHOWS:
+        for identity, child, decision in prune_decisions(self._children, resource, wanted, outcome):
+            match decision:
+                case PruneDecision.KEEP_AS_FALLBACK | PruneDecision.KEEP_OLD_DASHBOARD:
                     stays.append(identity)
-                case Fate.LEADS_IN:
+                case PruneDecision.KEEP_OLD_ROUTE:
                     outcome.old_routes.append(identity)
-                case Fate.RELEASED:
+                case PruneDecision.RELEASE:
                     await self._release(identity, outcome)
-                case Fate.WAITS:
+                case PruneDecision.KEEP_UNTIL_ROLLED_OUT:
                     outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
-                case Fate.DELETED:
+                case PruneDecision.DELETE:
                     await self._delete(identity, child, outcome)
         return stays
 
@@ -145,7 +147,7 @@ class Pruner:
             outcome.failed(identity, reason, error)
 
 
-def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
+def _is_fallback(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
     dashboards, tracing = resource.spec.monitoring.dashboards, resource.spec.monitoring.tracing
     counts_for = condition_of(identity, resource.metadata.name)
     if counts_for == "DashboardsReady":
