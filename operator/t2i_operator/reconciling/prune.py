@@ -151,10 +151,10 @@ def _is_fallback(identity: Id, resource: spec.TextToImageService, absent: Contai
     dashboards, tracing = resource.spec.monitoring.dashboards, resource.spec.monitoring.tracing
     counts_for = condition_of(identity, resource.metadata.name)
     if counts_for == "DashboardsReady":
-        asked = dashboards.mode == "Managed" and dashboards.format == GRAFANA_DASHBOARD.name
+        asked = dashboards.mode == "Managed" and dashboards.for_grafana_operator
         return asked and GRAFANA_DASHBOARD in absent
     if counts_for == "TracingReady":
-        asked = tracing.mode == "Managed" and tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+        asked = tracing.mode == "Managed" and tracing.jaeger.is_collector
         return asked and OPENTELEMETRY_COLLECTOR in absent
     return False
 

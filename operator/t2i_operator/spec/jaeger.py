@@ -168,3 +168,8 @@ class Jaeger(Block, frozen=True, kw_only=True):
             "What is merged over Jaeger's pod. Set its memory by resources: how much Jaeger keeps follows from that."
         ),
     ] = PodTemplate()
+
+    @property
+    def is_collector(self) -> bool:
+        """Whether it is an OpenTelemetryCollector, and the OpenTelemetry operator makes its Deployment."""
+        return self.format == "OpenTelemetryCollector"

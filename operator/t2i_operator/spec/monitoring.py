@@ -99,6 +99,11 @@ class Dashboards(Block, frozen=True, kw_only=True):
         ),
     ] = None
 
+    @property
+    def for_grafana_operator(self) -> bool:
+        """Whether they are GrafanaDashboards."""
+        return self.format == "GrafanaDashboard"
+
 
 class LangTrace(Block, frozen=True, kw_only=True):
     """What is sent to LangTrace."""

@@ -92,7 +92,7 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     wanted = resource.spec.monitoring.dashboards
     if wanted.mode == "Disabled":
         return _disabled("dashboards")
-    kind = GRAFANA_DASHBOARD if wanted.format == "GrafanaDashboard" else CONFIG_MAP
+    kind = GRAFANA_DASHBOARD if wanted.for_grafana_operator else CONFIG_MAP
     found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
     if found.status != "True" or kind != GRAFANA_DASHBOARD:
         return found
