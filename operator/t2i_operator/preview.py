@@ -34,7 +34,6 @@ from t2i_operator.settings import flags as settings_flags
 
 COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
 _SAME, _DIFFERS = 0, 1
-_NOT_FOUND, _FORBIDDEN = 404, 403
 # What is said of objects that would not be deleted, or not at once.
 _ENDS = {
     PruneDecision.RELEASE: "would be released: the spec refers to it, and its data stays",
@@ -190,7 +189,7 @@ class Preview:
         try:
             return await self._cluster.apply(identity.kind, body, dry_run=True)
         except ApiError as error:
-            if identity.kind in OPTIONAL and error.status == _NOT_FOUND:
+            if identity.kind in OPTIONAL and error.is_not_found:
                 outcome.absent[identity.kind] = Absence.MISSING
                 sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
                 return None
@@ -208,7 +207,7 @@ class Preview:
                         head = {"apiVersion": kind.api_version, "kind": kind.name}
                         yield Id(kind, resource.metadata.namespace, live["metadata"]["name"]), {**head, **live}
             except ApiError as error:
-                if kind not in OPTIONAL or error.status not in (_NOT_FOUND, _FORBIDDEN):
+                if kind not in OPTIONAL or not (error.is_not_found or error.is_forbidden):
                     raise
 
 

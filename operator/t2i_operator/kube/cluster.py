@@ -98,7 +98,7 @@ class Cluster:
         try:
             return await self._json("GET", kind.path(namespace, name), READ_SECONDS, headers=headers)
         except ApiError as error:
-            if error.status == 404:
+            if error.is_not_found:
                 return None
             raise
 
@@ -107,7 +107,7 @@ class Cluster:
         try:
             found = await self._json("GET", f"/apis/{kind.api_version}", READ_SECONDS)
         except ApiError as error:
-            if error.status == 404:
+            if error.is_not_found:
                 return False
             raise
         return any(resource["name"] == kind.plural for resource in found.get("resources", []))
@@ -146,7 +146,7 @@ class Cluster:
         try:
             await self._write(Write("DELETE", kind.path(metadata["namespace"], metadata["name"]), _JSON, {}), body)
         except ApiError as error:
-            if error.status != 404:
+            if not error.is_not_found:
                 raise
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
@@ -202,7 +202,7 @@ class Cluster:
         try:
             return await self._send(write, body, seconds)
         except ApiError as error:
-            if error.status != 401:
+            if not error.is_unauthorized:
                 raise
         return await self._send(write, body, ends - time.monotonic())
 

@@ -15,7 +15,6 @@ from t2i_operator.reconciling.finding import find, named
 from t2i_operator.reconciling.ownership import Whose, foreign_message, rival_message, selector, selector_message, whose
 
 _BY_NAME = {kind.name: kind for kind in CHILDREN}
-_REPLACED, _REFUSED = 409, 422
 
 
 def identify(desired: Object) -> Id:
@@ -108,7 +107,7 @@ class Objects:
         try:
             await self._apply(desired, expected, uid)
         except ApiError as error:
-            if error.status not in (_REPLACED, _REFUSED):
+            if not (error.is_conflict or error.is_invalid):
                 raise
             return False
         return True
@@ -231,7 +230,7 @@ class Objects:
         try:
             return await self._apply(desired, expected, uid)
         except ApiError as error:
-            claim = reclaim.claim(desired, live) if error.status == _REFUSED else None
+            claim = reclaim.claim(desired, live) if error.is_invalid else None
             if claim is None:
                 raise
         await self._cluster.patch(identity.kind, identity.namespace, identity.name, claim)

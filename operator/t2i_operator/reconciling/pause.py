@@ -41,7 +41,7 @@ class Pause:
                 live = await self._objects.read(identity, resource)
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
-                if error.stops:
+                if error.server_unavailable:
                     outcome.skip_rest(map(identify, wanted[number:]), error)
                     break
                 continue

@@ -29,10 +29,10 @@ class _UnansweredKinds:
 
     def note_failure(self, identity: Id, error: ApiError) -> bool:
         """Take note of a failure; tell whether the API server is not to be asked for anything more in this pass."""
-        if error.late and len(self._first) < _LATE_KINDS:
+        if error.timed_out and len(self._first) < _LATE_KINDS:
             self._first[identity.kind] = identity, error
             return False
-        return error.stops or error.late
+        return error.server_unavailable or error.timed_out
 
     def skip(self, identity: Id, outcome: Outcome) -> bool:
         """Tell whether an object would wait for the same webhook, and have the outcome say so."""
@@ -122,9 +122,9 @@ class Placement:
         except ApiError as error:
             if error.refuses_content:
                 raise strategic.InvalidPatchError(f"spec.podTemplate: {error.message}") from error
-            if error.stops and not error.late:
+            if error.server_unavailable and not error.timed_out:
                 raise
-            if unanswered is not None and error.late:
+            if unanswered is not None and error.timed_out:
                 unanswered.note_failure(identify(deployment), error)
             return not error.transient
         return True

@@ -21,8 +21,6 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 
-_NOT_FOUND, _CHANGED = 404, 409
-
 
 class PruneDecision(Enum):
     """What becomes of an object that is the resource's and not wanted.
@@ -139,9 +137,9 @@ class Pruner:
 
     def _not_done(self, identity: Id, reason: str, error: ApiError, outcome: Outcome) -> None:
         """Look again soon at what has changed since it was seen: of a status that is not read no event tells us."""
-        if error.status == _CHANGED:
+        if error.is_conflict:
             outcome.waiting = f"{identity} has changed since it was seen, and is looked at again before it goes"
-        elif error.status == _NOT_FOUND:
+        elif error.is_not_found:
             self._children.drop(identity)
         else:
             outcome.failed(identity, reason, error)

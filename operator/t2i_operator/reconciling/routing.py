@@ -13,7 +13,6 @@ from t2i_operator.spec.networking import ParentRef
 
 # Gateways are other people's and change seldom, so they are read when needed rather than watched.
 _MAX_AGE_SECONDS = 4.0
-_FORBIDDEN = 403
 
 
 class Routing:
@@ -64,7 +63,7 @@ class Routing:
         except ApiError as error:
             if error.transient:
                 raise
-            hint = "; grant the operator get on gateways" if error.status == _FORBIDDEN else ""
+            hint = "; grant the operator get on gateways" if error.is_forbidden else ""
             return Verdict("Unknown", "NotVisible", f"{name} cannot be read: {error.message}{hint}")
         if live is None:
             return Verdict("False", "GatewayMissing", f"there is no {name}")

@@ -28,7 +28,7 @@ async def versions(
             found |= await cache.versions(resource.metadata.namespace, [source])
         except ApiError as error:
             users = _users(resource, source)
-            if not users or error.stops:
+            if not users or error.server_unavailable:
                 raise
             kind, name = references.read_source(source)
             error.message = f"{kind.name} {name} cannot be read: {error.message}"

@@ -18,8 +18,6 @@ _BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 _ABSENT_SECONDS = 5.0
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
-_FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
-_NOT_OURS = (_FORBIDDEN, _NOT_FOUND)
 
 
 class WatchScope(NamedTuple):
@@ -97,8 +95,8 @@ class Stream:
                 if self._clock() - began < _SHORT_SECONDS:
                     await asyncio.sleep(_SHORT_SECONDS)
             except ApiError as error:
-                if self._absent is not None and error.status in _NOT_OURS:
-                    self._absent(error.status == _FORBIDDEN)
+                if self._absent is not None and _is_refusal(error):
+                    self._absent(error.is_forbidden)
                     await self._wait_for_kind()
                 else:
                     await self._back_off(error)
@@ -111,10 +109,10 @@ class Stream:
         await asyncio.sleep(_ABSENT_SECONDS)
 
     async def _back_off(self, error: ApiError) -> None:
-        self.refused = error.status in _NOT_OURS
+        self.refused = _is_refusal(error)
         if self.refused:
             self._refused_at = self._clock()
-        if error.status == _GONE:
+        if error.is_gone:
             self._version = ""
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
         backoff = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
@@ -162,3 +160,7 @@ class Stream:
     def _heard(self) -> None:
         self._heard_at, self.refused = self._clock(), False
         self._failures = 0
+
+
+def _is_refusal(error: ApiError) -> bool:
+    return error.is_forbidden or error.is_not_found

@@ -197,8 +197,8 @@ async def test_the_service_is_said_to_answer_where_it_did_until_a_pass_came_to_i
 def test_what_a_webhook_denies_says_nothing_of_the_server() -> None:
     """It may deny with any status."""
     denied = 'admission webhook "a.example.com" denied the request: busy'
-    assert not ApiError(503, "ServiceUnavailable", denied).stops
-    assert ApiError(503, "ServiceUnavailable", "shutting down").stops
+    assert not ApiError(503, "ServiceUnavailable", denied).server_unavailable
+    assert ApiError(503, "ServiceUnavailable", "shutting down").server_unavailable
 
 
 async def test_an_answer_that_does_not_come_is_late_and_a_server_that_is_not_there_is_not() -> None:
@@ -219,7 +219,7 @@ async def test_an_answer_that_does_not_come_is_late_and_a_server_that_is_not_the
         await server.close()
         with pytest.raises(ApiError) as gone:
             await cluster.apply(CONFIG_MAP, body)
-    assert (late.value.late, gone.value.late) == (True, False)
-    assert gone.value.stops
+    assert (late.value.timed_out, gone.value.timed_out) == (True, False)
+    assert gone.value.server_unavailable
     assert late.value.transient
     assert gone.value.transient
