@@ -1,6 +1,5 @@
 """The one function for create, update, restart, drift and resync: make the cluster say what the resource says."""
 
-import math
 import time
 
 from t2i_operator import builders, naming, spec
@@ -9,12 +8,11 @@ from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.known import credentials, references
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
-from t2i_operator.known.faults import INVALID, MISSING, READY
+from t2i_operator.known.faults import READY
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.kube.errors import transient
 from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Object
 from t2i_operator.naming import Key
 from t2i_operator.reconciling import stored, unread
@@ -26,13 +24,10 @@ from t2i_operator.reconciling.observe import Observer
 from t2i_operator.reconciling.pause import Pause
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.prune import Pruner
+from t2i_operator.reconciling.requeue import is_polled, requeue_after, urgency
 from t2i_operator.settings import Settings
 from t2i_operator.status.conditions import was_ready
 from t2i_operator.status.report import Reporter
-
-_WAIT_SECONDS = 2.0
-_SWITCH_SECONDS = 5.0
-_RECHECK_SECONDS = 30.0
 
 
 class GoneError(Exception):
@@ -88,8 +83,8 @@ class Reconciler:
         else:
             await self._reporter.report(key, seen, outcome)
         if failures:
-            raise max((each.error for each in failures), key=_urgency)
-        return min(self._next_look(outcome), _given_up_in(outcome))
+            raise max((each.error for each in failures), key=urgency)
+        return requeue_after(outcome, self._settings)
 
     def poll_seconds(self, key: Key) -> float | None:
         """Return how often a resource has to be looked at, though it fails, for what no event tells of; None: never."""
@@ -98,7 +93,7 @@ class Reconciler:
             resource = spec.parse(seen.body()) if seen else None
         except spec.InvalidSpec:
             return None
-        return self._settings.poll_seconds if _is_polled(resource) else None
+        return self._settings.poll_seconds if is_polled(resource) else None
 
     def _forget(self, key: Key) -> None:
         self._ledger.forget(key)
@@ -120,17 +115,6 @@ class Reconciler:
         except Exception as error:  # raised again by the caller, after the status has said so
             outcome.failure = f"{type(error).__name__}: this is a bug of the operator, and its log has the traceback"
             outcome.cannot_judge([READY], error)
-
-    def _next_look(self, outcome: Outcome) -> float:
-        if outcome.waiting:
-            return _WAIT_SECONDS
-        # Of what is missing an event tells when it is back, and of another spec as well.
-        if outcome.unwatched or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults):
-            return min(_RECHECK_SECONDS, self._settings.resync_seconds)
-        if outcome.old_routes:
-            return _SWITCH_SECONDS
-        poll = self._settings.poll_seconds if _is_polled(outcome.resource) else math.inf
-        return max(0.0, min(self._settings.resync_seconds, poll, _turns(outcome) - time.time()))
 
     async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
         resource = outcome.resource = spec.parse(body)
@@ -235,26 +219,3 @@ class Reconciler:
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
             raise GoneError
-
-
-def _turns(outcome: Outcome) -> float:
-    """Return the Unix time at which something else is to be said of a pod though no event tells of it."""
-    if outcome.trouble is None:
-        return math.inf
-    return outcome.trouble.awaited_until if outcome.awaiting_node else outcome.trouble.until
-
-
-def _is_polled(resource: spec.TextToImageService | None) -> bool:
-    return resource is not None and bool(references.sources(resource) or resource.spec.http_route)
-
-
-def _urgency(error: Exception) -> tuple[bool, bool, float]:
-    """Raise a bug before all else, then what is tried again soonest, and of that what asks for the longest wait."""
-    return not isinstance(error, ApiError), transient(error), error.retry_after if isinstance(error, ApiError) else 0.0
-
-
-def _given_up_in(outcome: Outcome) -> float:
-    """Return the seconds until pods that are not ready are not waited for any more, of which no event tells."""
-    if outcome.rollout is None or outcome.overdue:
-        return math.inf
-    return max(0.0, outcome.rollout.given_up_at - time.time())
