@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from t2i_operator import builders, naming, printout, spec
-from t2i_operator.known import credentials, references
+from t2i_operator import naming, printout, spec
+from t2i_operator.known import references
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Id
 from t2i_operator.known.faults import CONFLICT
@@ -23,12 +23,13 @@ from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.connection import connect
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
-from t2i_operator.reconciling import replacement, stored
+from t2i_operator.reconciling import replacement
 from t2i_operator.reconciling.judgement import Judgement
 from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
 from t2i_operator.reconciling.ownership import Whose, foreign_message, whose
 from t2i_operator.reconciling.prune import PruneDecision, prune_decisions
+from t2i_operator.reconciling.wanted import wanted
 from t2i_operator.settings import Settings, from_arguments
 from t2i_operator.settings import flags as settings_flags
 
@@ -163,20 +164,16 @@ class Preview:
     async def _desired(
         self, resource: spec.TextToImageService, deployment: Object | None, outcome: Outcome
     ) -> list[Object]:
-        namespace = resource.metadata.namespace
         cache = VersionCache(self._cluster, max_age_seconds=0)
-        versions = await cache.versions(namespace, references.sources(resource))
-        secrets = await self._observer.secrets(namespace, versions)
-        outcome.lacks = references.lacks(resource, secrets)
-        problem = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
-        if problem is not None:
-            sys.stderr.write(f"{problem.reason}: {problem.message}\n")
+        versions = await cache.versions(resource.metadata.namespace, references.sources(resource))
         seen = rollout(deployment) if deployment else None
-        observed = await self._observer.observe(resource, secrets, seen, outcome)
+        try:
+            desired = await wanted(self._observer, resource, versions, seen, outcome)
+        finally:
+            if outcome.credentials is not None:
+                sys.stderr.write(f"{outcome.credentials.reason}: {outcome.credentials.message}\n")
         for failure in outcome.failures:
             raise failure.error
-        desired = builders.desired(resource, observed)
-        stored.report_invalid(resource, map(identify, desired), outcome)
         for fault in outcome.faults:
             sys.stderr.write(f"{fault.reason}: {fault.message}\n")
         return desired

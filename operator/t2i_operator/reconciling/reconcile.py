@@ -2,7 +2,7 @@
 
 import time
 
-from t2i_operator import builders, naming, spec
+from t2i_operator import naming, spec
 from t2i_operator.builders import strategic
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.known import credentials, references
@@ -15,7 +15,7 @@ from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling import stored, unread
+from t2i_operator.reconciling import unread
 from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
 from t2i_operator.reconciling.failure_grace import FailureGrace
 from t2i_operator.reconciling.judgement import Judgement
@@ -25,6 +25,7 @@ from t2i_operator.reconciling.pause import Pause
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.prune import Pruner
 from t2i_operator.reconciling.requeue import is_polled, requeue_after, urgency
+from t2i_operator.reconciling.wanted import wanted
 from t2i_operator.settings import Settings
 from t2i_operator.status.conditions import was_ready
 from t2i_operator.status.report import Reporter
@@ -125,20 +126,20 @@ class Reconciler:
         facts = await self._facts(resource, outcome, rollout, carried_out=carried_out)
         if last is not None and self._unchanged(last, key, facts):
             return
-        wanted = await self._wanted(resource, facts, rollout, outcome)
+        desired = await wanted(self._observer, resource, facts.versions, rollout, outcome)
         if resource.spec.paused:
-            await self._pause.look(resource, wanted, outcome)
+            await self._pause.look(resource, desired, outcome)
             return
-        if self._objects.in_doubt(resource, wanted):
+        if self._objects.in_doubt(resource, desired):
             await self._confirm(resource)
-        expected = await self._place(key, resource, wanted, outcome)
+        expected = await self._place(key, resource, desired, outcome)
         if not outcome.placed:
             if not outcome.stopped and Id(DEPLOYMENT, key.namespace, naming.deployment(key.name)) in expected:
                 await self._pruner.end_scaling(resource, outcome)
             return
         outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
         await self._judgement.judge_route(resource, outcome)
-        stays = await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
+        stays = await self._pruner.prune(resource, set(map(identify, desired)), outcome)
         if outcome.complete and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
@@ -164,20 +165,6 @@ class Reconciler:
         """Ask what is stored: another process may have said it, and of what only observes a pass may never complete."""
         seen = self._cache.resources.get(key)
         return seen is not None and was_ready(seen.status_object().get("conditions", ()), generation)
-
-    async def _wanted(
-        self, resource: spec.TextToImageService, facts: Facts, rollout: Rollout | None, outcome: Outcome
-    ) -> list[Object]:
-        """Build what the cluster serves the kinds of; note in `outcome` which values it lacks."""
-        secrets = await self._observer.secrets(resource.metadata.namespace, facts.versions)
-        outcome.unseen = frozenset()
-        outcome.lacks = references.lacks(resource, secrets)
-        outcome.credentials = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
-        observed = await self._observer.observe(resource, secrets, rollout, outcome)
-        desired = builders.desired(resource, observed)
-        wanted = [each for each in desired if identify(each).kind not in outcome.absent]
-        stored.report_invalid(resource, map(identify, wanted), outcome)
-        return wanted
 
     async def _place(
         self, key: Key, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome
