@@ -18,7 +18,7 @@ RIVAL = "*"
 
 
 class Contest:
-    """Counts repairs; a field repaired three times in five minutes is given up until the first is that old."""
+    """Counts reverts per field; one reverted three times in five minutes is given up until the first is that old."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
