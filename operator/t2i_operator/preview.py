@@ -14,8 +14,8 @@ import yaml
 from t2i_operator import naming, printout, spec
 from t2i_operator.known import references
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import CONFLICT
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import rollout
 from t2i_operator.known.version_cache import VersionCache
@@ -25,7 +25,6 @@ from t2i_operator.kube.connection import connect
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
 from t2i_operator.reconciling import replacement
 from t2i_operator.reconciling.judgement import Judgement
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
 from t2i_operator.reconciling.ownership import Whose, foreign_message, whose
 from t2i_operator.reconciling.prune import PruneDecision, prune_decisions

@@ -3,30 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import msgspec
 
 from t2i_operator import naming
 from t2i_operator.known import catalogue, drift
 from t2i_operator.known.grafana import synced
+from t2i_operator.known.identity import Id, controller, owner_uid
 from t2i_operator.known.rollout import Rollout, collector_rollout, rollout
 from t2i_operator.known.route_status import RouteStatus, route_status
 from t2i_operator.kube.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
 
 _READ_ROLLOUT = {DEPLOYMENT: rollout, OPENTELEMETRY_COLLECTOR: collector_rollout}
-
-
-class Id(NamedTuple):
-    """Which object."""
-
-    kind: Kind
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind.name} {self.name}"
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -201,21 +190,6 @@ class Children:
 
 def _identity(kind: Kind, live: Object) -> Id:
     return Id(kind, live["metadata"]["namespace"], live["metadata"]["name"])
-
-
-def controller(metadata: Object) -> Object | None:
-    """Return the controller's ownerReference; an object has one at most."""
-    found: Object | None = next(
-        (owner for owner in metadata.get("ownerReferences", ()) if owner.get("controller")), None
-    )
-    return found
-
-
-def owner_uid(metadata: Object) -> str:
-    """Return whose the object is; our annotation speaks only where no controller does."""
-    owner = controller(metadata)
-    uid = owner["uid"] if owner else metadata.get("annotations", {}).get(naming.OWNER_UID_ANNOTATION, "")
-    return str(uid)
 
 
 def _key(kind: Kind, metadata: Object) -> Key | None:

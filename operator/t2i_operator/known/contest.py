@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 
 WINDOW_SECONDS = 300.0
 LIMIT = 3

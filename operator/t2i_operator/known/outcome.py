@@ -6,9 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from t2i_operator import spec
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
 from t2i_operator.known.faults import CONTESTED, READY, ROUTE_READY, Failure, Fault, condition_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.absences import Absence

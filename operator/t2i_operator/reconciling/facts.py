@@ -5,8 +5,8 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
+from t2i_operator.known.identity import Id
 from t2i_operator.known.version_cache import Versions
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import Kind

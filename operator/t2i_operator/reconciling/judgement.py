@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from t2i_operator import naming, spec
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import READY, ROUTE_READY, jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.cluster import ApiError, Cluster

@@ -4,22 +4,16 @@ from collections.abc import Iterable
 
 from t2i_operator import naming, spec
 from t2i_operator.known import drift
-from t2i_operator.known.children import Child, Children, Id
+from t2i_operator.known.children import Child, Children
 from t2i_operator.known.contest import EXISTENCE, RIVAL, Contest
 from t2i_operator.known.faults import CONFLICT, CONTESTED, REPLACING
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError, Cluster
-from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, Object
+from t2i_operator.kube.kinds import DEPLOYMENT, Object
 from t2i_operator.reconciling import handover, reclaim, replacement, unwatched
 from t2i_operator.reconciling.finding import find, named
 from t2i_operator.reconciling.ownership import Whose, foreign_message, rival_message, selector, selector_message, whose
-
-_BY_NAME = {kind.name: kind for kind in CHILDREN}
-
-
-def identify(desired: Object) -> Id:
-    """Return which object a builder's result is."""
-    return Id(_BY_NAME[desired["kind"]], desired["metadata"]["namespace"], desired["metadata"]["name"])
 
 
 class Objects:

@@ -5,8 +5,8 @@ import re
 from t2i_operator import naming, spec
 from t2i_operator.builders import Observed
 from t2i_operator.known import credentials, drift, references
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.known.version_cache import Versions

@@ -3,7 +3,7 @@
 from enum import Enum, auto
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id, controller
+from t2i_operator.known.identity import Id, controller
 from t2i_operator.kube.kinds import Object
 
 

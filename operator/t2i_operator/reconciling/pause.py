@@ -5,11 +5,12 @@ from typing import NamedTuple
 from t2i_operator import spec
 from t2i_operator.builders import strategic
 from t2i_operator.known.faults import APPLY_FAILED, MISSING
+from t2i_operator.known.identity import identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 from t2i_operator.reconciling.placement import Placement
 
 

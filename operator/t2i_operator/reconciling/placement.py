@@ -4,14 +4,14 @@ from collections.abc import Container
 
 from t2i_operator import naming, spec
 from t2i_operator.builders import strategic
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, condition_of, jaeger_of
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.targets import target
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Kind, Object
 from t2i_operator.reconciling import volume
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 
 _MOUNTED = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, VOLUME_CLAIM)
 _LATE_KINDS = 2

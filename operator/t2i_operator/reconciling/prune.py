@@ -5,8 +5,9 @@ from enum import Enum, auto
 
 from t2i_operator import naming, spec
 from t2i_operator.known import references
-from t2i_operator.known.children import Child, Children, Id, controller
+from t2i_operator.known.children import Child, Children
 from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, condition_of
+from t2i_operator.known.identity import Id, controller
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import (

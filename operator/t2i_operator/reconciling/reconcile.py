@@ -7,8 +7,8 @@ from t2i_operator.builders import strategic
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.known import credentials, references
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import READY
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.known.version_cache import VersionCache
@@ -19,7 +19,7 @@ from t2i_operator.reconciling import unread
 from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
 from t2i_operator.reconciling.failure_grace import FailureGrace
 from t2i_operator.reconciling.judgement import Judgement
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 from t2i_operator.reconciling.observe import Observer
 from t2i_operator.reconciling.pause import Pause
 from t2i_operator.reconciling.placement import Placement

@@ -4,7 +4,7 @@ The Grafana operator holds a dashboard by a finalizer until it is out of every G
 """
 
 from t2i_operator import naming
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import FIXED, Object
 

@@ -3,7 +3,8 @@
 import time
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Verdict
 from t2i_operator.known.route_status import GATEWAY_GROUP, RouteStatus
 from t2i_operator.kube.absences import Absence

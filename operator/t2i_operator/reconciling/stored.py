@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import INVALID, condition_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE
 from t2i_operator.spec import receivers, relabeling

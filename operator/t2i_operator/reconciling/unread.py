@@ -2,8 +2,8 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.known import credentials, references
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, READY, ROUTE_READY, Fault, condition_of, jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.version_cache import VersionCache, Versions
 from t2i_operator.kube.cluster import ApiError

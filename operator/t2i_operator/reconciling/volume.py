@@ -1,7 +1,7 @@
 """A claim for Jaeger's volume that may not be changed: pods run on with the volume that is there."""
 
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import Fault
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import VOLUME_CLAIM
 from t2i_operator.spec.tracing import ANEW

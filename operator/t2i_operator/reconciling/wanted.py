@@ -2,12 +2,12 @@
 
 from t2i_operator import builders, spec
 from t2i_operator.known import credentials, references
+from t2i_operator.known.identity import identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.known.version_cache import Versions
 from t2i_operator.kube.kinds import Object
 from t2i_operator.reconciling import stored
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
 
 

@@ -7,7 +7,8 @@ import kopf
 
 from t2i_operator import naming
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
 from t2i_operator.known.pods import Pods
 from t2i_operator.known.resources import Resources
 from t2i_operator.known.version_cache import VersionCache

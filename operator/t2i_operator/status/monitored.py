@@ -1,8 +1,8 @@
 """Whether what observes the service is in place: a part of the truth table, one row for each block of the spec."""
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import (

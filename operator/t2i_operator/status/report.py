@@ -6,8 +6,8 @@ import secrets
 import structlog
 
 from t2i_operator.known import drift
-from t2i_operator.known.children import Id
 from t2i_operator.known.contest import RIVAL, Contest
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.resources import Resources, Seen
 from t2i_operator.kube.cluster import ApiError, Cluster

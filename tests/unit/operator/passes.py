@@ -8,14 +8,13 @@ import aiohttp
 import pytest
 from t2i_operator import builders, spec
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, Key
 from t2i_operator.reconciling.failure_grace import FailureGrace
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.settings import read
 from t2i_operator.status.conditions import Condition, conditions

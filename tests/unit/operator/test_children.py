@@ -6,7 +6,8 @@ from unittest.mock import MagicMock
 import aiohttp
 import pytest
 from t2i_operator.known import drift
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, GRAFANA_DASHBOARD
 from t2i_operator.naming import Key

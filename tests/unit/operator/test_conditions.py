@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from t2i_operator import spec
 from t2i_operator.known import references
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem, Secrets
 from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, REPLACING
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout, collector_rollout
 from t2i_operator.kube.absences import Absence

@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from t2i_operator import builders, spec
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, READY, Failure
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import transient

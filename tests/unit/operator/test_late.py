@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import unreachable
 from t2i_operator.kube.kinds import (
@@ -22,7 +22,6 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.naming import FIELD_MANAGER
 from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.status.status import status
 
 from tests.unit.operator.passes import KEY, Parts

@@ -1,9 +1,9 @@
 """What a pass lists as the resource's, and what it takes away, where some of its objects are not in their place."""
 
 import pytest
-from t2i_operator.known.children import Id
 from t2i_operator.known.contest import LIMIT
 from t2i_operator.known.faults import CONTESTED
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import AUTOSCALER, INGRESS, Object
 
 from tests.unit.operator.passes import KEY, Parts

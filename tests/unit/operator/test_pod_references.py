@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from t2i_operator.known import references
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Object
 from t2i_operator.naming import ENVIRONMENT_CHECKSUM_ANNOTATION
 

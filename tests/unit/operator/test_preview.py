@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from t2i_operator import builders
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.kube.cluster import ApiError, Page
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
@@ -25,7 +25,6 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.naming import FIELD_MANAGER, OWNER_UID_ANNOTATION
 from t2i_operator.preview import Preview
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.settings import read
 
 from tests.unit.operator.passes import KEY, SERVES, Storing

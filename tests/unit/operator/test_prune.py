@@ -4,7 +4,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.absences import Absence

@@ -1,7 +1,7 @@
 """What goes by nobody's wish to harm: switched off beside what stays unsettled, or collected with an older resource."""
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, NETWORK_POLICY, POD_DISRUPTION_BUDGET, RESOURCE, SERVICE, Kind

@@ -4,7 +4,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     AUTOSCALER,
@@ -18,7 +18,6 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.naming import FIELD_MANAGER
 from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
-from t2i_operator.reconciling.objects import identify
 
 from tests.unit.operator.passes import KEY, SERVES, Parts
 from tests.unit.operator.resources import UNOBSERVED

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import AUTOSCALER, DEPLOYMENT, POD_DISRUPTION_BUDGET
 from t2i_operator.naming import REPLICAS_ANNOTATION
 

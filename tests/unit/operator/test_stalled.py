@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import pytest
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, READY
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout

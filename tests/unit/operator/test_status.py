@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from t2i_operator.builders.environment import environment
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import SERVICE

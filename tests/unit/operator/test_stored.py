@@ -5,7 +5,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 from t2i_operator import builders
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
@@ -18,7 +18,6 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.preview import Preview
 from t2i_operator.reconciling import stored
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.settings import read
 
 from tests.unit.operator.passes import KEY, Parts

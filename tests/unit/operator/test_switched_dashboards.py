@@ -1,7 +1,7 @@
 """Dashboards that change their form: the old ones stay until a Grafana has the new, however long that takes."""
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, GRAFANA_DASHBOARD, SERVICE, Object

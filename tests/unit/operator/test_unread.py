@@ -1,7 +1,7 @@
 """A Gateway, a collector or Jaeger's Deployment that cannot be read: all else is done, and told, in the same pass."""
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     DEPLOYMENT,

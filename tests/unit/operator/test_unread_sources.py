@@ -5,7 +5,7 @@ from typing import NamedTuple
 from unittest.mock import AsyncMock
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, SECRET, Object
 from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
