@@ -13,8 +13,8 @@ from t2i_operator.known.pods import Pods
 from t2i_operator.known.resources import Resources
 from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.absences import Absence
-from t2i_operator.kube.cluster import Named
 from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.messages import ObjectMeta
 from t2i_operator.naming import Key
 from t2i_operator.runtime.queue import Queue
 
@@ -43,7 +43,7 @@ class ChildSink:
     def __init__(self, kind: Kind, namespace: str | None, children: Children, queue: Queue[Key]) -> None:
         self._kind, self._namespace, self._children, self._queue = kind, namespace, children, queue
 
-    def knows(self, metadata: Named) -> bool:
+    def knows(self, metadata: ObjectMeta) -> bool:
         """Pass over what our own writes came back as."""
         return self._children.knows(Id(self._kind, metadata.namespace, metadata.name), int(metadata.resource_version))
 
@@ -92,7 +92,7 @@ class PodSink:
     def __init__(self, namespace: str | None, pods: Pods, queue: Queue[Key]) -> None:
         self._namespace, self._pods, self._queue = namespace, pods, queue
 
-    def knows(self, _: Named) -> bool:
+    def knows(self, _: ObjectMeta) -> bool:
         """Look at all of them."""
         return False
 
@@ -120,7 +120,7 @@ class ReloadSink:
     def __init__(self, version_cache: VersionCache, resources: Resources, queue: Queue[Key]) -> None:
         self._version_cache, self._resources, self._queue = version_cache, resources, queue
 
-    def knows(self, _: Named) -> bool:
+    def knows(self, _: ObjectMeta) -> bool:
         """Look at all of them."""
         return False
 

@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from t2i_operator.kube.cluster import ApiError, Cluster, Named
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.messages import ObjectMeta
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ class WatchScope(NamedTuple):
 class Sink(Protocol):
     """Who takes what a stream brings."""
 
-    def knows(self, metadata: Named) -> bool:
+    def knows(self, metadata: ObjectMeta) -> bool:
         """Tell whether this version of an object is no news: it is not decoded then."""
 
     def seen(self, live: Object) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from t2i_operator import builders
 from t2i_operator.known.identity import Id, identify
-from t2i_operator.kube.cluster import ApiError, Page
+from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
@@ -23,6 +23,7 @@ from t2i_operator.kube.kinds import (
     Kind,
     Object,
 )
+from t2i_operator.kube.messages import Page
 from t2i_operator.naming import FIELD_MANAGER, OWNER_UID_ANNOTATION
 from t2i_operator.preview import Preview
 from t2i_operator.settings import read

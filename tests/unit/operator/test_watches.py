@@ -17,9 +17,10 @@ from kopf._cogs.structs.references import Resource
 from kubernetes.aio.client import Configuration
 from t2i_operator import naming
 from t2i_operator.kube import cluster
-from t2i_operator.kube.cluster import Cluster, Named
+from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import CONFIG_MAP, Object
+from t2i_operator.kube.messages import ObjectMeta
 from t2i_operator.runtime import framework, watches
 from t2i_operator.runtime.watches import Stream, WatchScope
 
@@ -27,7 +28,7 @@ from t2i_operator.runtime.watches import Stream, WatchScope
 class Nobody:
     """Has no use for what it is told."""
 
-    def knows(self, _: Named) -> bool:
+    def knows(self, _: ObjectMeta) -> bool:
         return False
 
     def seen(self, live: Object) -> None:
