@@ -162,14 +162,15 @@ class Cluster:
         try:
             return await self._send(write, body, seconds)
         except ApiError as error:
-            if not error.is_unauthorized:
+            left = ends - time.monotonic()
+            if not error.is_unauthorized or left <= 0:
                 raise
-        return await self._send(write, body, ends - time.monotonic())
+        return await self._send(write, body, left)
 
     async def _send(self, write: Write, body: Object, seconds: float) -> Object:
         seconds = min(seconds, self._time_left())
         if seconds <= 0:
-            raise NotLeadingError(0, "NotLeading", f"{write.method} {write.path} was not sent: not the leader any more")
+            raise NotLeadingError(f"{write.method} {write.path} was not sent: not the leader any more")
         headers = {"Content-Type": write.content_type}
         data = msgspec.json.encode(body)
         return await self._json(write.method, write.path, seconds, headers=headers, params=write.params, data=data)

@@ -105,7 +105,7 @@ class ApiError(Exception):
         return not final and (self.status in _PASSING or self.status >= 500)
 
 
-class NotLeadingError(ApiError):
+class NotLeadingError(Exception):
     """A write was asked for after the renew deadline of the lease."""
 
 

@@ -8,7 +8,7 @@ from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, condition_of, jaeg
 from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.targets import target
-from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Kind, Object
 from t2i_operator.reconciling import volume
 from t2i_operator.reconciling.objects import Objects
@@ -73,8 +73,6 @@ class Placement:
                 continue
             try:
                 expected[identity] = await self._objects.place(desired, resource, outcome, again=identity in before)
-            except NotLeadingError:
-                raise
             except ApiError as error:
                 volume.add_advice(identity, error)
                 outcome.failed(identity, APPLY_FAILED, error)
@@ -146,8 +144,6 @@ class Placement:
             return
         try:
             await self._try(jaeger)
-        except NotLeadingError:
-            raise
         except ApiError as error:
             if error.refuses_content or error.transient:
                 outcome.failed(identity, APPLY_FAILED, error)

@@ -9,7 +9,7 @@ from t2i_operator.known.children import Child, Children
 from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, condition_of
 from t2i_operator.known.identity import Id, controller
 from t2i_operator.known.outcome import Outcome
-from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import (
     AUTOSCALER,
     CONFIG_MAP,
@@ -115,8 +115,6 @@ class Pruner:
         seen = {"uid": child.uid, "resourceVersion": str(child.version)}
         try:
             await self._cluster.delete(identity.kind, {"namespace": identity.namespace, "name": identity.name, **seen})
-        except NotLeadingError:
-            raise
         except ApiError as error:
             self._not_done(identity, DELETE_FAILED, error, outcome)
             return
@@ -129,8 +127,6 @@ class Pruner:
             live = await self._cluster.get(*identity)
             if live is not None:
                 await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
-        except NotLeadingError:
-            raise
         except ApiError as error:
             self._not_done(identity, APPLY_FAILED, error, outcome)
             return

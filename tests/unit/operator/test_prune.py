@@ -39,7 +39,7 @@ class Deleting(Cluster):
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
-        self.refused: dict[str, ApiError] = {}
+        self.refused: dict[str, Exception] = {}
 
     async def delete(self, kind: Kind, metadata: Any) -> None:
         if metadata["name"] in self.refused:
@@ -191,7 +191,7 @@ async def test_who_leads_no_more_releases_nothing_more() -> None:
     wanted = resource(podTemplate={"spec": {"volumes": [{"name": "a", "configMap": {"name": ours.name}}]}})
     async with aiohttp.ClientSession() as session:
         cluster = Releasing(session)
-        cluster.refused[ours.name] = NotLeadingError(0, "NotLeading", "not the leader any more")
+        cluster.refused[ours.name] = NotLeadingError("not the leader any more")
         with pytest.raises(NotLeadingError):
             await Pruner(cluster, children).prune(wanted, set(), Outcome(generation=1, resource=wanted))
 
