@@ -15,8 +15,8 @@ import httpx
 import yaml
 
 from tests.cluster.api import Api, Object, eventually
+from tests.unit.operator.resources import UNOBSERVED
 
-UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
 IMAGE = "ghcr.io/text-to-image/service:test"
 
 
