@@ -34,7 +34,7 @@ from t2i_service.tracing.langtrace import langtrace_of
 from t2i_service.tracing.tracing import Tracing
 from t2i_service.version import installed
 from t2i_service.web import problems
-from t2i_service.web.middleware import Instruments
+from t2i_service.web.middleware import Middleware
 from t2i_service.web.openapi import describe
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ async def _drain(state: State) -> None:
 
 
 def create_app(state: State) -> ASGIApp:
-    """Return the whole application, instruments outermost."""
+    """Return the whole application, the middleware outermost."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -150,4 +150,4 @@ def create_app(state: State) -> ASGIApp:
     page.add_to(app)
     docs.add_to(app)
     operations.add_to(app)
-    return Instruments(app, state)
+    return Middleware(app, state)
