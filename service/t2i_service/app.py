@@ -26,7 +26,7 @@ from t2i_service.observing.unscraped import Unscraped
 from t2i_service.offer.models import Models
 from t2i_service.providers import upstream_errors
 from t2i_service.providers.replicate import ReplicateProvider
-from t2i_service.providers.replicate_wire import Wire
+from t2i_service.providers.replicate_client import ReplicateClient
 from t2i_service.providers.sandbox import SandboxProvider
 from t2i_service.routes import docs, feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
@@ -64,8 +64,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     models, tracing = Models(settings.models_file), Tracing(settings, metrics)
     token = settings.replicate_api_token.get_secret_value()
     connections = settings.max_in_flight + SPARE_CONNECTIONS
-    wire = Wire(str(settings.replicate_api_url), token, connections, CALLERS_CONNECTIONS)
-    providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(wire, metrics)}
+    client = ReplicateClient(str(settings.replicate_api_url), token, connections, CALLERS_CONNECTIONS)
+    providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(client, metrics)}
     # With a token it stays, models or not: what was begun before a model was taken away can be read and canceled.
     if not token and all(model.provider != "Replicate" for model in models):
         del providers["Replicate"]

@@ -42,7 +42,7 @@ _LINK = re.compile(r"[!-~]{1,65536}")
 log = logs.get("app.replicate")
 
 
-class Answer(msgspec.Struct):
+class PredictionBody(msgspec.Struct):
     """The fields of a prediction that are used."""
 
     id: str
@@ -53,10 +53,10 @@ class Answer(msgspec.Struct):
     input: dict[str, Any] | None = None
 
 
-_decode = msgspec.json.Decoder(Answer).decode
+_decode = msgspec.json.Decoder(PredictionBody).decode
 
 
-class Wire:
+class ReplicateClient:
     """Connections to the API, and others to the hosts of its outputs; the token goes to the API alone.
 
     Who asks how a prediction stands has connections of its own, `for_callers`: however long the provider takes to
@@ -72,18 +72,18 @@ class Wire:
         self._base = base_url.rstrip("/")
         self.address = urlsplit(base_url).hostname or ""
 
-    async def create(self, body: Mapping[str, Any], cancel_after: int) -> Answer:
+    async def create(self, body: Mapping[str, Any], cancel_after: int) -> PredictionBody:
         """Start a prediction that the server ends by itself after `cancel_after` seconds."""
         headers = {"Cancel-After": f"{cancel_after}s", "Content-Type": "application/json"}
         reply = await self._send("POST", PATH, data=msgspec.json.encode(body), headers=headers)
         return _answer(reply, of_create=True)
 
-    async def get(self, prediction_id: str, *, for_caller: bool = False) -> Answer:
+    async def get(self, prediction_id: str, *, for_caller: bool = False) -> PredictionBody:
         """Ask how a prediction stands."""
         client = self._asked if for_caller else self._api
         return _answer(await self._send("GET", _path_of(prediction_id), client))
 
-    async def cancel(self, prediction_id: str) -> Answer:
+    async def cancel(self, prediction_id: str) -> PredictionBody:
         """Stop a prediction; one that has ended stays as it is."""
         return _answer(await self._send("POST", f"{_path_of(prediction_id)}/cancel"))
 
@@ -152,7 +152,7 @@ def _since(started: float) -> float:
     return round(time.perf_counter() - started, 4)
 
 
-def _answer(reply: Reply, *, of_create: bool = False) -> Answer:
+def _answer(reply: Reply, *, of_create: bool = False) -> PredictionBody:
     if not succeeded(reply.status):
         raise refusal(reply, of_create=of_create)
     try:
