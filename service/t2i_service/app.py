@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from t2i_service.callers.access import Access
+from t2i_service.callers.concurrency_limit import AT_ONCE, ConcurrencyLimit
 from t2i_service.callers.image_links import ImageLinks
 from t2i_service.callers.keyring import Keyring
-from t2i_service.callers.places import AT_ONCE, Places
 from t2i_service.callers.ratings import Ratings
 from t2i_service.generating.admission import Admission
 from t2i_service.generating.background import Background
@@ -95,8 +95,10 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
         image_links=ImageLinks(metrics),
-        reads=Places(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
-        cancels=Places(metrics, "cancels", "More cancels are asked for than the provider can be told at once."),
+        reads=ConcurrencyLimit(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
+        cancels=ConcurrencyLimit(
+            metrics, "cancels", "More cancels are asked for than the provider can be told at once."
+        ),
         ratings=Ratings(),
         unscraped=Unscraped(metrics),
     )

@@ -30,7 +30,7 @@ READ_SECONDS = 30.0
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 # Images may come in the answer itself, as data URLs of four characters for three bytes: the largest, or several others.
 MAX_ANSWER_BYTES = 2 * MAX_IMAGE_BYTES
-# Of images of the usual two MiB, as many as there are places.
+# Of images of the usual two MiB, as many as there are slots.
 CALLERS_BYTES = 4 * MAX_IMAGE_BYTES
 OUTPUT_HOST = "replicate.delivery"
 PATH = "/v1/predictions"
