@@ -19,8 +19,8 @@ from yarl import URL
 from t2i_service.http_client import HttpClient, succeeded
 from t2i_service.observing import logs
 from t2i_service.providers import upstream_errors as errors
+from t2i_service.providers.byte_limit import ByteLimit
 from t2i_service.providers.replicate_refusals import Reply, refusal
-from t2i_service.providers.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ class ReplicateClient:
         self._api = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._asked = HttpClient(for_callers, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._files = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS)
-        self._room = Room(CALLERS_BYTES)
+        self._callers_bytes = ByteLimit(CALLERS_BYTES)
         self._base = base_url.rstrip("/")
         self.address = urlsplit(base_url).hostname or ""
 
@@ -98,7 +98,7 @@ class ReplicateClient:
         try:
             async with (
                 self._files.request("GET", link) as response,
-                self._room.held(_size_of(response)) if for_caller else nullcontext(),
+                self._callers_bytes.held(_size_of(response)) if for_caller else nullcontext(),
             ):
                 data = await _image_of(response)
         except aiohttp.ClientError as error:

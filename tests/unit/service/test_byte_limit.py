@@ -7,15 +7,15 @@ import asyncio
 import pytest
 from aiohttp import web
 from t2i_service.providers import replicate_client
+from t2i_service.providers.byte_limit import ByteLimit
 from t2i_service.providers.replicate_client import MAX_IMAGE_BYTES, ReplicateClient
-from t2i_service.providers.room import Room
 
 
 async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over() -> None:
-    room, inside, leave = Room(10), list[str](), asyncio.Event()
+    limit, inside, leave = ByteLimit(10), list[str](), asyncio.Event()
 
     async def hold(name: str, size: int) -> None:
-        async with room.held(size):
+        async with limit.held(size):
             inside.append(name)
             await leave.wait()
 
@@ -29,7 +29,7 @@ async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over()
     leave.set()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
     assert inside == ["a", "c", "d"]
-    async with asyncio.timeout(5), room.held(10):
+    async with asyncio.timeout(5), limit.held(10):
         pass
 
 
@@ -68,7 +68,7 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
     others = [asyncio.ensure_future(client.download(f"{url}/a.png")) for _ in range(2)]
     async with asyncio.timeout(5):
         # Nothing else tells that the others wait.
-        while len(client._room._waiting) < 8 - at_once or reading < at_once + len(others):  # noqa: ASYNC110
+        while len(client._callers_bytes._waiting) < 8 - at_once or reading < at_once + len(others):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert reading == at_once + len(others)
     enough.set()
