@@ -78,9 +78,9 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         breaker = Breaker(model.name, fails_by_chance=model.provider == "Sandbox")
         generator.breakers[model.name] = breaker
         currency = model.price.currency if model.price else None
-        metrics.offer(model.name, providers[model.provider].name, currency)
+        metrics.init_model_series(model.name, providers[model.provider].name, currency)
         if model.provider == "Replicate":
-            metrics.offer_upstream(model.name, upstream_errors.reasons(), upstream_errors.worth_asking_again())
+            metrics.init_upstream_series(model.name, upstream_errors.reasons(), upstream_errors.worth_asking_again())
         metrics.breaker_state.labels(model.name).set_function(partial(getattr, breaker, "state"))
     return State(
         settings=settings,
@@ -107,7 +107,7 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
 async def _drain(state: State) -> None:
     """Wait for what goes on behind answered requests; abandon it in time to cancel and count."""
     left = state.stop_by - time.monotonic() - CLEANUP_SECONDS
-    await state.background.settle(max(0.0, min(left, state.settings.grace_seconds)))
+    await state.background.wait(max(0.0, min(left, state.settings.grace_seconds)))
     state.generator.abandon()
     if lost := await state.background.drain(CLEANUP_SECONDS):
         log.error("Background work lost at shutdown", tasks=lost)
