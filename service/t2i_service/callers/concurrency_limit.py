@@ -19,7 +19,10 @@ WAIT_SECONDS = 10.0
 
 
 class ConcurrencyLimit:
-    """Slots for one kind of question; who gets none is counted by `reason` and told `detail`."""
+    """A bounded semaphore (bulkhead) for one kind of question.
+
+    Who gets no slot is counted by `reason` and told `detail`.
+    """
 
     def __init__(self, metrics: Metrics, reason: str, detail: str) -> None:
         self._free = asyncio.Semaphore(AT_ONCE)

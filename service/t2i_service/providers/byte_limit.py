@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class ByteLimit:
-    """Room for `most` bytes, all that one holds asked for at once, so that none waits for another that waits."""
+    """Weighted FIFO semaphore of bytes.
+
+    What one holds is asked for all at once, so that none waits for another that waits.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = self._free = most
