@@ -8,10 +8,11 @@ from typing import NamedTuple
 import pytest
 
 from tests.cluster import spoiler
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.forwarder import is_watch
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
 from tests.cluster.spoiler import CUT, HUNG, Spoiler
+from tests.waiting import eventually
 
 SERVICES = 100
 # Long enough that what is retried is refused several times over.

@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.cluster.spoiler import FROZEN, SILENT, Spoiler, only
+from tests.waiting import eventually
 
 LEASE_SECONDS, RENEW_DEADLINE_SECONDS = 15.0, 10.0
 TAKEN_OVER_SECONDS = 20.0

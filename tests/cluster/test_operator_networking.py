@@ -8,11 +8,12 @@ from t2i_operator.kube.kinds import HTTP_ROUTE
 
 from dev.cluster.paths import Layout
 from tests.cluster import pods, spoiler
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.gateways import GatewayApi, accept, gateway, give_address, program
 from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
 from tests.cluster.spoiler import Spoiler
+from tests.waiting import eventually
 
 INGRESS: Object = {"host": "images.example.com"}
 ROUTE: Object = {"parentRefs": [{"name": "public"}]}

@@ -20,10 +20,11 @@ from t2i_operator.kube.kinds import (
     Kind,
 )
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, metric
 from tests.cluster.spoiler import NOT_SERVED, Spoiler, only
+from tests.waiting import eventually
 
 GROUP = "/apis/monitoring.coreos.com/"
 OBSERVED: Object = {

@@ -10,7 +10,7 @@ import yaml
 from t2i_operator.known.contest import LIMIT
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, eventually
+from tests.cluster.api import Api
 from tests.cluster.operators import (
     IMAGE,
     UNOBSERVED,
@@ -23,6 +23,7 @@ from tests.cluster.operators import (
 )
 from tests.cluster.rights import may
 from tests.cluster.spoiler import Spoiler
+from tests.waiting import eventually
 
 Kubectl = Callable[..., str]
 # Longer than it takes to try four times to take up a stream.
