@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.operators import OperatorProcess, Service
 from tests.unit.operator.resources import UNOBSERVED
+from tests.waiting import eventually
 
 ADOPT = "texttoimage.dev/adopt"
 FOREIGN = [

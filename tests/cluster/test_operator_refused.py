@@ -8,10 +8,12 @@ from typing import NamedTuple
 import pytest
 from t2i_operator.kube.kinds import CHILDREN
 
+from dev.bench.programs import free_port
 from tests.cluster import pods
-from tests.cluster.api import Api, Object, Refused, eventually
-from tests.cluster.operators import Service, free_port
+from tests.cluster.api import Api, Object, Refused
+from tests.cluster.operators import Service
 from tests.unit.operator.resources import UNOBSERVED
+from tests.waiting import eventually
 
 DASHBOARDS = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
 PROBE = "probe"
