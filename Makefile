@@ -15,18 +15,18 @@ endif
 .PHONY: help up down status drill bench-operator bench-service bench-monitoring soak soak-operator test test-fast check format generate clean
 
 help: ## list the tasks
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
 
-up: $(UV) ## bring up a cluster, the operator, one service and its monitoring [STACK=off: without; ON=embedded, ON=kind; CONTEXT=name: on your own cluster]
+up: $(UV) ## bring up a cluster, the operator and one service; on the embedded cluster its monitoring too [STACK=off: without it; ON=embedded or ON=kind; CONTEXT=name: your own cluster]
 	@$(RUN) python -m dev.cluster up $(if $(CONTEXT),--context $(CONTEXT)) $(if $(ON),--on $(ON)) $(if $(filter off,$(STACK)),--no-stack)
 
-down: $(UV) ## stop the local cluster and leave the machine as it was [CONTEXT=name: take away what `up` made there]
+down: $(UV) ## stop the local cluster and remove it; installed packages and caches stay [CONTEXT=name: remove what up made there]
 	@$(RUN) python -m dev.cluster down $(if $(CONTEXT),--context $(CONTEXT))
 
-status: $(UV) ## say what of the local cluster runs
+status: $(UV) ## show what runs on the local cluster
 	@$(RUN) python -m dev.cluster status
 
-drill: $(UV) ## make every alert of the guide fire, reach Alertmanager and a receiver, and end, on the local cluster
+drill: $(UV) ## make seven alerts fire, reach Alertmanager and a receiver, and end, on the embedded cluster
 	@$(RUN) python -m dev.stack.drill
 
 bench-operator: $(UV) ## measure the operator beside a bare client, figures to .local/bench [COUNT=1000; CROWD=1: among strangers' objects; ROLL=1: instead, roll all pods]
@@ -57,7 +57,7 @@ check: $(UV) ## lint, types, layers, drift of generated text and unit tests, in 
 	@$(RUN) lint-imports --no-cache
 	@$(RUN) mypy & types=$$!; $(PYTEST) -q --numprocesses=2 tests/unit; tests=$$?; wait $$types && exit $$tests
 
-format: $(UV) ## format and mend what the linter can mend
+format: $(UV) ## format, and fix what the linter can fix
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
 generate: $(UV) ## write the CRD and its reference, the dashboards, and the golden files

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--on", default="", choices=(ground.EMBEDDED, ground.KIND), help="by default kind if Docker answers"
     )
-    down = verbs.add_parser("down", help="end it and give the machine back as it was")
+    down = verbs.add_parser("down", help="end it and remove it; installed packages and caches stay")
     for verb in (up, down):
         verb.add_argument("--context", default="", metavar="NAME", help="your own cluster, by its context's name")
     images = verbs.add_parser("images", help="build images and let a running cluster have them")

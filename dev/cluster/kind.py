@@ -34,7 +34,7 @@ BASE = "docker.io/library/python:3.13-slim-trixie"
 NO_STACK = f"""
 
 {CHART}
-Prometheus and Alertmanager come with the embedded cluster: `python -m dev.cluster up --on embedded`."""
+Prometheus and Alertmanager come with the embedded cluster only: `make down`, then `sudo make up ON=embedded`."""
 CONFIG = Path(__file__).parent / "etc" / "kind.yaml"
 POLICY = Path(__file__).parent / "etc" / "audit-policy.yaml"
 

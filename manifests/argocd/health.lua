@@ -20,7 +20,7 @@ if stalled.status == "True" then
   return { status = "Degraded", message = stalled.message }
 end
 if ready.status == "True" and obj.spec.paused then
-  return { status = "Suspended", message = "spec.paused is true: objects are left as they are." }
+  return { status = "Suspended", message = "spec.paused is true: no object is changed." }
 end
 if ready.status == "True" then
   return { status = "Healthy", message = ready.message }

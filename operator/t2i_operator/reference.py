@@ -13,7 +13,9 @@ HEAD = """\
 <!-- Generated from operator/t2i_operator/spec by `make generate`; do not edit. -->
 # TextToImageService, `texttoimage.dev/v1alpha1`
 
-Short names `t2i`, `t2iservice`, `t2iservices`. Every field below is also told by `kubectl explain t2i.spec`.
+For whoever writes a TextToImageService; [manifests/samples/](../manifests/samples/) has whole ones to copy from.
+
+Short names `t2i`, `t2iservice`, `t2iservices`. Every field below is also shown by `kubectl explain t2i.spec`.
 `[]` marks the items of a list; fields in **bold** are required where their block is given.
 
 | type | how it is written |

@@ -15,7 +15,7 @@ _FLAGS: tuple[tuple[str, str, str], ...] = (
     ("namespaces", "", "Namespaces to look after, separated by commas. Empty: all of them."),
     ("class-name", "", "Look after resources with this spec.className only. Empty: those without one."),
     ("workers", "12", "How many resources are reconciled at the same time."),
-    ("resync-seconds", "600", "How often a resource is looked at though nothing happened."),
+    ("resync-seconds", "600", "How often to check a resource when nothing has happened."),
     (
         "poll-seconds",
         "45",
@@ -51,8 +51,8 @@ def read(arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> 
     environ = os.environ if environ is None else environ
     parser = argparse.ArgumentParser(
         prog="t2i-operator",
-        description="Keeps every object of a TextToImageService true.",
-        epilog="`t2i-operator render` and `t2i-operator diff` show instead what would be done for one resource.",
+        description="Keeps the objects of every TextToImageService as its spec says.",
+        epilog="`t2i-operator render` and `t2i-operator diff` only show what would be done for one resource.",
         parents=[flags(environ)],
     )
     return from_arguments(parser, parser.parse_args(arguments), environ)

@@ -17,7 +17,7 @@ class ServiceError(Exception):
 
     status = 500
     code = "internal_error"
-    title = "The service made a mistake"
+    title = "Internal error"
     quotes = False
 
     def __init__(self, detail: str, *, headers: dict[str, str] | None = None, **members: object) -> None:
@@ -148,7 +148,7 @@ class RateLimitedError(ServiceError):
 
     def __init__(self, seconds: float) -> None:
         after = max(1, round(seconds + 0.5))
-        super().__init__(f"Come again in {after} s.", headers={"Retry-After": str(after)})
+        super().__init__(f"Try again in {after} s.", headers={"Retry-After": str(after)})
 
 
 class LinkRateLimitedError(RateLimitedError):

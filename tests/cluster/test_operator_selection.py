@@ -74,7 +74,8 @@ def test_why_is_my_service_monitor_not_selected(service: Service, select: Callab
 
     select("theirs")
     refused = service.wait("MetricsReady", "False", "NotSelected")
-    assert refused["message"].endswith(f": {ours} selects release=theirs: set spec.monitoring.metrics.labels so")
+    advice = f": {ours} selects only release=theirs: set spec.monitoring.metrics.labels to match"
+    assert refused["message"].endswith(advice)
     service.wait("Monitored", "False", "NotSelected")
     service.ready()
 
@@ -105,7 +106,7 @@ def test_an_alertmanager_that_no_longer_takes_the_receivers_in_is_found(service:
 
     apply(api, service.namespace, "Alertmanager", alertmanagerConfigSelector={"matchLabels": {"team": "theirs"}})
     refused = service.wait("AlertsReady", "False", "NotSelected")
-    assert f"{ours} selects team=theirs: set spec.monitoring.alerts.labels so" in refused["message"]
+    assert f"{ours} selects only team=theirs: set spec.monitoring.alerts.labels to match" in refused["message"]
     service.ready()
 
 
@@ -121,7 +122,7 @@ def test_others_than_a_prometheus_select_too(service: Service, api: Api, kind: s
     assert f"{ours} selects it" in told(service, condition)
 
     apply(api, service.namespace, kind, **{selector: THEIRS})
-    advice = f"{ours} selects release=theirs: set spec.monitoring.{block}.labels so"
+    advice = f"{ours} selects only release=theirs: set spec.monitoring.{block}.labels to match"
     assert advice in service.wait(condition, "False", "NotSelected")["message"]
 
 

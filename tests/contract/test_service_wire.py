@@ -202,7 +202,7 @@ def test_a_head_without_end_is_refused(sandbox: RunningService, name: bytes) -> 
         with pytest.raises(ConnectionError):
             caller.sendall(b"GET /health HTTP/1.1\r\n" + name + b"x" * 16 * MUCH)
         told = refused(caller)
-    assert told == (431, "request_header_fields_too_large", "A request's head may have 32768 bytes.")
+    assert told == (431, "request_header_fields_too_large", "A request head may have at most 32768 bytes.")
 
 
 def test_trailers_without_end_are_not_kept(sandbox: RunningService) -> None:

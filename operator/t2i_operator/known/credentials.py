@@ -175,7 +175,7 @@ def _values(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, st
 
 def _replicate_models(resource: spec.TextToImageService) -> str:
     names = [model.name for model in resource.spec.models if model.provider == "Replicate"]
-    return f"model {', '.join(names)} is of provider Replicate" if names else ""
+    return f"model {', '.join(names)} uses provider Replicate" if names else ""
 
 
 def data(live: Object | None) -> dict[str, str] | None:

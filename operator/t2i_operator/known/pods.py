@@ -189,8 +189,8 @@ def _ended(container: Object) -> _Found | None:
     waits = (state.get("waiting") or {}).get("reason") == _CRASH_LOOP
     if code == 0 and reason == "Completed":
         again = waits or (container.get("restartCount", 0) >= _AGAIN_AND_AGAIN and _was_short(ended))
-        why = "by its command, or stopped by a probe; see the pod's events"
-        return _Found(_CRASH_LOOP, f"container {name} ended with code 0 again and again: {why}") if again else None
+        why = "its command ends, or a probe stops it; see the pod's events"
+        return _Found(_CRASH_LOOP, f"container {name} keeps exiting with code 0: {why}") if again else None
     if reason == "OOMKilled":
         return _Found("OOMKilled", f"container {name} ran out of memory; raise its memory limit in spec.podTemplate")
     if ended:

@@ -93,7 +93,7 @@ def verdict(
         elif not looks:
             reasons.append(f"{each} does not look into this namespace ({namespaces}: {_words(where)})")
         else:
-            reasons.append(f"{each} selects {_words(wanted)}: set {ours} so")
+            reasons.append(f"{each} selects only {_words(wanted)}: set {ours} to match")
     if not selecting:
         return Verdict("False", "NotSelected", "; ".join(reasons))
     best = min(selecting, key=lambda each: bool(each.remark))

@@ -138,7 +138,7 @@ def _stalled(outcome: Outcome, rollout: Rollout, accepted: Condition, ready: Con
         return Condition("Stalled", TRUE, *reason)
     if not ready.holds and (reason := reasons.overdue(outcome, rollout)):
         return Condition("Stalled", TRUE, *reason)
-    return Condition("Stalled", FALSE, "NotStalled", "nothing waits for a person")
+    return Condition("Stalled", FALSE, "NotStalled", "nothing needs a person's action")
 
 
 def _reconciling(
@@ -146,10 +146,10 @@ def _reconciling(
 ) -> Condition:
     if outcome.resource is not None and outcome.resource.spec.paused:
         missing = reasons.missing(outcome)
-        told = f"; missing, and not made: {missing}" if missing else ""
-        return Condition("Reconciling", FALSE, "Paused", f"spec.paused is true: objects are left as they are{told}")
+        told = f"; missing and not created: {missing}" if missing else ""
+        return Condition("Reconciling", FALSE, "Paused", f"spec.paused is true: no object is changed{told}")
     if stalled.holds:
-        return Condition("Reconciling", FALSE, stalled.reason, "it waits for a person: see Stalled")
+        return Condition("Reconciling", FALSE, stalled.reason, "a person has to act: see Stalled")
     if broken := _broken(outcome):
         return Condition("Reconciling", FALSE, *broken)
     if under_way := _under_way(outcome):
@@ -218,7 +218,7 @@ def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> C
         if same and (in_grace or each["reason"] != NOT_VISIBLE):
             return Condition(condition.type, each["status"], each["reason"], each["message"])
     if in_grace:
-        message = "it is not in place yet, or could not be looked at; it is tried again"
+        message = "it is not in place yet, or could not be checked; it will be retried"
         return Condition(condition.type, UNKNOWN, "Pending", message)
     message = f"not known: the Secrets and ConfigMaps that the spec names could not be read: {outcome.failure}"
     return Condition(condition.type, UNKNOWN, NOT_VISIBLE, message)

@@ -16,7 +16,7 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.spec.monitoring import LONGEST_INTERVAL, SCRAPES_A_WINDOW
 
-_LEFT = "its events and its pods' say why, or there are none because no OpenTelemetry operator runs"
+_LEFT = "its events and those of its pods say why; if there are none, no OpenTelemetry operator runs"
 _SELDOM = (
     f"alerts stay silent: metrics.interval may be {LONGEST_INTERVAL} at most, and {SCRAPES_A_WINDOW} scrapes must be in"
     " thresholds.window and in every shortWindow of burnRates"
@@ -25,8 +25,7 @@ _UNSHOWN = (
     "the Grafana operator finds no running Grafana with the labels of spec.monitoring.dashboards.instanceSelector"
 )
 _UNTAKEN = (
-    "no Grafana is known to have the GrafanaDashboards: their status says why, or says nothing because no Grafana"
-    " operator runs"
+    "no Grafana has reported the GrafanaDashboards yet: their status says why; if it is empty, no Grafana operator runs"
 )
 
 _PRODUCTS = {

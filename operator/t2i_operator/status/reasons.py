@@ -44,8 +44,8 @@ def failed(outcome: Outcome, condition: str) -> Reason | None:
 
 def _ending(errors: Iterable[Exception]) -> str:
     if any(map(transient, errors)):
-        return "it is tried again"
-    return "somebody has to mend that, and it is tried again now and then"
+        return "it will be retried"
+    return "fix that; it is retried from time to time"
 
 
 def missing(outcome: Outcome, *kinds: Kind) -> str:

@@ -95,7 +95,7 @@ class Access:
             if hmac.compare_digest(presented, digest):
                 found = key_id
         if not found:
-            raise UnauthorizedError("This key is not known here.")
+            raise UnauthorizedError("Unknown API key.")
         return found
 
     def _take(self, files: dict[str, str]) -> None:

@@ -73,7 +73,7 @@ class Breaker:
         if self._opened is None:
             return Call(self._epoch, now)
         if (left := self._left(now, self._opened)) > 0:
-            detail = f"{self._model} failed {self._failures} times in a row; it is tried again shortly."
+            detail = f"{self._model} failed {self._failures} times in a row; one request will be let through shortly."
             raise BreakerOpenError(detail, headers={"Retry-After": str(max(1, round(left)))})
         self._epoch += 1
         self._trial = Call(self._epoch, now)

@@ -153,4 +153,4 @@ def owner_of_request(state: State) -> str | Anybody:
         return ANYBODY
     if key_id := request_context().key_id:
         return key_id
-    raise UnauthorizedError("This path takes ids for a key alone.")
+    raise UnauthorizedError("This path needs an API key.")

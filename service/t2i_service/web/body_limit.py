@@ -40,13 +40,13 @@ def limited(scope: Scope, receive: Receive, most: int) -> Receive:
     async def receive_limited() -> Message:
         nonlocal size
         if size > most:
-            raise HTTPException(413, f"A request's body may have {most} bytes.")
+            raise HTTPException(413, f"A request body may have at most {most} bytes.")
         message = await receive()
         if message.get("more_body") and BODY_ENDED in scope:
             status, detail = scope[BODY_ENDED]
             raise HTTPException(status, detail, {"Connection": "close"})
         if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
-            raise HTTPException(413, f"A request's body may have {most} bytes.")
+            raise HTTPException(413, f"A request body may have at most {most} bytes.")
         return message
 
     return receive_limited

@@ -92,7 +92,7 @@ class Protocol(HttpToolsProtocol):
         if self._lines is not None:
             self._lines = 0 if self._lines == BEGUN else self._lines + len(data)
             if self._lines > MOST_HEAD_BYTES:
-                self._refuse(431, f"A request's head may have {MOST_HEAD_BYTES} bytes.")
+                self._refuse(431, f"A request head may have at most {MOST_HEAD_BYTES} bytes.")
                 return
         self._await_more()
 

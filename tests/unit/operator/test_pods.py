@@ -66,10 +66,10 @@ def ended(reason: str, code: int) -> dict[str, Any]:
         (
             completed({"waiting": {"reason": "CrashLoopBackOff"}}, restarts=1, minutes=30),
             "CrashLoopBackOff",
-            "ended with code 0 again and again",
+            "keeps exiting with code 0",
         ),
-        (completed({"running": {}}, restarts=2), "CrashLoopBackOff", "or stopped by a probe"),
-        (container(state=ran(9), restartCount=2), "CrashLoopBackOff", "or stopped by a probe"),
+        (completed({"running": {}}, restarts=2), "CrashLoopBackOff", "or a probe stops it"),
+        (container(state=ran(9), restartCount=2), "CrashLoopBackOff", "or a probe stops it"),
         (
             {"conditions": [{"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes are available"}]},
             "Unschedulable",

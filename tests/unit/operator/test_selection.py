@@ -77,7 +77,8 @@ def test_the_label_that_would_change_it_is_named() -> None:
     asked = prometheus(serviceMonitorSelector={"matchLabels": {"release": "other"}})
     said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [asked])
     assert (said.status, said.reason) == ("False", "NotSelected")
-    assert said.message == "Prometheus monitoring/main selects release=other: set spec.monitoring.metrics.labels so"
+    advice = "Prometheus monitoring/main selects only release=other: set spec.monitoring.metrics.labels to match"
+    assert said.message == advice
 
 
 def test_no_namespace_selector_means_its_own_namespace_only() -> None:
@@ -98,7 +99,7 @@ def test_a_namespace_is_chosen_by_its_labels() -> None:
         (alertmanager({}, {}), "True", "Alertmanager monitoring/pager selects it"),
         (alertmanager(None, {}), "False", "Alertmanager monitoring/pager selects no AlertmanagerConfig at all"),
         (alertmanager({}, None), "False", "(alertmanagerConfigNamespaceSelector: its own only)"),
-        (alertmanager({"matchLabels": {"team": "x"}}, {}), "False", "team=x: set spec.monitoring.alerts.labels so"),
+        (alertmanager({"matchLabels": {"team": "x"}}, {}), "False", "set spec.monitoring.alerts.labels to match"),
     ],
     ids=["everything", "nothing", "elsewhere", "other labels"],
 )
@@ -254,7 +255,7 @@ async def test_what_may_not_be_seen_could_select(others: int, said: tuple[str, s
         cluster.selector, cluster.others = {"matchLabels": {"release": "kps"}}, others
         found = (await judged(Selection(cluster), METRICS))[SERVICE_MONITOR]
     assert found[:2] == said
-    assert "Prometheus monitoring/main selects release=kps: set spec.monitoring.metrics.labels so" in found.message
+    assert "selects only release=kps: set spec.monitoring.metrics.labels to match" in found.message
     assert ("whether any PrometheusAgent selects it cannot be seen: no" in found.message) is (others == 403)
 
 
@@ -423,7 +424,7 @@ async def test_a_confined_operator_sees_who_selects_in_its_own_namespaces(
     if wanted:
         assert found.message == (
             "whether any Prometheus selects it cannot be seen: no right in None;"
-            " Prometheus monitoring/main selects release=kps: set spec.monitoring.metrics.labels so"
+            " Prometheus monitoring/main selects only release=kps: set spec.monitoring.metrics.labels to match"
         )
 
 

@@ -64,7 +64,7 @@ def test_what_only_observes_stalls_nothing() -> None:
 def test_a_pass_that_is_cut_short_for_good_waits_for_a_person(error: Exception) -> None:
     outcome = Outcome(generation=1, resource=resource(), rollout=deployed(), failure="the sentence")
     outcome.cannot_judge([READY], error)
-    sentence = "the sentence; somebody has to mend that, and it is tried again now and then"
+    sentence = "the sentence; fix that; it is retried from time to time"
     assert said(outcome)["Stalled"][1:] == ("True", APPLY_FAILED, sentence)
 
 
