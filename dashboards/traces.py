@@ -36,9 +36,10 @@ def traces() -> Dashboard:
 
 
 def _jaeger() -> QueryVariable:
-    """Take the resource's name from its Service's: its Jaeger is named after it too."""
-    service = 'label_values(t2i_build_info{namespace="$namespace",service="$service"}, service)'
-    return query_variable("jaeger", "Jaeger", service).regex("/(.*)-service/").hide(VariableHide.HIDE_VARIABLE)
+    """Take the resource's name from its Service's, which may have no series: its Jaeger is named after it too."""
+    chosen = 'query_result(label_replace(vector(1), "service", "$service", "", ""))'
+    name = '/service="(.*)-service"/'
+    return query_variable("jaeger", "Jaeger", chosen).regex(name).hide(VariableHide.HIDE_VARIABLE)
 
 
 def _rate(

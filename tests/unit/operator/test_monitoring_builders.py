@@ -271,7 +271,8 @@ def test_runbooks_can_be_the_user_s_own() -> None:
 @pytest.mark.parametrize("grafana", ["https://grafana.example.com", "https://example.com/grafana/"])
 def test_alerts_lead_to_dashboards_where_grafana_is(grafana: str) -> None:
     paths = links_of("dashboard_url")
-    assert all(path.startswith("/d/t2i-") for path in paths.values())
+    chosen = "?var-namespace=studio&var-service=pictures-service"
+    assert all(path.startswith("/d/t2i-") and path.endswith(chosen) for path in paths.values())
     expected = {alert: f"{grafana.rstrip('/')}{path}" for alert, path in paths.items()}
     assert links_of("dashboard_url", dashboards={"grafanaURL": grafana}) == expected
     off = links_of("dashboard_url", dashboards={"grafanaURL": grafana, "mode": "Disabled"})
