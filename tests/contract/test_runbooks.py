@@ -126,6 +126,17 @@ def test_every_panel_and_dashboard_is_there(page: str) -> None:
     assert set(ITALIC.findall(CODE.sub("", BLOCK.sub("", PAGES[page])))) - TITLES - ITALICS == set()
 
 
+def test_a_replica_that_does_not_lead_is_found_to_say_why() -> None:
+    """It waits for what it needs to begin at all, or for its Lease."""
+    page, runtime = PAGES["TextToImageOperatorWithoutLeader"], ROOT / "operator" / "t2i_operator" / "runtime"
+    source = "\n".join((runtime / f"{module}.py").read_text() for module in ("process", "leader"))
+    said = re.findall(r'log\.(?:warning|error)\(\s*"([^"]+)"', source)
+    assert len(said) == 4
+    (wanted,) = re.findall(r'grep -iE "([^"]+)"', page)
+    assert [message for message in said if not re.search(wanted, message, re.IGNORECASE)] == []
+    assert {message for message in said if message.startswith("waiting")} <= set(CODE.findall(page))
+
+
 def _of_the_guide(heading: str) -> list[str]:
     """Return what the guide lists in bold in a chapter and those below it."""
     level = heading.index(" ")
