@@ -85,7 +85,8 @@ def _dependencies() -> list[Builder[Panel]]:
         dependencies(
             "Dependencies",
             "Who calls whom, as Jaeger derives it from the traces it holds; a caller shows when it exports its own"
-            " spans. Grafana needs a data source of the kind Jaeger, with the address of this service's Jaeger.",
+            " spans. With Elasticsearch or OpenSearch it is empty until a job of yours, spark-dependencies, derives it."
+            " Grafana needs a data source of the kind Jaeger, with the address of this service's Jaeger.",
         ),
         graph(
             "Calls to others",
