@@ -20,6 +20,8 @@ JAEGER = 'namespace="$namespace",service="${jaeger}-jaeger-collector"'
 CALLS, SECONDS = "traces_span_metrics_calls_total", "traces_span_metrics_duration_seconds_bucket"
 ENDED_IN_ERROR = 'status_code="STATUS_CODE_ERROR"'
 CLIENT = 'span_kind="SPAN_KIND_CLIENT"'
+# Jaeger counts what it is sent; what its own tail sampling leaves out it has counted before.
+SAMPLED = " With tracing.samplingRatio below 1 of that share of the requests only."
 
 
 def traces() -> Dashboard:
@@ -57,22 +59,22 @@ def _steps() -> list[Builder[Panel]]:
     return [
         columns(
             "Steps",
-            "Each step of a request over the time shown.",
+            f"Each step of a request over the time shown.{SAMPLED}",
             "span_name",
             (Query(_rate(CALLS, by="span_name", window="$__range"), "Spans a second"), SPANS),
             (Query(_quantile(0.95, by="span_name", window="$__range"), "95th percentile"), "s"),
         ),
-        graph("Spans", "Spans a second by service and step.", SPANS, Query(_rate(CALLS), legend)),
+        graph("Spans", f"Spans a second by service and step.{SAMPLED}", SPANS, Query(_rate(CALLS), legend)),
         graph(
             "Slow steps",
             "95th percentile by step. A dot is one slow span, with the id of its trace: it leads where the Prometheus"
-            " data source says.",
+            f" data source says.{SAMPLED}",
             "s",
             Query(_quantile(0.95), legend, exemplars=True),
         ),
         graph(
             "Failed steps",
-            "Spans a second that ended in an error.",
+            f"Spans a second that ended in an error.{SAMPLED}",
             SPANS,
             Query(_rate(CALLS, ENDED_IN_ERROR), legend),
             look=Look(no_value="none failed"),
@@ -90,7 +92,7 @@ def _dependencies() -> list[Builder[Panel]]:
         ),
         graph(
             "Calls to others",
-            "Calls a second that a service makes: the lines of the dependency graph.",
+            f"Calls a second that a service makes: the lines of the dependency graph.{SAMPLED}",
             "reqps",
             Query(_rate(CALLS, CLIENT), "{{service_name}} to {{span_name}}"),
         ),

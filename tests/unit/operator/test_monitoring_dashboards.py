@@ -346,6 +346,13 @@ COUNTED_AS = {"reqps": "Requests", "count:spans/s": "Spans", "count:generations/
 COUNTED_AS |= {"count:tokens/s": "Tokens", "ops": "Reconciliations"}
 
 
+def test_every_panel_of_spans_says_that_they_may_be_a_share() -> None:
+    panels = json.loads(rendered()["traces"])["panels"]
+    of_spans = [panel for panel in panels if "traces_span_metrics" in json.dumps(panel.get("targets"))]
+    assert len(of_spans) > 4
+    assert [panel["title"] for panel in of_spans if "tracing.samplingRatio" not in panel["description"]] == []
+
+
 @pytest.mark.parametrize("topic", sorted(rendered()))
 def test_a_rate_has_the_unit_of_what_is_counted(topic: str) -> None:
     for panel in json.loads(rendered()[topic])["panels"]:
