@@ -180,6 +180,15 @@ def test_nothing_is_neither_good_nor_bad(topic: str) -> None:
         assert sorted(colours) in (["text"], ["green", "red"]), panel["title"]
 
 
+def test_no_percentile_is_of_nothing() -> None:
+    """It would be NaN, which Grafana shows as a value."""
+    panels = [panel for text in rendered().values() for panel in json.loads(text)["panels"]]
+    asked = [target.get("expr", "") for panel in panels for target in panel.get("targets", ())]
+    percentiles = [expr for expr in asked if "histogram_quantile" in expr]
+    assert percentiles
+    assert [expr for expr in percentiles if not re.fullmatch(r"\(histogram_quantile\(.*\) >= 0\)", expr)] == []
+
+
 def test_what_can_be_below_zero_is_drawn_there() -> None:
     """An objective that is missed has less than nothing left of its budget."""
     panels = {panel["title"]: panel for panel in json.loads(rendered()["overview"])["panels"]}
