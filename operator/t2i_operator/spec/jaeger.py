@@ -7,7 +7,7 @@ from msgspec import Meta
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.pod_template import PodTemplate
 from t2i_operator.spec.quantities import amount
-from t2i_operator.spec.scalars import FRACTION, URL, Duration, Fraction, Image, Label, Quantity, Subdomain
+from t2i_operator.spec.scalars import URL, Duration, Fraction, Image, Label, Quantity, Subdomain
 from t2i_operator.spec.schema import SET, Block, Rule, described
 from t2i_operator.spec.shared import LocalSecret, Resources
 
@@ -29,6 +29,10 @@ _A_MEBIBYTE = (
 
 DEFAULT_VOLUME = "10Gi"
 POD_TEMPLATE = "spec.monitoring.tracing.jaeger.podTemplate"
+_LEFT_TO_OTHERS = (
+    "Jaeger deletes nothing there and derives no dependency graph: that takes jobs of your own (jaeger-es-index-cleaner"
+    " or a rollover; spark-dependencies)."
+)
 
 
 class MemoryStorage(Block, frozen=True, kw_only=True):
@@ -62,7 +66,6 @@ class SearchStorage(Block, frozen=True, kw_only=True):
     server_urls: Annotated[
         tuple[URL, ...],
         Meta(min_length=1, max_length=16),
-        FRACTION,
         SET,
         described("Where the cluster answers, as https://search:9200."),
     ]
@@ -100,8 +103,8 @@ class Storage(Block, frozen=True, kw_only=True):
     )
     memory: Annotated[MemoryStorage | None, described("Settings of Memory.")] = None
     badger: Annotated[BadgerStorage | None, described("Settings of Badger.")] = None
-    elasticsearch: Annotated[SearchStorage | None, described("Settings of Elasticsearch.")] = None
-    open_search: Annotated[SearchStorage | None, described("Settings of OpenSearch.")] = None
+    elasticsearch: Annotated[SearchStorage | None, described(f"Settings of Elasticsearch. {_LEFT_TO_OTHERS}")] = None
+    open_search: Annotated[SearchStorage | None, described(f"Settings of OpenSearch. {_LEFT_TO_OTHERS}")] = None
 
 
 class TailSampling(Block, frozen=True, kw_only=True):
