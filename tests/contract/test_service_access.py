@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
+from t2i_service.app import create_app, create_state
+from t2i_service.observing.privacy import Privacy
+from t2i_service.settings import Settings
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.processes import RunningService
@@ -56,6 +60,9 @@ def closed(start: Callable[..., RunningService], folder: Path) -> RunningService
         ("GET", "/docs", False),
         ("GET", "/docs/swagger-ui.css", False),
         ("GET", "/", False),
+        ("GET", "/openapi.json", False),
+        ("GET", "/docs/more/swagger-ui.css", True),
+        ("GET", "/nowhere", True),
     ],
 )
 def test_which_routes_need_a_key(closed: RunningService, method: str, path: str, *, needs_key: bool) -> None:
@@ -66,6 +73,36 @@ def test_which_routes_need_a_key(closed: RunningService, method: str, path: str,
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.headers["x-request-id"] in answer.text or path.startswith("/v1/")
             assert client.request(method, path, headers=ALICE).status_code != 401
+
+
+def routes(folder: Path) -> list[tuple[str, str]]:
+    """Return every path that the application knows, with each of its methods."""
+    (models := folder / "models.json").write_text('{"models": [{"name": "sdxl", "provider": "Sandbox"}]}')
+    app = create_app(create_state(Settings(models_file=models), Privacy(100)))._app  # type: ignore[attr-defined]
+    return [(route.path, method) for route in app.routes for method in sorted(route.methods)]
+
+
+def test_no_other_spelling_of_a_path_leads_to_its_route(start: Callable[..., RunningService], tmp_path: Path) -> None:
+    """A router's pattern takes a newline at the end as well, and who compares a path as text does not."""
+    (keys := tmp_path / "keys").mkdir()
+    (keys / "alice").write_text("key-of-alice")
+    service = start(SANDBOX, T2I_API_KEYS_DIR=str(keys), T2I_REQUESTS_PER_MINUTE="1")
+    with service.client() as client:
+        for (path, method), headers in product(routes(tmp_path), ({}, ALICE)):
+            for end in ("%0A", "%0D%0A", "%00"):
+                answer = client.request(method, f"{service.url}{path}{end}", json=SMALL, headers=headers)
+                assert answer.status_code == 404, (method, path, end)
+        for path in ("/%6Detrics", "/metric%73", "/%68ealth"):
+            assert client.get(path).status_code == 404, path
+        for path in ("//generate", "/generate;a=b", "/GENERATE", "/generate%2F", "/%2Fgenerate", "/generate%20"):
+            assert client.post(f"{service.url}{path}", json=SMALL).status_code == 401, path
+            assert client.post(f"{service.url}{path}", json=SMALL, headers=ALICE).status_code == 404, path
+        refused = client.post("/v1/images/generations%0A", json={"prompt": "a lighthouse"}).json()
+        assert (refused["error"]["code"], refused["error"]["type"]) == ("not_found", "invalid_request_error")
+        assert service.metric("image_generation_total", status="success") == 0
+        assert service.metric("http_requests_total", method="POST", endpoint="/generate", status="404") == 0
+        assert service.metric("http_requests_total", method="POST", endpoint="unmatched", status="404") > 0
+        assert client.post("/generate", json=SMALL, headers=ALICE).status_code == 200
 
 
 def test_the_document_tells_which_routes_need_a_key(closed: RunningService) -> None:

@@ -31,7 +31,7 @@ from t2i_service.observing.telemetry import (
     span_name,
 )
 from t2i_service.offer.models_config import widest
-from t2i_service.web.problems import answer_to
+from t2i_service.web.problems import answer_to, error_of_http
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -85,7 +85,7 @@ class Instruments:
         except ServiceError as error:
             # Nothing has led it to its route, where all others are counted.
             routes = (route for route in self._app.routes if route.matches(scope)[0] is not Match.NONE)
-            scope["route"] = next(routes, None)
+            scope["route"] = next(routes, None) if is_plain(scope) else None
             await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
         except Exception as error:
             # It has been answered already; what is left is to tell those who run the service.
@@ -116,6 +116,8 @@ class Instruments:
 
     def _let_in(self, scope: Scope, context: RequestContext) -> None:
         """Admit the caller; whom the keys do not know says neither which trace it joins nor that it is kept."""
+        if not is_plain(scope):
+            raise error_of_http(404, "Not Found")
         access = self._state.access
         try:
             context.key_id = access.admit(scope["path"], context.authorization)
@@ -206,3 +208,12 @@ class _Answer:
             if self._state.draining:
                 headers.append((b"connection", b"close"))
         await self._send(message)
+
+
+def is_plain(scope: Scope) -> bool:
+    """Tell whether a path is to the router what it is to those who compare it as text, here and in proxies.
+
+    A router's pattern ends before a newline at the end as well, and `/%6Detrics` leads to what is hidden as `/metrics`.
+    """
+    path: str = scope["path"]
+    return path.isprintable() and (path not in QUIET_ENDPOINTS or b"%" not in scope.get("raw_path", b""))
