@@ -29,7 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("api-keys")
     (folder / "alice").write_text("key-of-alice\n")
     (folder / "bob").write_text("key-of-bob")
+    (folder / ".ci").write_text("key-of-ci")
     (folder / "..data").mkdir()
+    (folder / "..more").write_text("key-of-nobody")
     return folder
 
 
@@ -136,6 +138,16 @@ def test_anything_but_a_key_is_refused(closed: RunningService, header: str) -> N
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
+def test_a_key_may_be_named_as_a_secrets_key_may(closed: RunningService) -> None:
+    """Kubernetes refuses those alone that begin with two dots, as the kubelet's own entries do."""
+    with closed.client() as client:
+        statuses = [
+            client.post("/generate", json=SMALL, headers={"authorization": f"Bearer key-of-{name}"}).status_code
+            for name in ("ci", "nobody")
+        ]
+    assert statuses == [200, 401]
+
+
 def test_an_id_belongs_to_its_key(closed: RunningService) -> None:
     with closed.client() as client:
         result = client.post("/generate", json=SMALL | {"response_format": "url"}, headers=ALICE).json()
@@ -198,7 +210,7 @@ def test_keys_change_without_a_restart_and_are_never_logged(closed: RunningServi
     with closed.client() as client:
         (folder / "carol").write_text("key-of-carol")
         (folder / "bob").unlink()
-        wait_for(lambda: closed.logged("API keys taken over", keys=["alice", "carol"]))
+        wait_for(lambda: closed.logged("API keys taken over", keys=[".ci", "alice", "carol"]))
         carol = {"authorization": "Bearer key-of-carol"}
         assert client.post("/generate", json=SMALL, headers=carol).status_code == 200
         assert client.post("/generate", json=SMALL, headers=BOB).status_code == 401
