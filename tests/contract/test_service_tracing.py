@@ -119,6 +119,13 @@ def test_the_callers_trace_goes_on(traced: RunningService, collector: FakeCollec
     assert wait_for(lambda: collector.trace(trace_id).get("generate_image")).parent == caller
 
 
+def test_of_two_callers_traces_neither_goes_on(traced: RunningService, replicate: FakeReplicate) -> None:
+    chosen = ["a" * 32, "b" * 32]
+    headers = [("traceparent", f"00-{trace_id}-{'c' * 16}-01") for trace_id in chosen]
+    for sent in (headers, headers[:1] * 2, headers * 2):
+        assert generate(traced, headers=sent).json()["trace_id"] not in chosen
+
+
 def test_a_failure_shows_in_the_trace(
     traced: RunningService, collector: FakeCollector, replicate: FakeReplicate
 ) -> None:

@@ -109,7 +109,8 @@ class Instruments:
             if name == b"x-request-id":
                 request_id = value
             elif name == b"traceparent":
-                traceparent = value
+                # Which of two would be meant, nobody can tell.
+                traceparent = value if traceparent is None else b""
             elif name == b"authorization":
                 authorization = value
         return RequestContext(request_id_from(request_id), time.perf_counter(), authorization, traceparent)
