@@ -29,6 +29,7 @@ from t2i_service.observing.telemetry import (
     UNMATCHED,
     URL_PATH,
     span_name,
+    span_path,
 )
 from t2i_service.offer.models_config import widest
 from t2i_service.web.problems import answer_to, error_of_http
@@ -131,7 +132,8 @@ class Instruments:
 
     def _start_span(self, scope: Scope, context: RequestContext, traceparent: bytes | None) -> None:
         if name := span_name(scope["path"]):
-            attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: scope["path"]}
+            path = span_path(scope["path"])
+            attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: path}
             span = context.span = self._state.tracing.tracer.start(name, traceparent, attributes)
             context.trace_id, context.span_id = span.trace_hex, span.span_hex
             if span.sampled:
