@@ -28,9 +28,10 @@ from t2i_service.observing.telemetry import (
     UNMATCHED,
     URL_PATH,
     span_name,
+    span_path,
 )
 from t2i_service.web.body_limit import limited, most_bytes
-from t2i_service.web.problems import answer_to
+from t2i_service.web.problems import answer_to, error_of_http
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -74,7 +75,7 @@ class Middleware:
         except ServiceError as error:
             # Nothing has led it to its route, where all others are counted.
             routes = (route for route in self._app.routes if route.matches(scope)[0] is not Match.NONE)
-            scope["route"] = next(routes, None)
+            scope["route"] = next(routes, None) if is_plain(scope) else None
             await answer_to(scope["path"], error, self._state.privacy)(scope, receive, answer.send)
         except Exception as error:
             # It has been answered already; what is left is to tell those who run the service.
@@ -98,13 +99,16 @@ class Middleware:
             if name == b"x-request-id":
                 request_id = value
             elif name == b"traceparent":
-                traceparent = value
+                # Which of two would be meant, nobody can tell.
+                traceparent = value if traceparent is None else b""
             elif name == b"authorization":
                 authorization = value
         return RequestContext(request_id_from(request_id), time.perf_counter(), authorization, traceparent)
 
     def _let_in(self, scope: Scope, context: RequestContext) -> None:
         """Admit the caller; whom the keys do not know says neither which trace it joins nor that it is kept."""
+        if not is_plain(scope):
+            raise error_of_http(404, "Not Found")
         access = self._state.access
         try:
             context.key_id = access.admit(scope["path"], context.authorization)
@@ -117,7 +121,8 @@ class Middleware:
 
     def _start_span(self, scope: Scope, context: RequestContext, traceparent: bytes | None) -> None:
         if name := span_name(scope["path"]):
-            attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: scope["path"]}
+            path = span_path(scope["path"])
+            attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: path}
             span = context.span = self._state.tracing.tracer.start(name, traceparent, attributes)
             context.trace_id, context.span_id = span.trace_hex, span.span_hex
             if span.sampled:
@@ -167,3 +172,12 @@ class _Answer:
             if self._state.draining:
                 headers.append((b"connection", b"close"))
         await self._send(message)
+
+
+def is_plain(scope: Scope) -> bool:
+    """Tell whether a path is to the router what it is to those who compare it as text, here and in proxies.
+
+    A router's pattern ends before a newline at the end as well, and `/%6Detrics` leads to what is hidden as `/metrics`.
+    """
+    path: str = scope["path"]
+    return path.isprintable() and (path not in QUIET_ENDPOINTS or b"%" not in scope.get("raw_path", b""))
