@@ -6,11 +6,11 @@ from typing import TypeVar
 
 import httpx
 
-from tests.conftest import KubectlError
+from dev.cluster.errors import UnfitError
 
 T = TypeVar("T")
 # What asking too early raises, beside what the condition itself asserts.
-NOT_YET = (AssertionError, KeyError, IndexError, TypeError, StopIteration, KubectlError, httpx.TransportError)
+NOT_YET = (AssertionError, KeyError, IndexError, TypeError, StopIteration, UnfitError, httpx.TransportError)
 
 
 def eventually(ask: Callable[[], T], what: str, seconds: float = 30.0, *, every: float = 0.1) -> T:

@@ -122,8 +122,8 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     service_name: str = Field(default="text-to-image", validation_alias="OTEL_SERVICE_NAME", min_length=1)
 
-    # A pod's address is not known before it starts, nor of which kind it is. Empty is a socket for each: uvloop's for `::`
-    # takes IPv6 alone, and with two a client's address is spelled as it always was.
+    # A pod's address is not known before it starts, nor of which kind it is. Empty is a socket for each: uvloop's for
+    # `::` takes IPv6 alone, and with two a client's address is spelled as it always was.
     host: Annotated[str, AfterValidator(_own)] = ""
     port: int = Field(default=8000, ge=0, le=65535)
     models_file: Annotated[Path, _readable(read_models)] | None = None

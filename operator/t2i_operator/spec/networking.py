@@ -155,8 +155,8 @@ class HTTPRoute(Block, frozen=True, kw_only=True):
     path: Annotated[
         Prefix,
         described(
-            "Path prefix under which the service answers. It is taken off on the way: other than /, set `publicURL` to what"
-            " ends with it, or links to images and `Location` lead elsewhere."
+            "Path prefix under which the service answers. It is taken off on the way: other than /, set `publicURL` to"
+            " what ends with it, or links to images and `Location` lead elsewhere."
         ),
     ] = "/"
     annotations: Annotated[Annotations, described("Annotations of the HTTPRoute.")] = msgspec.field(
