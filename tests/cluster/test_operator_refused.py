@@ -90,7 +90,7 @@ def _probe_is_refused(api: Api, namespace: str) -> bool:
 
 
 @pytest.fixture
-def unreachable(api: Api, namespace: str) -> Iterator[Unreachable]:
+def unreachable(api: Api, namespace: str, prometheus_operator_crds: None) -> Iterator[Unreachable]:
     """Have a webhook at a port where nobody listens asked about each such object of the namespace.
 
     What is returned ends it.
