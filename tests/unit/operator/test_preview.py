@@ -339,3 +339,13 @@ async def test_a_collector_goes_though_its_own_service_has_the_name_of_ours(caps
     theirs(cluster, collector)
     assert await diff(cluster, **traced) == 0
     assert capsys.readouterr().out.startswith(f"# {spans} is controlled by {collector}; rename")
+
+
+async def test_what_credentials_lack_is_said_though_the_rest_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cluster, keys = in_order(), Id(SECRET, KEY.namespace, "pictures-keys")
+    cluster.refused[keys] = ApiError(403, "Forbidden", "secrets is forbidden")
+    with pytest.raises(ApiError, match="secrets is forbidden"):
+        await diff(cluster, credentials={"secretRef": {"name": "nowhere"}})
+    assert capsys.readouterr().err.startswith("SecretMissing: ")
