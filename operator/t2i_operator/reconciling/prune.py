@@ -27,7 +27,8 @@ _NOT_FOUND, _CHANGED = 404, 409
 class Fate(Enum):
     """What becomes of an object that is the resource's and not wanted.
 
-    HELD: what counts for the same condition is not all in its place. WAITS: pods of the old template may still read it.
+    HELD: what counts for the same condition is not all in its place; or the kind was not served when the pass began, so
+    that it is left out of what is wanted. WAITS: pods of the old template may still read it.
     STANDS_IN: it does meanwhile the work of one whose kind the cluster does not serve. LEADS_IN: it is the way in until
     its successor works. SHOWS: it is the dashboard that people see until a Grafana has its successor.
     """
@@ -51,7 +52,7 @@ def fates(
     metadata, unfinished = resource.metadata, outcome.unfinished
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
-            held = condition_of(identity, metadata.name) in unfinished
+            held = identity.kind in outcome.absent or condition_of(identity, metadata.name) in unfinished
             seen = shows(identity, children, wanted)
             yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome, seen=seen)
 

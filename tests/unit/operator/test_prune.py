@@ -17,6 +17,7 @@ from t2i_operator.kube.kinds import (
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
+    SERVICE_MONITOR,
     VOLUME_CLAIM,
     Kind,
     Object,
@@ -93,6 +94,17 @@ async def test_a_dashboard_stays_until_a_grafana_has_its_successor(status: Objec
         stays = await Pruner(Deleting(session), children).prune(wanted, {successor}, outcome)
     assert (stays, outcome.deleted) == (([DASHBOARD], []) if kept else ([], [DASHBOARD]))
     assert outcome.settled, "an event tells when a Grafana has it"
+
+
+@pytest.mark.parametrize("absent", [True, False], ids=["out of sight", "served"])
+async def test_what_comes_into_sight_during_a_pass_is_not_taken_for_unwanted(*, absent: bool) -> None:
+    """A pass that began without its kind has left it out of what is wanted."""
+    monitor, children = Id(SERVICE_MONITOR, "studio", "pictures-monitor"), Children()
+    children.observe(SERVICE_MONITOR, live(monitor))
+    outcome = Outcome(generation=1, absent={SERVICE_MONITOR: Absence.FORBIDDEN} if absent else {})
+    async with aiohttp.ClientSession() as session:
+        await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
+    assert outcome.deleted == ([] if absent else [monitor])
 
 
 async def test_what_is_switched_off_goes_all_the_same() -> None:
