@@ -12,10 +12,12 @@ from t2i_operator.known.pods import Pods
 from t2i_operator.known.resources import Resources
 from t2i_operator.known.secret_watch import SecretWatch
 from t2i_operator.kube.absences import Absence
-from t2i_operator.kube.cluster import Named
+from t2i_operator.kube.cluster import ApiError, Named
 from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.naming import Key
 from t2i_operator.runtime.queue import Queue
+
+_FORBIDDEN = 403
 
 
 def registry(resources: Resources, queue: Queue[Key]) -> kopf.OperatorRegistry:
@@ -75,10 +77,10 @@ class OptionalSink(ChildSink):
         super().listed(names, version)
         self._note(None)
 
-    def absent(self, forbidden: bool) -> None:
-        """Forget the objects, which went with their kind."""
+    def absent(self, error: ApiError) -> None:
+        """Forget the objects, which went with their kind or out of sight."""
         super().listed(set(), sys.maxsize)
-        self._note(Absence.FORBIDDEN if forbidden else Absence.MISSING)
+        self._note(Absence.FORBIDDEN if error.status == _FORBIDDEN else Absence.MISSING)
 
     def _note(self, absence: Absence | None) -> None:
         if self._cache.absences.note(self._kind, self._namespace, absence):

@@ -52,7 +52,7 @@ class Sink(Protocol):
 class Stream:
     """Follows a selection for ever, through every failure of the API server.
 
-    `absent` is told that the kind is not served (or, when True, that we may not see it); without it, that is a failure.
+    `absent` is told why a kind that another product defines is not listed; without it, that is but a failure.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Stream:
         selection: Selection,
         sink: Sink,
         *,
-        absent: Callable[[bool], None] | None = None,
+        absent: Callable[[ApiError], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._selection, self._sink = cluster, selection, sink
@@ -97,15 +97,15 @@ class Stream:
                 if self._clock() - began < _SHORT_SECONDS:
                     await asyncio.sleep(_SHORT_SECONDS)
             except ApiError as error:
-                if self._absent is not None and error.status in _NOT_OURS:
-                    self._absent(error.status == _FORBIDDEN)
+                lists = not self._version
+                if self._absent is not None and lists and error.status in _NOT_OURS:
+                    self._absent(error)
                     await self._wait_for_kind()
                 else:
                     await self._back_off(error)
 
     async def _wait_for_kind(self) -> None:
         """Count the answer as a sign of life: nothing is broken where a product is not installed."""
-        self._version = ""
         self._heard()
         self.synced.set()
         await asyncio.sleep(_ABSENT_SECONDS)
@@ -114,8 +114,8 @@ class Stream:
         self.refused = error.status in _NOT_OURS
         if self.refused:
             self._refused_at = self._clock()
-        if error.status == _GONE:
-            self._version = ""
+        if error.status == _GONE or (self.refused and self._absent is not None):
+            self._version = ""  # of a kind that may be absent only a list tells whether it is
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
         backoff = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
         await asyncio.sleep(max(backoff, error.retry_after))

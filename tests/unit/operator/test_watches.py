@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import kopf
 import pytest
@@ -168,6 +169,31 @@ async def test_the_first_error_after_refusals_is_no_silence() -> None:
         assert (stream.refused, stream.age_seconds, stream.silent_seconds) == (False, 3600.0, 0.0)
         now += 300.0
         assert stream.silent_seconds == 300.0
+        running.cancel()
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_kind_is_not_absent_while_it_can_be_listed(status: int) -> None:
+    """As with a right to list and none to watch: what is seen would be forgotten and seen anew for ever."""
+    asked, absent = asyncio.Queue[str](), Mock()
+
+    async def answer(request: web.Request) -> web.Response:
+        if "watch" in request.query:
+            asked.put_nowait("watch")
+            return web.json_response({"message": "no"}, status=status)
+        asked.put_nowait("list")
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody(), absent=absent)
+        running = asyncio.create_task(stream.run())
+        turns = [await asyncio.wait_for(asked.get(), timeout=30) for _ in range(6)]
+        assert turns == ["list", "watch"] * 3
+        assert stream.refused
+        assert not absent.called
         running.cancel()
 
 
