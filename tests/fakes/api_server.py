@@ -1,4 +1,7 @@
-"""As much of an API server as the operator's process needs to begin, with some namespaces that it may not look into."""
+"""As much of an API server as the operator's process needs to begin, with some namespaces that it may not look into.
+
+Kinds whose conversion webhook is `broken` cannot be listed.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ class ApiServer(ThreadingHTTPServer):
     def __init__(self, *visible: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.visible, self.ended = set(visible), threading.Event()
+        self.broken: set[str] = set()
         self.written: list[str] = []
         self.watched: list[str] = []
 
@@ -46,6 +50,8 @@ class ApiServer(ThreadingHTTPServer):
         namespace, plural, *name = parts[parts.index("namespaces") + 1 :]
         if namespace not in self.visible:
             return _refusal(403, f'{plural} is forbidden in the namespace "{namespace}"')
+        if plural in self.broken:
+            return _refusal(500, "conversion webhook failed: connection refused")
         if plural in _OPTIONAL or (name and plural != naming.PLURAL):
             return _refusal(404, "there is none")
         items = [_resource(namespace)] if plural == naming.PLURAL else []

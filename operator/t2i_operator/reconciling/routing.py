@@ -87,6 +87,8 @@ def _absent(absence: Absence) -> Route:
         return Route(
             "Unknown", "NotVisible", f"the operator has no right to {served}; grant it, as its ClusterRole does"
         )
+    if absence is not Absence.MISSING:
+        return Route("Unknown", "NotVisible", f"{served} cannot be listed: {absence.answer}")
     return Route("False", "GatewayAPIMissing", f"the cluster serves no {served}; install the CRDs of the Gateway API")
 
 

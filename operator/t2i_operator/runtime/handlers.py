@@ -17,7 +17,7 @@ from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.naming import Key
 from t2i_operator.runtime.queue import Queue
 
-_FORBIDDEN = 403
+_ABSENCES = {403: Absence.FORBIDDEN, 404: Absence.MISSING}
 
 
 def registry(resources: Resources, queue: Queue[Key]) -> kopf.OperatorRegistry:
@@ -80,7 +80,7 @@ class OptionalSink(ChildSink):
     def absent(self, error: ApiError) -> None:
         """Forget the objects, which went with their kind or out of sight."""
         super().listed(set(), sys.maxsize)
-        self._note(Absence.FORBIDDEN if error.status == _FORBIDDEN else Absence.MISSING)
+        self._note(_ABSENCES.get(error.status) or Absence.failing(error.message))
 
     def _note(self, absence: Absence | None) -> None:
         if self._cache.absences.note(self._kind, self._namespace, absence):

@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 _BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 # How often a kind that is not served is asked for again: a small request, and no right to read CRDs is needed.
 _ABSENT_SECONDS = 5.0
+# A kind that may be absent is done without when so many lists of it in a row have failed, all others having worked.
+_TRIES = 5
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
 _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
@@ -71,9 +73,15 @@ class Stream:
         self._version = ""
         self._failures = 0
         self.synced = asyncio.Event()
+        self._awaited = True
         self.name = str(selection)
         # The server answers and says no: neither a broken connection nor what another process would do better.
         self.refused = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether its kind may be absent."""
+        return self._absent is not None
 
     @property
     def age_seconds(self) -> float:
@@ -84,6 +92,10 @@ class Stream:
     def silent_seconds(self) -> float:
         """How long ago the server last said anything, if only no: the first error after that is no silence yet."""
         return min(self.age_seconds, self._clock() - self._refused_at)
+
+    def wait_no_longer(self) -> None:
+        """Have the kind pass for absent while it cannot be listed: only itself is to blame, all others can be."""
+        self._awaited = False
 
     async def run(self) -> None:
         """List once, then watch from where the last watch ended; only a version that is too old costs a new list."""
@@ -118,8 +130,16 @@ class Stream:
             self._version = ""  # of a kind that may be absent only a list tells whether it is
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
         backoff = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
-        await asyncio.sleep(max(backoff, error.retry_after))
         self._failures += 1
+        self._do_without(error)
+        await asyncio.sleep(max(backoff, error.retry_after))
+
+    def _do_without(self, error: ApiError) -> None:
+        """Let the process begin: a broken conversion webhook of another product's would hold it up for ever."""
+        given_up = not self._awaited and self._failures >= _TRIES and not self.synced.is_set()
+        if self._absent is not None and given_up:
+            self._absent(error)
+            self.synced.set()
 
     async def _list(self) -> None:
         names: set[tuple[str, str]] = set()

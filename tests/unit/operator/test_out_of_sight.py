@@ -8,17 +8,19 @@ import aiohttp
 import msgspec
 import pytest
 from t2i_operator import naming
-from t2i_operator.known.children import Id
+from t2i_operator.known.children import Children, Id
+from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError, Cluster, Event, Page
-from t2i_operator.kube.kinds import SERVICE_MONITOR, Kind
+from t2i_operator.kube.kinds import HTTP_ROUTE, SERVICE_MONITOR, Kind
 from t2i_operator.naming import Key
+from t2i_operator.reconciling.routing import Routing
 from t2i_operator.runtime import watches
 from t2i_operator.runtime.handlers import OptionalSink
 from t2i_operator.runtime.queue import Queue
 from t2i_operator.runtime.watches import Selection, Stream
 
 from tests.unit.operator.passes import KEY, Parts, Storing
-from tests.unit.operator.resources import UNOBSERVED
+from tests.unit.operator.resources import UNOBSERVED, resource
 
 MONITOR = Id(SERVICE_MONITOR, KEY.namespace, naming.service_monitor(KEY.name))
 METRICS = {"monitoring": {**UNOBSERVED, "metrics": {"mode": "Managed"}}}
@@ -85,3 +87,10 @@ async def test_what_comes_into_sight_again_is_not_taken_away(monkeypatch: pytest
     assert (await parts.look())["MetricsReady"].reason == "InPlace"
     assert parts.cluster.live[MONITOR] == before
     running.cancel()
+
+
+async def test_a_way_in_that_cannot_be_listed_is_told_in_the_api_servers_own_words() -> None:
+    wanted, absence = resource(httpRoute={"parentRefs": [{"name": "public"}]}), Absence.failing("connection refused")
+    said = await Routing(Storing(), Children()).route(wanted, {HTTP_ROUTE: absence})
+    assert (said.status, said.reason) == ("Unknown", "NotVisible")
+    assert "connection refused" in said.message

@@ -197,6 +197,37 @@ async def test_a_kind_is_not_absent_while_it_can_be_listed(status: int) -> None:
         running.cancel()
 
 
+@pytest.mark.usefixtures("at_once")
+async def test_a_kind_that_cannot_be_listed_is_done_without_once_all_others_can_be() -> None:
+    """As while the conversion webhook of another product is broken; before that the API server itself may be."""
+    now, asked, absent = 0.0, asyncio.Queue[None](), Mock()
+
+    async def answer(_: web.Request) -> web.Response:
+        asked.put_nowait(None)
+        return web.json_response({"message": "conversion webhook failed"}, status=500)
+
+    async def tried(times: int) -> None:
+        for _ in range(times):
+            await asyncio.wait_for(asked.get(), timeout=30)
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        selection = Selection(CONFIG_MAP, None, "a=b")
+        stream = Stream(Cluster(session), selection, Nobody(), absent=absent, clock=lambda: now)
+        running = asyncio.create_task(stream.run())
+        await tried(watches._TRIES + 2)
+        assert not absent.called
+        stream.wait_no_longer()
+        await asyncio.wait_for(stream.synced.wait(), timeout=30)
+        now = 1000.0
+        await tried(watches._TRIES + 2)
+        (told,) = absent.call_args_list
+        assert told.args[0].message == "conversion webhook failed"
+        assert stream.age_seconds == 1000.0, "it is told of by the metric, and by the alert on that"
+        running.cancel()
+
+
 async def test_an_object_that_trips_a_bug_is_passed_over() -> None:
     class Tripping(Nobody):
         def __init__(self) -> None:
