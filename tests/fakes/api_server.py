@@ -105,7 +105,9 @@ def api_server(*visible: str) -> Iterator[ApiServer]:
 
 
 def _refusal(status: int, message: str) -> tuple[int, Mapping[str, Any]]:
-    return status, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": status}
+    reason = {403: "Forbidden", 404: "NotFound"}.get(status, "InternalError")
+    told = {"status": "Failure", "reason": reason, "message": message, "code": status}
+    return status, {"kind": "Status", "apiVersion": "v1", **told}
 
 
 def _discovery(path: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 from t2i_operator import naming
 from t2i_operator.kube import nesting
 from t2i_operator.kube.errors import ApiError, NotLeadingError, refused, unreachable
-from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.kinds import GATEWAY, OPTIONAL, Kind, Object
 
 __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "Event", "Named", "NotLeadingError", "Page"]
 
@@ -98,7 +98,7 @@ class Cluster:
         try:
             return await self._json("GET", kind.path(namespace, name), READ_SECONDS, headers=headers)
         except ApiError as error:
-            if error.status == 404:
+            if _is_missing(kind, error):
                 return None
             raise
 
@@ -146,7 +146,7 @@ class Cluster:
         try:
             await self._write(Write("DELETE", kind.path(metadata["namespace"], metadata["name"]), _JSON, {}), body)
         except ApiError as error:
-            if error.status != 404:
+            if not _is_missing(kind, error):
                 raise
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
@@ -249,6 +249,12 @@ def _event(line: bytes) -> Event:
         return msgspec.json.decode(line, type=Event)
     except RecursionError:
         return msgspec.json.decode(nesting.shallow(line), type=Event)
+
+
+def _is_missing(kind: Kind, error: ApiError) -> bool:
+    """Tell whether an object is not there; of a kind that is always served, a bare 404 is but a proxy's."""
+    may_be_missing = kind in OPTIONAL or kind == GATEWAY
+    return error.is_object_not_found or (error.status == 404 and may_be_missing)
 
 
 def _params(*, dry_run: bool) -> dict[str, str]:

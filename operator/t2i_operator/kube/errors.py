@@ -16,6 +16,8 @@ _PASSING = frozenset({0, 401, 404, 408, 409, 410, 429})
 _OVERALL = frozenset({0, 429, 503})
 # The API server's own word, with 504, for what we say of an answer that did not come; a proxy has none.
 _GATEWAY_TIMEOUT, _LATE = 504, "Timeout"
+# The API server's own word, with 404, for an object that is not there.
+_NOT_FOUND = "NotFound"
 _NO_HEADERS: Mapping[str, str] = {}
 # A Retry-After of more would have a resource wait for a server that has long been well again.
 _MOST_PATIENCE_SECONDS = 30.0
@@ -38,6 +40,11 @@ class ApiError(Exception):
     def refuses_only(self, fields: Container[str]) -> bool:
         """Tell whether the API server complains of some of these fields and of nothing else."""
         return bool(self.fields) and all(field in fields for field in self.fields)
+
+    @property
+    def is_object_not_found(self) -> bool:
+        """404 in the API server's own words: there is no such object; a proxy's 404, or an unknown path's, has none."""
+        return self.status == 404 and self.reason == _NOT_FOUND
 
     @property
     def refuses_content(self) -> bool:

@@ -21,7 +21,7 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 
-_NOT_FOUND, _CHANGED = 404, 409
+_CHANGED = 409
 
 
 class Fate(Enum):
@@ -140,7 +140,7 @@ class Pruner:
         """Look again soon at what has changed since it was seen: of a status that is not read no event tells us."""
         if error.status == _CHANGED:
             outcome.waiting = f"{identity} has changed since it was seen, and is looked at again before it goes"
-        elif error.status == _NOT_FOUND:
+        elif error.is_object_not_found:
             self._children.drop(identity)
         else:
             outcome.failed(identity, reason, error)

@@ -18,8 +18,6 @@ from t2i_operator.status.events import NOTE_BYTES, Notice, changes, deeds
 from t2i_operator.status.metrics import Metrics
 from t2i_operator.status.status import status
 
-_NOT_FOUND = 404
-
 log = structlog.get_logger(__name__)
 
 
@@ -82,7 +80,7 @@ class Reporter:
         try:
             self._resources.answered(await self._cluster.apply_status(RESOURCE, body))
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if not error.is_object_not_found:
                 raise
             log.info("the resource was deleted meanwhile")
             self._resources.drop(key, uid)

@@ -1,5 +1,6 @@
 """What is said where another operator says otherwise; tests/cluster has what is said where there is one."""
 
+import contextlib
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from t2i_operator.status.report import Reporter
 from tests.unit.operator.resources import resource
 
 KEY = Key("studio", "pictures")
+FAILING = ApiError(500, "InternalError", "etcdserver: leader changed")
 
 
 class Storing(Cluster):
@@ -24,7 +26,7 @@ class Storing(Cluster):
     def __init__(self, session: aiohttp.ClientSession, resources: Resources) -> None:
         super().__init__(session)
         self.resources, self.written, self._version, self.generation = resources, 0, 0, 1
-        self.refuses = False
+        self.refusal: ApiError | None = None
         self.said({})
 
     def said(self, status: Object) -> None:
@@ -40,8 +42,8 @@ class Storing(Cluster):
         return self.live
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
-        if self.refuses:
-            raise ApiError(500, "InternalError", "etcdserver: leader changed")
+        if self.refusal:
+            raise self.refusal
         self.written += 1
         return self._store(body["status"])
 
@@ -87,11 +89,11 @@ async def test_a_status_that_could_not_be_written_is_nobody_else_s() -> None:
             await reporter.report(KEY, seen, Outcome(generation=1, invalid=invalid, rivalled=True))
 
         await report("")
-        cluster.refuses = True
+        cluster.refusal = FAILING
         for number in range(2 * LIMIT):
             with pytest.raises(ApiError):
                 await report(f"spec.replicas: {number}")
-        cluster.refuses = False
+        cluster.refusal = None
         await report("spec.replicas: -1")
         assert cluster.written == 2
 
@@ -107,3 +109,16 @@ async def test_an_edit_just_before_our_write_is_not_taken_from_its_answer() -> N
             await reporter.report(KEY, seen, Outcome(generation=1, invalid=f"spec.replicas: -{generation}"))
             assert resources.observe(cluster.live) is (generation == 2), "only the event of an edit queues it"
         assert cluster.written == 2
+
+
+@pytest.mark.parametrize(("reason", "known"), [("NotFound", False), ("Unknown", True)], ids=["its own", "a proxy's"])
+async def test_only_the_api_servers_own_404_says_that_the_resource_is_gone(reason: str, *, known: bool) -> None:
+    resources = Resources()
+    async with aiohttp.ClientSession() as session:
+        cluster = Storing(session, resources)
+        cluster.refusal, seen = ApiError(404, reason, "not found"), resources.get(KEY)
+        assert seen is not None
+        reporter = Reporter(cluster, resources, Metrics(), instance="one")
+        with pytest.raises(ApiError) if known else contextlib.nullcontext():
+            await reporter.report(KEY, seen, Outcome(generation=1, invalid="spec.replicas: -1"))
+    assert (resources.get(KEY) is not None) is known
