@@ -5,11 +5,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from t2i_operator.known.children import Id
 from t2i_operator.known.contest import LIMIT
-from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.known.resources import Resources
 from t2i_operator.kube.cluster import ApiError, Cluster
-from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.kinds import SERVICE, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, Key
 from t2i_operator.status.metrics import Metrics
 from t2i_operator.status.report import Reporter
@@ -27,6 +28,7 @@ class Storing(Cluster):
         super().__init__(session)
         self.resources, self.written, self._version, self.generation = resources, 0, 0, 1
         self.refusal: ApiError | None = None
+        self.posted: list[str] = []
         self.said({})
 
     def said(self, status: Object) -> None:
@@ -48,6 +50,7 @@ class Storing(Cluster):
         return self._store(body["status"])
 
     async def create(self, kind: Kind, body: Object, **_: Any) -> Object:
+        self.posted.append(body["reason"])
         return body
 
 
@@ -109,6 +112,21 @@ async def test_an_edit_just_before_our_write_is_not_taken_from_its_answer() -> N
             await reporter.report(KEY, seen, Outcome(generation=1, invalid=f"spec.replicas: -{generation}"))
             assert resources.observe(cluster.live) is (generation == 2), "only the event of an edit queues it"
         assert cluster.written == 2
+
+
+async def test_what_was_done_is_told_though_the_status_cannot_be_written() -> None:
+    """The next pass finds it done, and has nothing to tell."""
+    resources, metrics = Resources(), Metrics()
+    async with aiohttp.ClientSession() as session:
+        cluster = Storing(session, resources)
+        cluster.refusal, seen = FAILING, resources.get(KEY)
+        assert seen is not None
+        repair = Repair(Id(SERVICE, KEY.namespace, "pictures-service"), "it was deleted")
+        outcome = Outcome(generation=1, invalid="spec.replicas: -1", repaired=[repair])
+        with pytest.raises(ApiError):
+            await Reporter(cluster, resources, metrics, instance="one").report(KEY, seen, outcome)
+    assert metrics.registry.get_sample_value("t2i_operator_drift_repaired_total", {"kind": "Service"}) == 1
+    assert cluster.posted == ["Repaired"], "and nothing is told of what is not stored"
 
 
 @pytest.mark.parametrize(("reason", "known"), [("NotFound", False), ("Unknown", True)], ids=["its own", "a proxy's"])
