@@ -20,6 +20,7 @@ from t2i_operator.kube.kinds import (
     Kind,
     Object,
 )
+from t2i_operator.reconciling.ownership import Whose, whose
 
 _CHANGED = 409
 
@@ -93,7 +94,7 @@ class Pruner:
                 case Fate.LEADS_IN:
                     outcome.kept.append(identity)
                 case Fate.RELEASED:
-                    await self._release(identity, outcome)
+                    await self._release(identity, resource, outcome)
                 case Fate.WAITS:
                     outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
                 case Fate.DELETED:
@@ -123,11 +124,11 @@ class Pruner:
         self._children.drop(identity)
         outcome.deleted.append(identity)
 
-    async def _release(self, identity: Id, outcome: Outcome) -> None:
-        """Take our marks off an object and leave the rest, our record of having set it included."""
+    async def _release(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Take our marks off what is still the resource's; leave the rest, our record of having set it included."""
         try:
             live = await self._cluster.get(*identity)
-            if live is not None:
+            if live is not None and whose(live, resource) is Whose.OURS:
                 await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
         except NotLeadingError:
             raise

@@ -122,9 +122,11 @@ class Releasing(Deleting):
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
         self.released: list[str] = []
+        self.owner = OWNER
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
-        return live(Id(kind, namespace, name))
+        found = live(Id(kind, namespace, name))
+        return {**found, "metadata": {**found["metadata"], "ownerReferences": [self.owner]}}
 
     async def patch(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
         if name in self.refused:
@@ -151,6 +153,20 @@ async def test_whatever_the_spec_names_is_released_and_not_deleted() -> None:
         await Pruner(cluster, children).prune(wanted, set(), outcome)
     assert sorted(cluster.released) == sorted(names)
     assert outcome.deleted == []
+
+
+async def test_what_has_another_owner_by_now_is_not_released() -> None:
+    children = Children()
+    children.observe(OTHER.kind, live(OTHER))
+    volumes = [{"name": "a", "configMap": {"name": OTHER.name}}]
+    outcome = Outcome(generation=1)
+    async with aiohttp.ClientSession() as session:
+        cluster = Releasing(session)
+        cluster.owner = {"kind": "Deployment", "name": "theirs", "uid": "1111", "controller": True}
+        await Pruner(cluster, children).prune(resource(podTemplate={"spec": {"volumes": volumes}}), set(), outcome)
+    assert cluster.released == []
+    assert (outcome.deleted, outcome.faults) == ([], [])
+    assert children.get(OTHER) is None, "it is none of ours"
 
 
 CONFLICTING = ApiError(409, "Conflict", "the object has been modified")
