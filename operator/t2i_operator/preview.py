@@ -11,39 +11,40 @@ from pathlib import Path
 
 import yaml
 
-from t2i_operator import builders, naming, printout, spec
-from t2i_operator.known import credentials, references
+from t2i_operator import naming, printout, spec
+from t2i_operator.known import references
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import CONFLICT
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import rollout
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.connection import connect
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
-from t2i_operator.reconciling import replacement, stored
+from t2i_operator.reconciling import replacement
 from t2i_operator.reconciling.judgement import Judgement
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.observe import Observer
-from t2i_operator.reconciling.ownership import Whose, foreign, whose
-from t2i_operator.reconciling.prune import Fate, fates
-from t2i_operator.settings import Settings, settle
+from t2i_operator.reconciling.ownership import Whose, foreign_message, whose
+from t2i_operator.reconciling.prune import PruneDecision, prune_decisions
+from t2i_operator.reconciling.wanted import wanted
+from t2i_operator.settings import Settings, from_arguments
 from t2i_operator.settings import flags as settings_flags
 
 COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
 _SAME, _DIFFERS = 0, 1
-_NOT_FOUND, _FORBIDDEN = 404, 403
 # What is said of objects that would not be deleted, or not at once.
 _ENDS = {
-    Fate.RELEASED: "would be released: the spec refers to it, and its data stays",
-    Fate.HELD: "would stay until the conflict is resolved",
-    Fate.WAITS: "would be deleted once no pod of the old template is left",
-    Fate.STANDS_IN: "would stay until the cluster serves the kind of what is to follow it",
-    Fate.LEADS_IN: "would stay until RouteReady is True",
-    Fate.SHOWS: "would stay until a Grafana has the GrafanaDashboard of that name",
+    PruneDecision.RELEASE: "would be released: the spec refers to it, and its data stays",
+    PruneDecision.KEEP_UNTIL_PLACED: "would stay until the conflict is resolved",
+    PruneDecision.KEEP_UNTIL_ROLLED_OUT: "would be deleted once no pod of the old template is left",
+    PruneDecision.KEEP_AS_FALLBACK: "would stay until the cluster serves the kind of what is to follow it",
+    PruneDecision.KEEP_OLD_ROUTE: "would stay until RouteReady is True",
+    PruneDecision.KEEP_OLD_DASHBOARD: "would stay until a Grafana has the GrafanaDashboard of that name",
 }
+# Those by which an object does not stay as it is.
+_CHANGES = (PruneDecision.RELEASE, PruneDecision.KEEP_UNTIL_ROLLED_OUT)
 
 
 class PreviewError(Exception):
@@ -57,7 +58,7 @@ async def run(arguments: Sequence[str]) -> int:
     """
     parser = _parser()
     flags = parser.parse_intermixed_args(arguments)
-    settings = settle(parser, flags, os.environ)
+    settings = from_arguments(parser, flags, os.environ)
     async with (await connect(f"{settings.identity} {flags.command}")).session() as session:
         preview = Preview(Cluster(session), settings)
         resource = await preview.resource(flags.resource, flags.file)
@@ -129,7 +130,7 @@ class Preview:
                 continue
             live = await self._get(identity)
             if live is not None and whose(live, resource) is Whose.FOREIGN:
-                outcome.fault(identity, CONFLICT, foreign(identity, live, resource))
+                outcome.fault(identity, CONFLICT, foreign_message(identity, live, resource))
                 sys.stdout.write(f"# {outcome.faults[-1].message}\n")
                 continue
             if identity.kind == DEPLOYMENT and live is not None:
@@ -147,34 +148,31 @@ class Preview:
         for identity, live in found.items():
             cache.children.observe(identity.kind, live)
         await Judgement(self._cluster, cache).judge_route(resource, outcome)
-        unwanted = list(fates(cache.children, resource, desired, outcome))
+        unwanted = list(prune_decisions(cache.children, resource, desired, outcome))
         if unwanted and not outcome.placed:
             sys.stdout.write("# nothing is deleted until the conflict is resolved\n")
             return _SAME
-        for identity, _, fate in unwanted:
-            if fate is Fate.DELETED:
+        for identity, _, decision in unwanted:
+            if decision is PruneDecision.DELETE:
                 status |= _print(identity, found[identity], None)
             else:
-                sys.stdout.write(f"# {identity} {_ENDS[fate]}\n")
-                status |= _DIFFERS if fate in (Fate.RELEASED, Fate.WAITS) else _SAME
+                sys.stdout.write(f"# {identity} {_ENDS[decision]}\n")
+                status |= _DIFFERS if decision in _CHANGES else _SAME
         return status
 
     async def _desired(
         self, resource: spec.TextToImageService, deployment: Object | None, outcome: Outcome
     ) -> list[Object]:
-        namespace = resource.metadata.namespace
-        versions = await SecretWatch(self._cluster, max_age_seconds=0).versions(namespace, references.sources(resource))
-        secrets = await self._observer.secrets(namespace, versions)
-        outcome.lacks = references.lacks(resource, secrets)
-        problem = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
-        if problem is not None:
-            sys.stderr.write(f"{problem.reason}: {problem.message}\n")
+        cache = VersionCache(self._cluster, max_age_seconds=0)
+        versions = await cache.versions(resource.metadata.namespace, references.sources(resource))
         seen = rollout(deployment) if deployment else None
-        observed = await self._observer.observe(resource, secrets, seen, outcome)
+        try:
+            desired = await wanted(self._observer, resource, versions, seen, outcome)
+        finally:
+            if outcome.credentials is not None:
+                sys.stderr.write(f"{outcome.credentials.reason}: {outcome.credentials.message}\n")
         for failure in outcome.failures:
             raise failure.error
-        desired = builders.desired(resource, observed)
-        stored.leave(resource, map(identify, desired), outcome)
         for fault in outcome.faults:
             sys.stderr.write(f"{fault.reason}: {fault.message}\n")
         return desired
@@ -187,14 +185,14 @@ class Preview:
         try:
             return await self._cluster.apply(identity.kind, body, dry_run=True)
         except ApiError as error:
-            if identity.kind in OPTIONAL and error.status == _NOT_FOUND:
+            if identity.kind in OPTIONAL and error.is_not_found:
                 outcome.absent[identity.kind] = Absence.MISSING
                 sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
                 return None
-            if not ours or not replacement.due(identity, error):
+            if not ours or not replacement.is_due(identity, error):
                 raise
             sys.stdout.write(f"# {identity} would be deleted and made anew: {' and '.join(error.fields)} is fixed\n")
-            return await replacement.tried(self._cluster, identity, body)
+            return await replacement.dry_run(self._cluster, identity, body)
 
     async def _labelled(self, resource: spec.TextToImageService) -> AsyncIterator[tuple[Id, Object]]:
         selector = f"{naming.CHILD_SELECTOR},{naming.INSTANCE_LABEL}={resource.metadata.name}"
@@ -205,7 +203,7 @@ class Preview:
                         head = {"apiVersion": kind.api_version, "kind": kind.name}
                         yield Id(kind, resource.metadata.namespace, live["metadata"]["name"]), {**head, **live}
             except ApiError as error:
-                if kind not in OPTIONAL or error.status not in (_NOT_FOUND, _FORBIDDEN):
+                if kind not in OPTIONAL or not (error.is_not_found or error.is_forbidden):
                     raise
 
 

@@ -16,8 +16,8 @@ import yaml
 
 from dev.bench.audit import lines
 from tests.cluster.api import Api, Object, eventually
+from tests.unit.operator.resources import UNOBSERVED
 
-UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
 IMAGE = "ghcr.io/text-to-image/service:test"
 
 

@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from tests.cluster.api import Object, eventually
-from tests.cluster.operators import UNOBSERVED, Service
+from tests.cluster.operators import Service
+from tests.unit.operator.resources import UNOBSERVED
 
 CHECKSUM = "texttoimage.dev/certificates-checksum"
 PEM = "-----BEGIN CERTIFICATE-----"

@@ -9,8 +9,8 @@ import pytest
 
 from dev.cluster.kubectl import established
 from tests.cluster.api import Object, eventually
-from tests.cluster.operators import UNOBSERVED
 from tests.cluster.products import pods_of_a_collector
+from tests.unit.operator.resources import UNOBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.cluster.api import Api, Object, eventually
-from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
+from tests.cluster.operators import OperatorProcess, Service
+from tests.unit.operator.resources import UNOBSERVED
 
 ADOPT = "texttoimage.dev/adopt"
 FOREIGN = [

@@ -9,7 +9,7 @@ from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, 
 
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.goldens import all_taken_without_drift
-from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
+from tests.cluster.operators import OperatorProcess, Service
 from tests.cluster.products import (
     Product,
     dashboards_shown,
@@ -17,6 +17,7 @@ from tests.cluster.products import (
     opentelemetry_operator,
     pods_of_a_collector,
 )
+from tests.unit.operator.resources import UNOBSERVED
 
 Kubectl = Callable[..., str]
 CONFIG_MAPS: Object = {"mode": "Managed", "format": "ConfigMap", "labels": {"team": "images"}}

@@ -22,8 +22,9 @@ from t2i_operator.kube.kinds import (
 
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.mail import MAIL, make_login
-from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, metric
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric
 from tests.cluster.spoiler import BROKEN, NOT_SERVED, Spoiler, only
+from tests.unit.operator.resources import UNOBSERVED
 
 GROUP = "/apis/monitoring.coreos.com/"
 OBSERVED: Object = {

@@ -10,7 +10,8 @@ from t2i_operator.kube.kinds import CHILDREN
 
 from tests.cluster import pods
 from tests.cluster.api import Api, Object, Refused, eventually
-from tests.cluster.operators import UNOBSERVED, Service, free_port
+from tests.cluster.operators import Service, free_port
+from tests.unit.operator.resources import UNOBSERVED
 
 DASHBOARDS = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
 PROBE = "probe"

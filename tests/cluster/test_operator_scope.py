@@ -11,18 +11,10 @@ from t2i_operator.known.contest import LIMIT
 
 from dev.cluster.paths import Layout
 from tests.cluster.api import Api, eventually
-from tests.cluster.operators import (
-    IMAGE,
-    UNOBSERVED,
-    OperatorAccount,
-    OperatorProcess,
-    Service,
-    kubeconfig_of,
-    metric,
-    writes,
-)
+from tests.cluster.operators import IMAGE, OperatorAccount, OperatorProcess, Service, kubeconfig_of, metric, writes
 from tests.cluster.rights import may
 from tests.cluster.spoiler import Spoiler
+from tests.unit.operator.resources import UNOBSERVED
 
 Kubectl = Callable[..., str]
 # Longer than it takes to try four times to take up a stream.

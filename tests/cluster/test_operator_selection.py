@@ -8,7 +8,8 @@ from aiohttp import web
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.forwarder import ThreadedForwarder
 from tests.cluster.mail import MAIL, make_login
-from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, running
+from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, running
+from tests.unit.operator.resources import UNOBSERVED
 
 GROUP = "/apis/monitoring.coreos.com/"
 METRICS = {"monitoring": {**UNOBSERVED, "metrics": {"labels": {"release": "mine"}}}}

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster.api import Object, eventually
-from tests.cluster.operators import UNOBSERVED, Service
+from tests.cluster.operators import Service
+from tests.unit.operator.resources import UNOBSERVED
 
 CHECKSUM = "texttoimage.dev/config-checksum"
 

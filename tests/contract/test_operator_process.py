@@ -77,9 +77,9 @@ async def test_only_the_queue_of_the_leader_grows_old(*, leading: bool) -> None:
         operator = Operator(settings, Connection(Configuration(), asyncio.Event().wait, identity="me"), session)
         if leading:
             operator._leader.leading.set()
-        for stream in operator._picture.streams:
+        for stream in operator._cache_sync.streams:
             stream.synced.set()
-        await operator._picture._complete(None, operator._queue.release)
+        await operator._cache_sync._sync(None, operator._queue.release)
         operator._queue.add(Key("n", "a"))
         operator._queue._since[Key("n", "a")] -= 60
         assert (oldest_seconds(operator) >= 60) == leading
@@ -92,7 +92,7 @@ async def test_an_optional_kind_that_is_not_heard_is_no_reason_for_a_restart(*, 
     async with aiohttp.ClientSession() as session:
         operator = Operator(settings, Connection(Configuration(), asyncio.Event().wait, identity="me"), session)
         health = operator._health()
-        for stream in operator._picture.streams:
+        for stream in operator._cache_sync.streams:
             if stream.optional is optional:
                 stream._heard_at = time.monotonic() - 2 * STREAM_LIMIT_SECONDS
                 assert health.ages[stream.name]() > STREAM_LIMIT_SECONDS, "an alert tells of it"

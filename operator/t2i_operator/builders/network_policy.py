@@ -58,7 +58,7 @@ def _egress(resource: spec.TextToImageService) -> Iterator[Object]:
 
 def _collector_labels(resource: spec.TextToImageService) -> dict[str, str]:
     """Leave the instance aside where the OpenTelemetry operator labels the pods: it may cut that label short."""
-    if resource.spec.monitoring.tracing.jaeger.format == "OpenTelemetryCollector":
+    if resource.spec.monitoring.tracing.jaeger.is_collector:
         return {naming.COMPONENT_LABEL: "opentelemetry-collector"}
     return naming.selector_labels(resource.metadata.name, "jaeger")
 

@@ -4,6 +4,7 @@ import asyncio.sslproto
 import os
 import ssl
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Protocol
 
@@ -62,7 +63,7 @@ class Connection:
         """Read the token anew when it is refused; a write is left to its sender to repeat, who knows whether it may."""
         await self._authorize(request)
         response = await handler(request)
-        if response.status != 401:
+        if response.status != HTTPStatus.UNAUTHORIZED:
             return response
         reads = request.method == "GET"
         if reads:

@@ -13,7 +13,7 @@ from t2i_operator.kube.kinds import DEPLOYMENT, Object
 MANAGER = f"{naming.FIELD_MANAGER}-handover"
 
 
-async def replicas(cluster: Cluster, live: Object) -> None:
+async def keep_live_replicas(cluster: Cluster, live: Object) -> None:
     """Keep the live number when we are about to leave it out; nothing to do once it is not ours.
 
     A Deployment at 0 is set to 1: an autoscaler takes 0 for "switched off" and would leave it there for ever.

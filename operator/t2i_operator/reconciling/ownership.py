@@ -3,7 +3,7 @@
 from enum import Enum, auto
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id, controller
+from t2i_operator.known.identity import Id, controller
 from t2i_operator.kube.kinds import Object
 
 
@@ -36,7 +36,7 @@ def selector(deployment: Object) -> tuple[object, object]:
     return wanted.get("matchLabels"), wanted.get("matchExpressions")
 
 
-def foreign(identity: Id, live: Object, resource: spec.TextToImageService) -> str:
+def foreign_message(identity: Id, live: Object, resource: spec.TextToImageService) -> str:
     """Say whose the object is and how to end the conflict."""
     owner = controller(live["metadata"])
     if owner is not None:
@@ -45,13 +45,13 @@ def foreign(identity: Id, live: Object, resource: spec.TextToImageService) -> st
     return f"{identity} was not made by this resource; delete or rename it, or hand it over: annotate it {annotation}"
 
 
-def rival(identity: Id) -> str:
+def rival_message(identity: Id) -> str:
     """Say how two operators that both serve a resource are kept apart."""
     cure = "give one of the two a class, or namespaces of its own"
     return f"{identity}: another operator of this kind keeps writing it; {cure}"
 
 
-def selector_differs(identity: Id, live: Object) -> str:
+def selector_message(identity: Id, live: Object) -> str:
     """List the steps by which a Deployment is adopted whose pods are selected by other labels."""
     labels = ",".join(f"{name}={value}" for name, value in live["spec"]["selector"].get("matchLabels", {}).items())
     return (

@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from t2i_operator.kube.cluster import ApiError, Cluster, Named
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.messages import ObjectMeta
 
 log = structlog.get_logger(__name__)
 
@@ -20,11 +21,9 @@ _ABSENT_SECONDS = 5.0
 _TRIES = 5
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
-_FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
-_NOT_OURS = (_FORBIDDEN, _NOT_FOUND)
 
 
-class Selection(NamedTuple):
+class WatchScope(NamedTuple):
     """Which objects: of one kind, in one namespace (None: in all), picked by the server by their labels."""
 
     kind: Kind
@@ -38,21 +37,21 @@ class Selection(NamedTuple):
 class Sink(Protocol):
     """Who takes what a stream brings."""
 
-    def knows(self, metadata: Named) -> bool:
+    def knows(self, metadata: ObjectMeta) -> bool:
         """Tell whether this version of an object is no news: it is not decoded then."""
 
     def seen(self, live: Object) -> None:
         """Take an object that is there."""
 
     def gone(self, live: Object) -> None:
-        """Take the last state of an object that left the selection."""
+        """Take the last state of an object that left the scope."""
 
     def listed(self, names: set[tuple[str, str]], version: int) -> None:
         """Take the namespaces and names of all that was there at a resourceVersion."""
 
 
 class Stream:
-    """Follows a selection for ever, through every failure of the API server.
+    """Follows a scope for ever, through every failure of the API server.
 
     `absent` is told why a kind that another product defines is not listed; without it, that is but a failure.
     """
@@ -60,13 +59,13 @@ class Stream:
     def __init__(
         self,
         cluster: Cluster,
-        selection: Selection,
+        scope: WatchScope,
         sink: Sink,
         *,
         absent: Callable[[ApiError], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster, self._selection, self._sink = cluster, selection, sink
+        self._cluster, self._scope, self._sink = cluster, scope, sink
         self._absent, self._clock = absent, clock
         self._heard_at: float | None = None
         self._refused_at = -math.inf
@@ -74,7 +73,7 @@ class Stream:
         self._failures = 0
         self.synced = asyncio.Event()
         self._awaited = True
-        self.name = str(selection)
+        self.name = str(scope)
         # The server answers and says no: neither a broken connection nor what another process would do better.
         self.refused = False
 
@@ -110,7 +109,7 @@ class Stream:
                     await asyncio.sleep(_SHORT_SECONDS)
             except ApiError as error:
                 lists = not self._version
-                if self._absent is not None and lists and error.status in _NOT_OURS:
+                if self._absent is not None and lists and _is_refusal(error):
                     self._absent(error)
                     await self._wait_for_kind()
                 else:
@@ -123,10 +122,10 @@ class Stream:
         await asyncio.sleep(_ABSENT_SECONDS)
 
     async def _back_off(self, error: ApiError) -> None:
-        self.refused = error.status in _NOT_OURS
+        self.refused = _is_refusal(error)
         if self.refused:
             self._refused_at = self._clock()
-        if error.status == _GONE or (self.refused and self._absent is not None):
+        if error.is_gone or (self.refused and self._absent is not None):
             self._version = ""  # of a kind that may be absent only a list tells whether it is
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
         backoff = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
@@ -144,7 +143,7 @@ class Stream:
     async def _list(self) -> None:
         names: set[tuple[str, str]] = set()
         version = ""
-        async for page in self._cluster.pages(*self._selection):
+        async for page in self._cluster.pages(*self._scope):
             for live in page.objects():
                 names.add((live["metadata"]["namespace"], live["metadata"]["name"]))
                 self._take(self._sink.seen, live)
@@ -157,7 +156,7 @@ class Stream:
         self.synced.set()
 
     async def _watch(self) -> None:
-        async for event in self._cluster.watch(*self._selection, since=self._version, resumed=self._resumed):
+        async for event in self._cluster.watch(*self._scope, since=self._version, resumed=self._resumed):
             metadata = event.metadata()
             if event.type == "DELETED":
                 self._take(self._sink.gone, event.decoded())
@@ -182,3 +181,7 @@ class Stream:
     def _heard(self) -> None:
         self._heard_at, self.refused = self._clock(), False
         self._failures = 0
+
+
+def _is_refusal(error: ApiError) -> bool:
+    return error.is_forbidden or error.is_not_found

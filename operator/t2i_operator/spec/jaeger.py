@@ -7,22 +7,9 @@ from msgspec import Meta
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.pod_template import PodTemplate
 from t2i_operator.spec.quantities import amount
-from t2i_operator.spec.scalars import (
-    FRACTION,
-    SET,
-    URL,
-    Block,
-    Duration,
-    Fraction,
-    Image,
-    Label,
-    LocalSecret,
-    Quantity,
-    Resources,
-    Rule,
-    Subdomain,
-    described,
-)
+from t2i_operator.spec.scalars import FRACTION, URL, Duration, Fraction, Image, Label, Quantity, Subdomain
+from t2i_operator.spec.schema import SET, Block, Rule, described
+from t2i_operator.spec.shared import LocalSecret, Resources
 
 # Measured with traces of six spans (docs/decisions/0058): more than the first fill the memory, and all else is refused.
 TRACES_A_MEBIBYTE, DEFAULT_TRACES_A_MEBIBYTE, MOST_TRACES_BY_DEFAULT = 100, 50, 50000
@@ -168,3 +155,8 @@ class Jaeger(Block, frozen=True, kw_only=True):
             "What is merged over Jaeger's pod. Set its memory by resources: how much Jaeger keeps follows from that."
         ),
     ] = PodTemplate()
+
+    @property
+    def is_collector(self) -> bool:
+        """Whether it is an OpenTelemetryCollector, and the OpenTelemetry operator makes its Deployment."""
+        return self.format == "OpenTelemetryCollector"

@@ -5,20 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import (
-    ATOMIC_MAP,
-    SET,
-    Annotations,
-    Block,
-    Label,
-    LabelSelector,
-    Mode,
-    Port,
-    Rule,
-    Subdomain,
-    described,
-    spelled,
-)
+from t2i_operator.spec.scalars import Annotations, Label, Mode, Port, Subdomain
+from t2i_operator.spec.schema import ATOMIC_MAP, SET, Block, Rule, described, spelled
+from t2i_operator.spec.shared import LabelSelector
 
 Host = Annotated[
     str,

@@ -9,18 +9,9 @@ from t2i_operator.spec.models import Model
 from t2i_operator.spec.monitoring import Monitoring
 from t2i_operator.spec.networking import HTTPRoute, Ingress, NetworkPolicy, Service, ServiceAccount
 from t2i_operator.spec.pod_template import PodTemplate
-from t2i_operator.spec.scalars import (
-    DURATION,
-    BaseURL,
-    Block,
-    Image,
-    Label,
-    Rule,
-    described,
-    list_map,
-    matches,
-)
+from t2i_operator.spec.scalars import DURATION, BaseURL, Image, Label
 from t2i_operator.spec.scaling import Autoscaling, PodDisruptionBudget
+from t2i_operator.spec.schema import Block, Rule, described, list_map, matches
 from t2i_operator.spec.status import Status
 
 MOST_REPLICAS = 1000

@@ -4,16 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import (
-    Block,
-    LabelSelector,
-    Mode,
-    Percentage,
-    Quantity,
-    Rule,
-    Text,
-    described,
-)
+from t2i_operator.spec.scalars import Mode, Percentage, Quantity, Text
+from t2i_operator.spec.schema import Block, Rule, described
+from t2i_operator.spec.shared import LabelSelector
 
 
 class MetricTarget(Block, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import Block, described, list_map
+from t2i_operator.spec.schema import Block, described, list_map
 
 
 class Condition(Block, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Whether what observes the service is in place: a part of the truth table, one row for each block of the spec."""
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import (
@@ -92,14 +92,15 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     wanted = resource.spec.monitoring.dashboards
     if wanted.mode == "Disabled":
         return _disabled("dashboards")
-    kind = GRAFANA_DASHBOARD if wanted.format == "GrafanaDashboard" else CONFIG_MAP
+    kind = GRAFANA_DASHBOARD if wanted.for_grafana_operator else CONFIG_MAP
     found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
     if found.status != "True" or kind != GRAFANA_DASHBOARD:
         return found
-    stays = f"; {', '.join(map(str, outcome.shown))} is kept until one has" if outcome.shown else ""
-    if outcome.unshown:
-        return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}{stays}")
-    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if outcome.shown else found
+    fallback = outcome.fallback_dashboards
+    stays = f"; {', '.join(map(str, fallback))} is kept until one has" if fallback else ""
+    if outcome.unsynced_dashboards:
+        return Verdict("False", "NotSelected", f"{outcome.unsynced_dashboards[0]}: {_UNSHOWN}{stays}")
+    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if fallback else found
 
 
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:

@@ -6,11 +6,11 @@ import secrets
 import structlog
 
 from t2i_operator.known import drift
-from t2i_operator.known.children import Id
 from t2i_operator.known.contest import RIVAL, Contest
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.resources import Resources, Seen
-from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import EVENT, RESOURCE, Object
 from t2i_operator.naming import OPERATOR, Key
 from t2i_operator.status.conditions import conditions
@@ -108,5 +108,5 @@ class Reporter:
         }
         try:
             await self._cluster.create(EVENT, event)
-        except ApiError as error:
-            log.warning("event not posted", reason=notice.reason, error=error.message)
+        except (ApiError, NotLeadingError) as error:
+            log.warning("event not posted", reason=notice.reason, error=str(error))

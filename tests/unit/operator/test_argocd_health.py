@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from lupa.lua51 import LuaRuntime
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
 from t2i_operator.known.faults import APPLY_FAILED, READY, ROUTE_READY, Fault
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.pods import Trouble
 from t2i_operator.kube.cluster import ApiError
@@ -55,7 +55,7 @@ STATES = {
     ),
     "broken after a rollout": (told(rollout=deployed(**BROKEN), trouble=CRASH), "Degraded", "exits with code 1"),
     "waiting for a node": (
-        told(rollout=deployed(**BROKEN), trouble=UNPLACED, awaited=2),
+        told(rollout=deployed(**BROKEN), trouble=UNPLACED, awaiting_node=2),
         "Progressing",
         "0/3 nodes are available",
     ),

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from t2i_operator import spec
 from t2i_operator.known import references
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem, Secrets
 from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, REPLACING
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout, collector_rollout
 from t2i_operator.kube.absences import Absence
@@ -145,16 +145,16 @@ def test_receivers_that_no_alertmanager_takes_in_are_not_ready(of_receivers: tup
 )
 def test_dashboards_that_no_grafana_shows_are_not_ready(dashboards: dict[str, Any], said: tuple[str, str]) -> None:
     placed = [Id(kind, "n", "a-b-dashboard-overview") for kind in (GRAFANA_DASHBOARD, CONFIG_MAP)]
-    unshown = [Id(GRAFANA_DASHBOARD, "n", "a-b-dashboard-models")]
+    unsynced = [Id(GRAFANA_DASHBOARD, "n", "a-b-dashboard-models")]
     wanted = resource(dashboards=dashboards)
-    outcome = Outcome(generation=1, resource=wanted, rollout=SERVES, objects=placed, unshown=unshown)
+    outcome = Outcome(generation=1, resource=wanted, rollout=SERVES, objects=placed, unsynced_dashboards=unsynced)
     found = next(each for each in conditions(outcome) if each.type == "DashboardsReady")
     assert (found.status, found.reason) == said
     assert ("instanceSelector" in found.message) == (said[0] == "False")
 
 
-@pytest.mark.parametrize("unshown", [False, True], ids=["not known", "no Grafana"])
-def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unshown: bool) -> None:
+@pytest.mark.parametrize("unsynced", [False, True], ids=["not known", "no Grafana"])
+def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unsynced: bool) -> None:
     """Where no Grafana operator runs, nobody else would ever say why nothing goes on."""
     selector = {"matchLabels": {"a": "b"}}
     name, stays = "a-b-dashboard-overview", Id(CONFIG_MAP, "n", "a-b-dashboard-models")
@@ -163,12 +163,12 @@ def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unshown: bool) 
         resource=resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}),
         rollout=SERVES,
         objects=[Id(GRAFANA_DASHBOARD, "n", name), stays, Id(CONFIG_MAP, "n", "a-b-config")],
-        shown=[stays],
-        unshown=[Id(GRAFANA_DASHBOARD, "n", name)] if unshown else [],
+        fallback_dashboards=[stays],
+        unsynced_dashboards=[Id(GRAFANA_DASHBOARD, "n", name)] if unsynced else [],
     )
     found = {each.type: each for each in conditions(outcome)}
     said = found["DashboardsReady"]
-    assert (said.status, said.reason) == (("False", "NotSelected") if unshown else ("Unknown", "Pending"))
+    assert (said.status, said.reason) == (("False", "NotSelected") if unsynced else ("Unknown", "Pending"))
     assert said.message.endswith(f"; {stays} is kept until one has")
     assert found["Ready"].holds
 

@@ -1,18 +1,18 @@
 """A 404 that is not the API server's own, as a proxy's page: nothing is taken for gone by it, and nothing made anew."""
 
+import copy
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from t2i_operator import naming
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import refused
 from t2i_operator.kube.kinds import GATEWAY, RESOURCE, SECRET, SERVICE, SERVICE_MONITOR, Kind, Object
 
-from tests.unit.operator import passes
-from tests.unit.operator.passes import KEY, Parts, Storing
+from tests.unit.operator.harness import KEY, Harness, StoringCluster
 
 PAGE = b"<html><h1>404 Not Found</h1></html>"
 NO_KIND = b"404 page not found\n"
@@ -53,7 +53,7 @@ async def test_only_the_api_servers_own_word_says_that_an_object_is_not_there(
             assert raised.value.transient
 
 
-class Proxied(Storing):
+class Proxied(StoringCluster):
     """Is read through a proxy, which has a page of its own for what is `lost`."""
 
     def __init__(self) -> None:
@@ -69,40 +69,40 @@ class Proxied(Storing):
         found = [live for identity, live in self.live.items() if path == identity.kind.path(*identity[1:])]
         if not found:
             raise refused(404, STATUS)
-        return found[0]
+        return copy.deepcopy(found[0])
 
 
 @pytest.fixture
-async def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
-    monkeypatch.setattr(passes, "Storing", Proxied)
-    parts = Parts()
-    await parts.look()
-    return parts
+async def harness(monkeypatch: pytest.MonkeyPatch) -> Harness:
+    monkeypatch.setattr("tests.unit.operator.harness.StoringCluster", Proxied)
+    harness = Harness()
+    await harness.look()
+    return harness
 
 
-async def lose(parts: Parts, *lost: Id) -> None:
+async def lose(harness: Harness, *lost: Id) -> None:
     """Run a pass in which the proxy has its page for these."""
-    assert isinstance(parts.cluster, Proxied)
-    parts.cluster.lost = set(lost)
+    assert isinstance(harness.cluster, Proxied)
+    harness.cluster.lost = set(lost)
     with pytest.raises(ApiError) as raised:
-        await parts.reconciler.reconcile(KEY)
+        await harness.reconciler.reconcile(KEY)
     assert raised.value.status == 404
-    parts.cluster.lost.clear()
+    harness.cluster.lost.clear()
 
 
-async def test_keys_are_not_made_anew(parts: Parts) -> None:
+async def test_keys_are_not_made_anew(harness: Harness) -> None:
     """With other keys every signed link would be dead, and the pods rolled."""
-    before = parts.cluster.live[KEYS]["data"]
-    parts.edit(replicas=2)
-    await lose(parts, KEYS)
-    await parts.look()
-    assert parts.cluster.live[KEYS]["data"] == before
+    before = harness.cluster.live[KEYS]["data"]
+    harness.edit(replicas=2)
+    await lose(harness, KEYS)
+    await harness.look()
+    assert harness.cluster.live[KEYS]["data"] == before
 
 
-async def test_a_resource_is_not_forgotten(parts: Parts) -> None:
-    del parts.cluster.live[SERVED]
-    parts.cache.children.drop(SERVED)
-    await lose(parts, Id(RESOURCE, *KEY))
-    assert parts.cache.resources.get(KEY)
-    await parts.look()
-    assert SERVED in parts.cluster.live
+async def test_a_resource_is_not_forgotten(harness: Harness) -> None:
+    del harness.cluster.live[SERVED]
+    harness.cache.children.drop(SERVED)
+    await lose(harness, Id(RESOURCE, *KEY))
+    assert harness.cache.resources.get(KEY)
+    await harness.look()
+    assert SERVED in harness.cluster.live

@@ -8,18 +8,20 @@ import aiohttp
 import msgspec
 import pytest
 from t2i_operator import naming
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.absences import Absence
-from t2i_operator.kube.cluster import ApiError, Cluster, Event, Page
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import HTTP_ROUTE, SERVICE_MONITOR, Kind
+from t2i_operator.kube.messages import Event, Page
 from t2i_operator.naming import Key
 from t2i_operator.reconciling.routing import Routing
 from t2i_operator.runtime import watches
 from t2i_operator.runtime.handlers import OptionalSink
 from t2i_operator.runtime.queue import Queue
-from t2i_operator.runtime.watches import Selection, Stream
+from t2i_operator.runtime.watches import Stream, WatchScope
 
-from tests.unit.operator.passes import KEY, Parts, Storing
+from tests.unit.operator.harness import KEY, Harness, StoringCluster
 from tests.unit.operator.resources import UNOBSERVED, resource
 
 MONITOR = Id(SERVICE_MONITOR, KEY.namespace, naming.service_monitor(KEY.name))
@@ -29,7 +31,7 @@ METRICS = {"monitoring": {**UNOBSERVED, "metrics": {"mode": "Managed"}}}
 class Hiding(Cluster):
     """Lists what another cluster stores, and stays at the middle of the list for as long as it is not let on."""
 
-    def __init__(self, storing: Storing) -> None:
+    def __init__(self, storing: StoringCluster) -> None:
         super().__init__(MagicMock(spec=aiohttp.ClientSession))
         self._storing = storing
         self.hidden = asyncio.Event()
@@ -57,12 +59,12 @@ async def test_what_comes_into_sight_again_is_not_taken_away(monkeypatch: pytest
     """A list shows its objects one after the other, and that it is complete only at its end: passes run meanwhile."""
     monkeypatch.setattr(watches, "_BACKOFF_SECONDS", (0.01,))
     monkeypatch.setattr(watches, "_ABSENT_SECONDS", 0.01)
-    parts, queue = Parts(**METRICS), Queue[Key]()
-    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
-    await parts.look()
-    cluster, before = Hiding(parts.cluster), parts.cluster.live[MONITOR]
-    sink = OptionalSink(SERVICE_MONITOR, None, parts.cache, queue)
-    stream = Stream(cluster, Selection(SERVICE_MONITOR, None, "a=b"), sink, absent=sink.absent)
+    harness, queue = Harness(**METRICS), Queue[Key]()
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    cluster, before = Hiding(harness.cluster), harness.cluster.live[MONITOR]
+    sink = OptionalSink(SERVICE_MONITOR, None, harness.cache, queue)
+    stream = Stream(cluster, WatchScope(SERVICE_MONITOR, None, "a=b"), sink, absent=sink.absent)
 
     async def queued() -> None:
         queue.done(await asyncio.wait_for(queue.get(), timeout=30))
@@ -74,23 +76,23 @@ async def test_what_comes_into_sight_again_is_not_taken_away(monkeypatch: pytest
     cluster.halfway.clear()
     cluster.hidden.set()
     await queued()
-    assert (await parts.look())["MetricsReady"].reason == "NotVisible"
+    assert (await harness.look())["MetricsReady"].reason == "NotVisible"
 
     cluster.hidden.clear()
     await asyncio.wait_for(cluster.halfway.wait(), timeout=30)
     await queued()
-    await parts.look()
-    assert parts.outcome.deleted == []
+    await harness.look()
+    assert harness.outcome.deleted == []
 
     cluster.on.set()
     await queued()
-    assert (await parts.look())["MetricsReady"].reason == "InPlace"
-    assert parts.cluster.live[MONITOR] == before
+    assert (await harness.look())["MetricsReady"].reason == "InPlace"
+    assert harness.cluster.live[MONITOR] == before
     running.cancel()
 
 
 async def test_a_way_in_that_cannot_be_listed_is_told_in_the_api_servers_own_words() -> None:
     wanted, absence = resource(httpRoute={"parentRefs": [{"name": "public"}]}), Absence.failing("connection refused")
-    said = await Routing(Storing(), Children()).route(wanted, {HTTP_ROUTE: absence})
+    said = await Routing(StoringCluster(), Children()).route(wanted, {HTTP_ROUTE: absence})
     assert (said.status, said.reason) == ("Unknown", "NotVisible")
     assert "connection refused" in said.message

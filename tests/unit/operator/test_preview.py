@@ -1,13 +1,10 @@
 """What `t2i-operator diff` says of objects that are owned and not wanted: what the operator would do with each."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 import pytest
 from t2i_operator import builders
-from t2i_operator.known.children import Id
-from t2i_operator.kube.cluster import ApiError, Page
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
@@ -23,12 +20,11 @@ from t2i_operator.kube.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.naming import FIELD_MANAGER, OWNER_UID_ANNOTATION
+from t2i_operator.naming import OWNER_UID_ANNOTATION
 from t2i_operator.preview import Preview
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.settings import read
 
-from tests.unit.operator.passes import KEY, SERVES, Storing
+from tests.unit.operator.harness import KEY, ROUTED, SERVES, Shown
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource
 
 COMPOSED, DASHBOARD = (
@@ -38,25 +34,8 @@ COMPOSED, DASHBOARD = (
 INWARDS, ROUTE, POLICY = (Id(kind, *KEY) for kind in (INGRESS, HTTP_ROUTE, NETWORK_POLICY))
 COPIES = [Id(kind, KEY.namespace, "pictures-copy") for kind in (SERVICE_ACCOUNT, SECRET, CONFIG_MAP)]
 OWNER = {"kind": "TextToImageService", "name": KEY.name, "uid": "0f0f", "controller": True}
-ROUTED: Object = {"httpRoute": {"parentRefs": [{"name": "public"}]}}
 GRAFANA: Object = {"monitoring": {**UNOBSERVED, "dashboards": {"format": "GrafanaDashboard"}}}
 IN_PLACE: Object = {"credentials": {"secretRef": {"name": COMPOSED.name}}}
-
-
-class Shown(Storing):
-    """Answers dry runs, lists what it has, and takes no write."""
-
-    async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
-        assert dry_run, body
-        if kind == GRAFANA_DASHBOARD:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
-        return self.live.get(identify(body), body)
-
-    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
-        items = [
-            msgspec.Raw(msgspec.json.encode(live)) for identity, live in self.live.items() if identity.kind == kind
-        ]
-        yield Page(metadata={}, items=items)
 
 
 def in_order(*owned: Id, **wanted: Any) -> Shown:

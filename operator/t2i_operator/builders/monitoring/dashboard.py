@@ -39,7 +39,7 @@ def topics(resource: spec.TextToImageService) -> tuple[str, ...]:
 
 def dashboards(resource: spec.TextToImageService) -> list[Object]:
     """Return one object a topic, in the format that the spec asks for."""
-    build = _grafana_dashboard if resource.spec.monitoring.dashboards.format == "GrafanaDashboard" else _config_map
+    build = _grafana_dashboard if resource.spec.monitoring.dashboards.for_grafana_operator else _config_map
     return [build(resource, topic) for topic in topics(resource)]
 
 
