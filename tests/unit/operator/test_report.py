@@ -5,8 +5,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from t2i_operator.known.identity import Id
 from t2i_operator.known.contest import LIMIT
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.known.resources import Resources
 from t2i_operator.kube.cluster import ApiError, Cluster
