@@ -18,7 +18,7 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 
-from tests.unit.operator.harness import DEPLOYED, KEY, SERVES, Harness
+from tests.unit.operator.harness import DEPLOYED, KEY, ROUTED, SERVES, Harness
 from tests.unit.operator.refusals import CLAIMED, DENIED, INWARDS, READ_ERRORS, STALE, UNREACHABLE, refusing
 from tests.unit.operator.resources import UNOBSERVED
 
