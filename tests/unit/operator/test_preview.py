@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from t2i_operator import builders
 from t2i_operator.known.identity import Id, identify
+from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
     CONFIG_MAP,
@@ -175,3 +176,13 @@ async def test_what_came_before_an_object_of_somebody_else_s_stays(capsys: pytes
     assert f"--- live/{POLICY.kind.plural}/" in said
     assert f"# {earlier} would stay until the conflict is resolved\n" in said
     assert f"--- live/{earlier.kind.plural}/" not in said
+
+
+async def test_what_credentials_lack_is_said_though_the_rest_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cluster, keys = in_order(), Id(SECRET, KEY.namespace, "pictures-keys")
+    cluster.refused[keys] = ApiError(403, "Forbidden", "secrets is forbidden")
+    with pytest.raises(ApiError, match="secrets is forbidden"):
+        await diff(cluster, credentials={"secretRef": {"name": "nowhere"}})
+    assert capsys.readouterr().err.startswith("SecretMissing: ")
