@@ -113,6 +113,15 @@ def test_alerts_that_can_reach_nobody_are_not_ready(absence: Absence, status: st
     assert found["AlertsReady"] == (status, reason)
 
 
+def test_a_kind_that_cannot_be_listed_is_told_in_the_api_servers_own_words() -> None:
+    absent = {SERVICE_MONITOR: Absence.failing("conversion webhook failed: connection refused")}
+    outcome = Outcome(generation=1, resource=service(), rollout=SERVES, absent=absent)
+    found = next(each for each in conditions(outcome) if each.type == "MetricsReady")
+    assert (found.status, found.reason) == ("Unknown", "NotVisible")
+    assert "servicemonitors" in found.message
+    assert "connection refused" in found.message
+
+
 @pytest.mark.parametrize("of_receivers", [("False", "NotSelected", "no"), ("Unknown", "NotVisible", "no")])
 def test_receivers_that_no_alertmanager_takes_in_are_not_ready(of_receivers: tuple[str, str, str]) -> None:
     outcome = Outcome(
