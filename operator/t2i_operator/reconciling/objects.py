@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from t2i_operator import naming, spec
+from t2i_operator import spec
 from t2i_operator.known import drift
 from t2i_operator.known.children import Child, Children
 from t2i_operator.known.contest import EXISTENCE, RIVAL, Contest
@@ -13,7 +13,17 @@ from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT, Object
 from t2i_operator.reconciling import handover, reclaim, replacement, unwatched
 from t2i_operator.reconciling.finding import find, named
-from t2i_operator.reconciling.ownership import Whose, foreign_message, rival_message, selector, selector_message, whose
+from t2i_operator.reconciling.ownership import (
+    Whose,
+    find_owner,
+    foreign_message,
+    former_message,
+    leaving_message,
+    rival_message,
+    selector,
+    selector_message,
+    whose,
+)
 
 
 class Objects:
@@ -88,7 +98,7 @@ class Objects:
         live = await self._cluster.get(*identity)
         if live is None:
             await self._make(desired, expected, outcome, again=again)
-        elif self.check_owner(live, desired, resource, outcome):
+        elif await self.check_owner(live, desired, resource, outcome):
             try:
                 await self._bring_back(live, desired, expected, outcome)
             except ApiError as error:
@@ -110,13 +120,15 @@ class Objects:
         child = self._children.get(identity)
         return child if child is not None and child.owner == resource.metadata.uid else None
 
-    def check_owner(self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+    async def check_owner(
+        self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome
+    ) -> bool:
         """Tell whether a live object is the resource's, or offered to it; the outcome says why it is not."""
-        identity, owner = identify(desired), whose(live, resource)
+        identity, owner = identify(desired), await find_owner(self._cluster, live, resource)
         if owner is Whose.FORMER:
-            outcome.waiting = (
-                f"{identity} belongs to a deleted {naming.RESOURCE_KIND} of this name; it is being collected"
-            )
+            outcome.waiting = former_message(identity, live)
+        elif owner is Whose.LEAVING:
+            outcome.fault(identity, REPLACING, leaving_message(identity, live))
         elif owner is Whose.FOREIGN:
             outcome.fault(identity, CONFLICT, foreign_message(identity, live, resource))
         elif owner is Whose.OFFERED and identity.kind == DEPLOYMENT and selector(live) != selector(desired):

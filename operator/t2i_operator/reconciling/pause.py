@@ -40,6 +40,8 @@ class Pause:
                 continue
             try:
                 live = await self._objects.read(identity, resource)
+                if live is not None:
+                    await self._objects.check_owner(live, desired, resource, outcome)
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
                 if error.server_unavailable:
@@ -48,8 +50,6 @@ class Pause:
                 continue
             if live is None:
                 outcome.fault(identity, MISSING, f"{identity} is missing, and spec.paused keeps it from being made")
-            else:
-                self._objects.check_owner(live, desired, resource, outcome)
         await self._check_template(resource, wanted)
 
     def forget(self, key: Key) -> None:

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from t2i_operator import naming, spec
 from t2i_operator.known import references
 from t2i_operator.known.children import Child, Children
-from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, condition_of
+from t2i_operator.known.faults import APPLY_FAILED, CONTESTED, DELETE_FAILED, MONITORING, REPLACING, condition_of
 from t2i_operator.known.identity import Id, controller
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError, Cluster
@@ -52,9 +52,19 @@ def prune_decisions(
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
             decision = PruneDecision.KEEP_UNTIL_PLACED
-            if condition_of(identity, metadata.name) not in unfinished:
+            if condition_of(identity, metadata.name) not in unfinished or _is_waited_for(identity, outcome):
                 decision = _decision(identity, resource, outcome, seen=awaits_grafana(identity, children, wanted))
             yield identity, child, decision
+
+
+def _is_waited_for(identity: Id, outcome: Outcome) -> bool:
+    """Tell whether it is a collector that our Service waits for to go, and nothing else keeps Jaeger from its place.
+
+    Its own Service has the name of ours (see `ownership.find_owner`).
+    """
+    condition = MONITORING[OPENTELEMETRY_COLLECTOR]
+    reasons = {fault.reason for fault in outcome.faults if fault.condition == condition}
+    return identity.kind == OPENTELEMETRY_COLLECTOR and reasons <= {REPLACING, CONTESTED}
 
 
 def awaits_grafana(identity: Id, children: Children, wanted: Container[Id]) -> bool:
