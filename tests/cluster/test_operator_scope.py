@@ -168,7 +168,7 @@ def test_a_list_of_namespaces_with_rights_for_just_these(
         eventually(lambda service=service: service.child("configmaps", "-config"), "it to be repaired")
         service.ready()
 
-    assert "status" not in services[2].live()
+    assert services[2].live()["status"] == {"observedGeneration": -1}, "nobody has looked at it"
     assert api.list("deployments", namespaces[2]) == []
     health = confined.get("/healthz")
     assert health.status_code == 200

@@ -158,4 +158,9 @@ class TextToImageService(Block, frozen=True, kw_only=True):
 
     metadata: Metadata
     spec: Annotated[Spec, described("What is wanted.")]
-    status: Annotated[Status | None, described("What the operator last saw and did.")] = None
+    # Flux's own cure: who waits by kstatus, as Helm does, takes what says nothing of itself for ready.
+    status: Annotated[
+        Status | None,
+        Meta(extra_json_schema={"default": {"observedGeneration": -1}}),
+        described("What the operator last saw and did."),
+    ] = None

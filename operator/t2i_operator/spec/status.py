@@ -31,9 +31,10 @@ class OwnedObject(Block, frozen=True, kw_only=True):
 class Status(Block, frozen=True, kw_only=True):
     """What the operator last saw and did."""
 
-    observed_generation: Annotated[int | None, described("The generation of the spec that this status speaks of.")] = (
-        None
-    )
+    observed_generation: Annotated[
+        int | None,
+        described("The generation of the spec that this status speaks of; -1 until the operator has seen the resource."),
+    ] = None
     conditions: Annotated[
         tuple[Condition, ...],
         list_map("type"),
