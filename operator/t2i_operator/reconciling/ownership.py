@@ -5,7 +5,7 @@ from enum import Enum, auto
 from t2i_operator import naming, spec
 from t2i_operator.known.faults import jaeger_of
 from t2i_operator.known.identity import Id, controller
-from t2i_operator.kube.cluster import Cluster
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, Object
 
 
@@ -44,7 +44,12 @@ async def find_owner(cluster: Cluster, live: Object, resource: spec.TextToImageS
         return owner
     if (by.get("kind"), by["name"]) != (before.kind.name, before.name):
         return owner
-    collector = await cluster.get(*before)
+    try:
+        collector = await cluster.get(*before)
+    except ApiError as error:
+        if not error.is_forbidden:
+            raise
+        return owner
     if collector is None or collector["metadata"]["uid"] != by["uid"]:
         return Whose.FORMER
     return Whose.LEAVING if whose(collector, resource) is Whose.OURS else owner

@@ -1,6 +1,6 @@
 """Puts a resource's objects into place one after the other; what keeps one from its place does not keep the others."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from t2i_operator import naming, spec
 from t2i_operator.builders import strategic
@@ -83,23 +83,12 @@ class Placement:
 
     def _check_prerequisites(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
         """Tell whether what an object stands on, or acts on, is there; the outcome says for what it waits."""
-        if identity.kind == DEPLOYMENT and self._lacks_mounts(identity, resource, outcome):
-            return False
-        acts_on = target(identity, resource.metadata.name)
-        if acts_on is None or self._objects.owns(acts_on, resource):
+        lacks = lacking(identity, resource, outcome, lambda each: self._objects.owns(each, resource))
+        if lacks is None:
             return True
         if not outcome.faults:  # it went this moment: nothing may be pruned on that account
-            outcome.waiting = f"{identity} waits for {acts_on}"
+            outcome.waiting = f"{identity} waits for {lacks}"
         return False
-
-    def _lacks_mounts(self, deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
-        """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
-        condition = condition_of(deployment, resource.metadata.name)
-        return any(
-            fault.identity.kind in _MOUNTED
-            and not (volume.is_usable(fault) and self._objects.owns(fault.identity, resource))
-            for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition)
-        )
 
     async def check_template(
         self, resource: spec.TextToImageService, wanted: list[Object], unanswered: _UnansweredKinds | None = None
@@ -158,6 +147,30 @@ class Placement:
         except ApiError as error:
             error.message = error.message.replace(trial, name)
             raise
+
+
+def lacking(
+    identity: Id, resource: spec.TextToImageService, outcome: Outcome, ours: Callable[[Id], bool]
+) -> Id | None:
+    """Return what an object stands on, or acts on, and that is not in its place; None when nothing is missing.
+
+    `ours` tells of an object whether it is the resource's.
+    """
+    if identity.kind == DEPLOYMENT and (mounted := _lacking_mount(identity, resource, outcome, ours)):
+        return mounted
+    acts_on = target(identity, resource.metadata.name)
+    return None if acts_on is None or ours(acts_on) else acts_on
+
+
+def _lacking_mount(
+    deployment: Id, resource: spec.TextToImageService, outcome: Outcome, ours: Callable[[Id], bool]
+) -> Id | None:
+    """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
+    condition = condition_of(deployment, resource.metadata.name)
+    for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition):
+        if fault.identity.kind in _MOUNTED and not (volume.is_usable(fault) and ours(fault.identity)):
+            return fault.identity
+    return None
 
 
 def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome) -> set[Id]:
