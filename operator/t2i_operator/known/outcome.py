@@ -7,7 +7,7 @@ import msgspec
 
 from t2i_operator import spec
 from t2i_operator.known.credentials import Problem
-from t2i_operator.known.faults import CONTESTED, READY, ROUTE_READY, Failure, Fault, condition_of
+from t2i_operator.known.faults import CONTESTED, READY, Failure, Fault, condition_of
 from t2i_operator.known.identity import Id
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout
@@ -89,8 +89,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     @property
     def placed(self) -> bool:
         """Whether every object that serves is there but for what others fight over: what is not wanted may go."""
-        serves = self.unfinished.isdisjoint((READY, ROUTE_READY))
-        return serves and not (self.invalid or self.waiting or self.failure or self.stopped)
+        return READY not in self.unfinished and not (self.invalid or self.waiting or self.failure or self.stopped)
 
     @property
     def unfinished(self) -> set[str]:

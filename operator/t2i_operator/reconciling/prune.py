@@ -113,7 +113,7 @@ class Pruner:
     async def end_scaling(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
         """Delete an autoscaler that is not wanted once the Deployment has a number, whatever else could not be written.
 
-        Both would go on writing that number, for as long as an Ingress is refused.
+        Both would go on writing that number, for as long as a NetworkPolicy, say, is refused.
         """
         metadata = resource.metadata
         identity = Id(AUTOSCALER, metadata.namespace, naming.autoscaler(metadata.name))

@@ -1,7 +1,7 @@
 """Whether what observes the service is in place: a part of the truth table, one row for each block of the spec."""
 
 from t2i_operator import naming, spec
-from t2i_operator.known.faults import jaeger_of
+from t2i_operator.known.faults import condition_of, jaeger_of
 from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.kube.absences import Absence
@@ -61,13 +61,13 @@ def monitored(outcome: Outcome) -> dict[str, Verdict]:
 
 def _metrics(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if resource.spec.monitoring.metrics.mode == "Disabled":
-        return _disabled("metrics")
+        return _disabled(outcome, resource, "metrics")
     return _kept(outcome, resource, SERVICE_MONITOR, naming.service_monitor(resource.metadata.name))
 
 
 def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if resource.spec.monitoring.alerts.mode == "Disabled":
-        return _disabled("alerts")
+        return _disabled(outcome, resource, "alerts")
     found = _kept(outcome, resource, PROMETHEUS_RULE, naming.prometheus_rule(resource.metadata.name))
     if found.status == "True" and scraped_too_seldom(resource):
         return Verdict("False", "ScrapedTooSeldom", _SELDOM)
@@ -91,7 +91,7 @@ def scraped_too_seldom(resource: spec.TextToImageService) -> bool:
 def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     wanted = resource.spec.monitoring.dashboards
     if wanted.mode == "Disabled":
-        return _disabled("dashboards")
+        return _disabled(outcome, resource, "dashboards")
     kind = GRAFANA_DASHBOARD if wanted.for_grafana_operator else CONFIG_MAP
     found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
     if found.status != "True" or kind != GRAFANA_DASHBOARD:
@@ -106,7 +106,7 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     wanted = resource.spec.monitoring.tracing
     if wanted.mode == "Disabled":
-        return _disabled("tracing")
+        return _disabled(outcome, resource, "tracing")
     if wanted.mode == "External":
         return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
     jaeger = jaeger_of(resource)
@@ -117,8 +117,14 @@ def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     return found
 
 
-def _disabled(block: str) -> Verdict:
-    return Verdict("True", "Disabled", f"spec.monitoring.{block}.mode is Disabled")
+def _disabled(outcome: Outcome, resource: spec.TextToImageService, block: str) -> Verdict:
+    """Name what is still there: an alert, say, goes on firing until it is gone."""
+    said, name = f"spec.monitoring.{block}.mode is Disabled", resource.metadata.name
+    left = [str(each) for each in outcome.objects if condition_of(each, name) == f"{block.capitalize()}Ready"]
+    if not left:
+        return Verdict("True", "Disabled", said)
+    until = "spec.paused is false" if resource.spec.paused else "everything that serves is in its place"
+    return Verdict("Unknown", "Pending", f"{said}; still there: {', '.join(left)}; it goes once {until}")
 
 
 def _kept(outcome: Outcome, resource: spec.TextToImageService, kind: Kind, name: str) -> Verdict:

@@ -100,13 +100,18 @@ async def test_an_ingress_of_somebody_else_is_a_conflict_of_the_spec() -> None:
     assert Id(NETWORK_POLICY, *KEY) in harness.cluster.live
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [(INGRESS, INWARDS[INGRESS]), (NETWORK_POLICY, {"networkPolicy": {"mode": "Managed"}})],
+    ids=["the way in", "what serves"],
+)
 async def test_an_autoscaler_that_is_switched_off_goes_and_does_not_fight_meanwhile(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, wanted: Any
 ) -> None:
     harness, autoscaler = Harness(replicas=None, autoscaling={"maxReplicas": 9}), Id(AUTOSCALER, *KEY)
     await harness.look()
-    refusing(monkeypatch, harness, INGRESS, DENIED[0])
-    harness.edit(**INWARDS[INGRESS])
+    refusing(monkeypatch, harness, kind, DENIED[0])
+    harness.edit(**wanted)
     await harness.look(DENIED[0])
     assert autoscaler in harness.cluster.live
 
@@ -118,6 +123,37 @@ async def test_an_autoscaler_that_is_switched_off_goes_and_does_not_fight_meanwh
 
 
 RULED: Object = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}
+
+
+async def test_what_is_switched_off_goes_while_the_way_in_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy, rule = Id(NETWORK_POLICY, *KEY), Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
+    harness = Harness(networkPolicy={"mode": "Managed"}, **RULED)
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    refusing(monkeypatch, harness, INGRESS, DENIED[0])
+    harness.edit(**INWARDS[INGRESS], networkPolicy={"mode": "Disabled"}, monitoring=UNOBSERVED)
+    said = await harness.look(DENIED[0])
+    assert not {policy, rule} & harness.cluster.live.keys()
+    assert said["AlertsReady"][1:3] == ("True", "Disabled")
+    assert said["RouteReady"].reason == "ApplyFailed"
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_what_is_switched_off_and_still_there_is_named(monkeypatch: pytest.MonkeyPatch, *, paused: bool) -> None:
+    policy, rule = Id(NETWORK_POLICY, *KEY), Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
+    harness = Harness(**RULED)
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    refusing(monkeypatch, harness, NETWORK_POLICY, DENIED[0])
+    harness.edit(networkPolicy={"mode": "Disabled" if paused else "Managed"}, monitoring=UNOBSERVED, paused=paused)
+    said = await harness.look(None if paused else DENIED[0])
+    assert policy not in harness.cluster.live
+    assert said["AlertsReady"][1:3] == ("Unknown", "Pending")
+    assert f"still there: {rule}; it goes once" in said["AlertsReady"].message
+
+    monkeypatch.undo()
+    harness.edit(paused=False)
+    assert (await harness.look())["AlertsReady"][1:3] == ("True", "Disabled")
 
 
 @pytest.mark.parametrize(("error", "goes"), [(UNREACHABLE, True), (READ_ERRORS[2], False)], ids=["webhook", "server"])
