@@ -4,6 +4,7 @@ from t2i_operator import naming, spec
 from t2i_operator.known.faults import condition_of, jaeger_of
 from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
+from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
@@ -112,9 +113,15 @@ def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     jaeger = jaeger_of(resource)
     found = _kept(outcome, resource, jaeger.kind, jaeger.name)
     if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
-        hint = _LEFT if jaeger.kind == OPENTELEMETRY_COLLECTOR else "its pods' events say why"
-        return Verdict("False", "JaegerNotReady", f"{jaeger} has no ready pod; {hint}")
+        return Verdict("False", "JaegerNotReady", f"{jaeger} has no ready pod; {_why_not(outcome.jaeger, jaeger.kind)}")
     return found
+
+
+def _why_not(rollout: Rollout | None, kind: Kind) -> str:
+    """Say what the Deployment itself says: it may have no pods whose events could be looked at."""
+    told = rollout or Rollout()
+    hint = _LEFT if kind == OPENTELEMETRY_COLLECTOR else "its pods' events say why"
+    return told.replica_failure or told.paused or "; ".join(filter(None, (told.deadline_exceeded, hint)))
 
 
 def _disabled(outcome: Outcome, resource: spec.TextToImageService, block: str) -> Verdict:

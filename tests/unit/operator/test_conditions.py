@@ -228,6 +228,30 @@ def test_a_collector_is_ready_when_its_pod_is(seen: Rollout | None, said: tuple[
     assert found.message.startswith("OpenTelemetryCollector a-b-jaeger ")
 
 
+QUOTA = "pods \"a-b-jaeger-0\" is forbidden: exceeded quota: few"
+RESUME = "somebody paused the rollout; it goes on after: kubectl rollout resume deployment/a-b-jaeger -n n"
+TIMED_OUT = "ReplicaSet \"a-b-jaeger-0\" has timed out progressing."
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (Rollout(observed=True), "its pods' events say why"),
+        (Rollout(observed=True, replica_failure=QUOTA), QUOTA),
+        (Rollout(observed=True, replica_failure=QUOTA, deadline_exceeded=TIMED_OUT), QUOTA),
+        (Rollout(observed=True, paused=RESUME), RESUME),
+        (Rollout(observed=True, deadline_exceeded=TIMED_OUT), f"{TIMED_OUT}; its pods' events say why"),
+    ],
+    ids=["pods", "no pods", "no pods for long", "paused", "pods for long"],
+)
+def test_a_jaeger_that_has_no_pods_is_not_explained_by_their_events(seen: Rollout, why: str) -> None:
+    placed = [Id(DEPLOYMENT, "n", "a-b-jaeger")]
+    outcome = Outcome(generation=1, resource=resource(), objects=placed, jaeger=seen)
+    found = next(each for each in conditions(outcome) if each.type == "TracingReady")
+    assert (found.status, found.reason) == ("False", "JaegerNotReady")
+    assert found.message == f"Deployment a-b-jaeger has no ready pod; {why}"
+
+
 @pytest.mark.parametrize(
     ("fields", "secrets", "said"),
     [
