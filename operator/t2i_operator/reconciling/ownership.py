@@ -10,7 +10,7 @@ from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, Object
 
 
 class Whose(Enum):
-    """OFFERED: its owner hands it to us. FORMER: a deleted one's, not yet collected. LEAVING: it goes with one of ours."""
+    """OFFERED: its owner hands it to us. FORMER: a deleted one's, not yet collected. LEAVING: goes with one of ours."""
 
     OURS = auto()
     OFFERED = auto()

@@ -188,7 +188,7 @@ class EgressPeer(NetworkPeer, frozen=True, kw_only=True):
 
 
 class NetworkPolicy(Block, frozen=True, kw_only=True):
-    """Who may reach the pods and what they may reach; DNS and HTTPS outwards always stay open, link-local never is."""
+    """Who may reach the pods and what they may reach; HTTPS and DNS stay open, but not to link-local addresses."""
 
     mode: Annotated[
         Mode, described("Managed: a NetworkPolicy is kept, and one for the operator's own Jaeger. Disabled: none.")
@@ -204,5 +204,8 @@ class NetworkPolicy(Block, frozen=True, kw_only=True):
     egress_to: Annotated[
         tuple[EgressPeer, ...],
         Meta(max_length=64),
-        described("What the pods may reach beside DNS, HTTPS and their own tracing collector."),
+        described(
+            "What the pods may reach beside HTTPS, DNS and their own tracing collector. Name the address of NodeLocal"
+            " DNSCache here, with port 53: link-local addresses are closed otherwise."
+        ),
     ] = ()

@@ -33,7 +33,7 @@ class Status(Block, frozen=True, kw_only=True):
 
     observed_generation: Annotated[
         int | None,
-        described("The generation of the spec that this status speaks of; -1 until the operator has seen the resource."),
+        described("The generation of the spec that this status speaks of; -1 until the operator has seen any."),
     ] = None
     conditions: Annotated[
         tuple[Condition, ...],

@@ -44,7 +44,7 @@ STATES = {
         "Progressing",
         "not seen this generation",
     ),
-    "made before the CRD said so": ({"metadata": {"generation": 1}, "spec": {}}, "Progressing", "not seen this generation"),
+    "made under an older CRD": ({"metadata": {"generation": 1}, "spec": {}}, "Progressing", "not seen this generation"),
     "edited": (told(generation=3), "Progressing", "not seen this generation"),
     "serving": (told(), "Healthy", "2 of 2 pods serve"),
     "rolling out": (told(rollout=deployed("ReplicaSetUpdated", updatedReplicas=1)), "Progressing", "1 of 2 pods are"),

@@ -309,8 +309,8 @@ async def test_what_is_handed_over_to_an_autoscaler_is_one_pod_at_least(
 
 async def test_a_file_without_a_namespace_is_of_the_context_s(tmp_path: Path) -> None:
     cluster, file = Shown(), tmp_path / "resource.yaml"
-    body = {"kind": RESOURCE.name, "metadata": {"name": KEY.name}, "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}]}}
-    file.write_text(yaml.safe_dump(body))
+    spec = {"models": [{"name": "sdxl", "provider": "Sandbox"}]}
+    file.write_text(yaml.safe_dump({"kind": RESOURCE.name, "metadata": {"name": KEY.name}, "spec": spec}))
     cluster.apply = AsyncMock(side_effect=lambda _kind, body, **_options: body)  # type: ignore[method-assign]
     preview = Preview(cluster, read(["--service-image=service:1"], {}), namespace=KEY.namespace)
     assert (await preview.resource(None, str(file))).metadata.namespace == KEY.namespace

@@ -1,4 +1,4 @@
-"""Jaeger that is run by us again: the OpenTelemetry operator's Service has the name of ours, and goes with its collector."""
+"""Jaeger that we run again: the OpenTelemetry operator's Service has the name of ours, and goes with its collector."""
 
 from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, SERVICE, Object
@@ -32,7 +32,7 @@ async def test_the_collector_makes_room_for_our_own_service() -> None:
     assert said["TracingReady"][1:3] == ("False", "Replacing")
     assert f"{SPANS} is the OpenTelemetry operator's, and goes with {COLLECTOR}" in said["TracingReady"].message
     assert said["Ready"].holds
-    assert DEPLOYED in harness.outcome.created, "it takes over as soon as there is a way to it"
+    assert DEPLOYED in harness.outcome.created, "its pod mounts no Service"
     assert harness.outcome.deleted == [COLLECTOR]
 
     await harness.look()
