@@ -7,7 +7,7 @@ from msgspec import Meta
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.pod_template import PodTemplate
 from t2i_operator.spec.quantities import amount
-from t2i_operator.spec.scalars import FRACTION, URL, Duration, Fraction, Image, Label, Quantity, Subdomain
+from t2i_operator.spec.scalars import FRACTION, URL, Duration, Fraction, Image, Label, PositiveQuantity, Subdomain
 from t2i_operator.spec.schema import SET, Block, Rule, described
 from t2i_operator.spec.shared import LocalSecret, Resources
 
@@ -47,7 +47,7 @@ class BadgerStorage(Block, frozen=True, kw_only=True):
     """Traces are kept on a volume."""
 
     size: Annotated[
-        Quantity,
+        PositiveQuantity,
         described("Size of the volume, as 10Gi; it can only grow. A claim that somebody has made larger stays so."),
     ] = DEFAULT_VOLUME
     storage_class_name: Annotated[

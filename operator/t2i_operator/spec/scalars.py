@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.schema import Spelling, spelled, spelled_since
+from t2i_operator.spec.schema import Spelling, least, spelled, spelled_since
 
 Mode = Literal["Managed", "Disabled"]
 Severity = Literal["Warning", "Critical"]
@@ -58,7 +58,8 @@ Subdomain = Annotated[
     ),
 ]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Percentage = Annotated[str, spelled("^[0-9]{1,3}%$", "write a whole number, or a percentage such as 50%", longest=16)]
+_PERCENTAGE = Spelling("^(100|[0-9]{1,2})%$", "write a whole number, or a percentage to 100%, such as 50%")
+Percentage = Annotated[str, spelled_since(_PERCENTAGE, longest=16, before="^[0-9]{1,3}%$")]
 
 # Decimal strings, because a float does not survive the way through YAML, JSON and Go unchanged.
 DECIMAL = "^[0-9]{1,9}(\\.[0-9]{1,9})?$"
@@ -73,8 +74,16 @@ Duration = Annotated[str, spelled(DURATION, f"{_WHOLE} above 0, such as 30s, 1m3
 DurationOrZero = Annotated[
     str, spelled(f"^(0s|{_PARTS})$", f"{_WHOLE}, such as 0s, 30s, 1m30s or 500ms", longest=29, shortest=2)
 ]
-_QUANTITY = "^([0-9]{1,12}|[0-9]{0,12}\\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE]-?[0-9])?$"
+_UNIT = "([KMGTPE]i|[numkMGTPE]|[eE]-?[0-9])?"
+_QUANTITY = f"^([0-9]{{1,12}}|[0-9]{{0,12}}\\.[0-9]{{1,9}}){_UNIT}$"
 Quantity = int | Annotated[str, spelled(_QUANTITY, "write a quantity, such as 2, 500m or 10Gi", longest=32)]
+_POSITIVE = Spelling(
+    f"^0*([1-9][0-9]{{0,11}}(\\.[0-9]{{1,9}})?|\\.0{{0,8}}[1-9][0-9]{{0,8}}){_UNIT}$",
+    "write a quantity above 0, such as 2, 500m or 10Gi",
+)
+PositiveQuantity = (
+    Annotated[int, least(1)] | Annotated[str, spelled_since(_POSITIVE, longest=32, before=_QUANTITY)]
+)
 Currency = Annotated[str, spelled("^[A-Z]{3}$", "write the three letters of a currency, such as USD", longest=16)]
 
 LabelValue = Annotated[

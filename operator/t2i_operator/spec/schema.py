@@ -38,7 +38,10 @@ def described(text: str) -> Meta:
 
 
 class Spelling(NamedTuple):
-    """A pattern that the CRD had not always; what breaks it is read, and `reconciling.stored` makes nothing of it."""
+    """A pattern that the CRD had not always; what breaks it is read.
+
+    What would do harm `reconciling.stored` makes nothing of; of the rest the API server says what it thinks.
+    """
 
     pattern: str
     says: str
@@ -49,6 +52,11 @@ class Spelling(NamedTuple):
             yield f"{field}: {self.says}"
 
 
+def least(number: int) -> Meta:
+    """Have the API server alone refuse smaller numbers where a number or a string may be written."""
+    return Meta(extra_json_schema={"minimum": number})
+
+
 def spelled(pattern: str, says: str, *, longest: int, shortest: int | None = None) -> Meta:
     """Hold a string to a pattern; the API server says a sentence rather than a regular expression."""
     return Meta(
@@ -56,9 +64,14 @@ def spelled(pattern: str, says: str, *, longest: int, shortest: int | None = Non
     )
 
 
-def spelled_since(spelling: Spelling, *, longest: int, shortest: int | None = None) -> Meta:
-    """Have the API server alone hold a string to it: a resource that is older must not be locked out as a whole."""
-    return Meta(max_length=longest, min_length=shortest, extra_json_schema=_spelling(spelling))
+def spelled_since(
+    spelling: Spelling, *, longest: int, shortest: int | None = None, before: str | None = None
+) -> Meta:
+    """Have the API server alone hold a string to it: a resource that is older must not be locked out as a whole.
+
+    `before` is the pattern that such a one was held to.
+    """
+    return Meta(pattern=before, max_length=longest, min_length=shortest, extra_json_schema=_spelling(spelling))
 
 
 def _spelling(spelling: Spelling) -> dict[str, object]:
