@@ -20,6 +20,7 @@ from t2i_operator.kube.kinds import (
     HTTP_ROUTE,
     INGRESS,
     NETWORK_POLICY,
+    OPENTELEMETRY_COLLECTOR,
     PROMETHEUS_RULE,
     RESOURCE,
     SECRET,
@@ -33,7 +34,7 @@ from t2i_operator.naming import ADOPT_ANNOTATION, OWNER_UID_ANNOTATION
 from t2i_operator.preview import Preview
 from t2i_operator.settings import read
 
-from tests.unit.operator.harness import DEPLOYED, KEY, ROUTED, SERVES, Shown
+from tests.unit.operator.harness import DEPLOYED, JAEGER, KEY, ROUTED, SERVES, Shown
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource
 
 COMPOSED, DASHBOARD = (
@@ -332,3 +333,19 @@ async def test_the_kubeconfig_says_the_namespace(monkeypatch: pytest.MonkeyPatch
         config["contexts"] = [{"name": "it", "context": said}]
         file.write_text(yaml.safe_dump(config))
         assert (await connect("me")).namespace == namespace
+
+
+async def test_a_collector_goes_though_its_own_service_has_the_name_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    traced: Object = {"monitoring": {**UNOBSERVED, "tracing": {"mode": "Managed"}}}
+    collector = JAEGER[OPENTELEMETRY_COLLECTOR]
+    cluster, spans = in_order(collector, **traced), Id(SERVICE, KEY.namespace, "pictures-jaeger-collector")
+    owner = {"kind": collector.kind.name, "name": collector.name, "uid": str(collector), "controller": True}
+    cluster.live[spans]["metadata"]["ownerReferences"] = [owner]
+    assert await diff(cluster, **traced) == 1
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"# {spans} is the OpenTelemetry operator's, and goes with {collector}"
+    assert second.startswith(f"--- live/{collector.kind.plural}/")
+
+    theirs(cluster, collector)
+    assert await diff(cluster, **traced) == 0
+    assert capsys.readouterr().out.startswith(f"# {spans} is controlled by {collector}; rename")
