@@ -149,9 +149,7 @@ class Placement:
             raise
 
 
-def lacking(
-    identity: Id, resource: spec.TextToImageService, outcome: Outcome, ours: Callable[[Id], bool]
-) -> Id | None:
+def lacking(identity: Id, resource: spec.TextToImageService, outcome: Outcome, ours: Callable[[Id], bool]) -> Id | None:
     """Return what an object stands on, or acts on, and that is not in its place; None when nothing is missing.
 
     `ours` tells of an object whether it is the resource's.

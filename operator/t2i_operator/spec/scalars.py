@@ -81,9 +81,7 @@ _POSITIVE = Spelling(
     f"^0*([1-9][0-9]{{0,11}}(\\.[0-9]{{1,9}})?|\\.0{{0,8}}[1-9][0-9]{{0,8}}){_UNIT}$",
     "write a quantity above 0, such as 2, 500m or 10Gi",
 )
-PositiveQuantity = (
-    Annotated[int, least(1)] | Annotated[str, spelled_since(_POSITIVE, longest=32, before=_QUANTITY)]
-)
+PositiveQuantity = Annotated[int, least(1)] | Annotated[str, spelled_since(_POSITIVE, longest=32, before=_QUANTITY)]
 Currency = Annotated[str, spelled("^[A-Z]{3}$", "write the three letters of a currency, such as USD", longest=16)]
 
 LabelValue = Annotated[

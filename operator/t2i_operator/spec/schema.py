@@ -64,9 +64,7 @@ def spelled(pattern: str, says: str, *, longest: int, shortest: int | None = Non
     )
 
 
-def spelled_since(
-    spelling: Spelling, *, longest: int, shortest: int | None = None, before: str | None = None
-) -> Meta:
+def spelled_since(spelling: Spelling, *, longest: int, shortest: int | None = None, before: str | None = None) -> Meta:
     """Have the API server alone hold a string to it: a resource that is older must not be locked out as a whole.
 
     `before` is the pattern that such a one was held to.

@@ -228,9 +228,9 @@ def test_a_collector_is_ready_when_its_pod_is(seen: Rollout | None, said: tuple[
     assert found.message.startswith("OpenTelemetryCollector a-b-jaeger ")
 
 
-QUOTA = "pods \"a-b-jaeger-0\" is forbidden: exceeded quota: few"
+QUOTA = 'pods "a-b-jaeger-0" is forbidden: exceeded quota: few'
 RESUME = "somebody paused the rollout; it goes on after: kubectl rollout resume deployment/a-b-jaeger -n n"
-TIMED_OUT = "ReplicaSet \"a-b-jaeger-0\" has timed out progressing."
+TIMED_OUT = 'ReplicaSet "a-b-jaeger-0" has timed out progressing.'
 
 
 @pytest.mark.parametrize(
