@@ -188,7 +188,7 @@ def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unsynced: bool)
 )
 def test_alerts_that_too_few_scrapes_would_keep_silent_are_not_ready(fields: dict[str, Any], said: str) -> None:
     """The CRD refuses them, but not in a resource that was stored before it did."""
-    placed = [Id(PROMETHEUS_RULE, "n", "a-b-alerts")]
+    placed = [] if said == "Disabled" else [Id(PROMETHEUS_RULE, "n", "a-b-alerts")]
     outcome = Outcome(generation=1, resource=service(monitoring=fields), rollout=SERVES, objects=placed)
     found = next(each for each in conditions(outcome) if each.type == "AlertsReady")
     assert (found.reason, found.status) == (said, "False" if said == "ScrapedTooSeldom" else "True")
