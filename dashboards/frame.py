@@ -9,6 +9,7 @@ from urllib.parse import quote
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
+from t2i_operator.builders.monitoring.dashboard import OFFERED
 from t2i_operator.builders.monitoring.links import RUNBOOKS, RUNBOOKS_TITLE
 
 from dashboards.panels import DATASOURCE
@@ -43,9 +44,9 @@ def dashboard(
         .with_variable(datasource_variable("datasource", "Data source", "prometheus"))
     )
     if scoped:
-        built = built.with_variable(query_variable("namespace", "Namespace", "label_values(t2i_build_info, namespace)"))
-        service = 'label_values(t2i_build_info{namespace="$namespace"}, service)'
-        built = built.with_variable(query_variable("service", "Service", service)).annotation(_Alerts(SERVICE))
+        for name, series in OFFERED.items():
+            built = built.with_variable(query_variable(name, name.capitalize(), f"label_values({series}, {name})"))
+        built = built.annotation(_Alerts(SERVICE))
     else:
         leaders = 'label_values(t2i_operator_leader{job="text-to-image-operator"}, namespace)'
         alerts = 'namespace="$namespace",alertname=~"TextToImageOperator.+"'

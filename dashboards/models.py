@@ -34,21 +34,22 @@ def _comparison() -> Builder[Panel]:
         f"{increase(MODEL_GENERATIONS, SUCCEEDED, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
     )
     # A model that costs nothing has no series of cost; a price in several currencies is shown by the graph below.
-    cost = f"{increase(COST, by='model')} / {increase(MODEL_GENERATIONS, ENDED, by='model')}"
+    cost = f"{increase(COST, by='model')} / ({increase(MODEL_GENERATIONS, by='model')} > 0)"
     return columns(
         "Model against model",
-        "Each model over the time shown: how often it was asked, how it ended, how long it took, what it cost.",
+        "Each model over the time shown: how often it was asked, how it ended, how long it took, and what a generation"
+        " cost, failed, canceled and refused ones included.",
         "model",
         (Query(increase(MODEL_GENERATIONS, by="model"), "Invocations", decimals=0), "none"),
         (Query(known(succeeded), "Success", decimals=2), "percentunit"),
         (Query(quantile(0.5, SECONDS, by="model", window="$__range"), "Median"), "s"),
         (Query(quantile(0.95, SECONDS, by="model", window="$__range"), "95th percentile"), "s"),
-        (Query(known(cost), "Cost a request"), "none"),
+        (Query(cost, "Cost a request"), "none"),
     )
 
 
 def _generations() -> list[Builder[Panel]]:
-    cost = f"{rate(COST, by='model, currency')} / on (model) group_left () {rate(MODEL_GENERATIONS, ENDED, by='model')}"
+    cost = f"{rate(COST, by='model, currency')} / on (model) group_left () ({rate(MODEL_GENERATIONS, by='model')} > 0)"
     succeeded = f"{rate(MODEL_GENERATIONS, SUCCEEDED, by='model')} / {rate(MODEL_GENERATIONS, ENDED, by='model')}"
     return [
         graph(
@@ -82,9 +83,9 @@ def _generations() -> list[Builder[Panel]]:
         ),
         graph(
             "Cost a request",
-            "What a generation costs, failed ones included.",
+            "What a generation costs, failed, canceled and refused ones included: a provider charges what they ran.",
             "none",
-            Query(known(cost), "{{model}} in {{currency}}"),
+            Query(cost, "{{model}} in {{currency}}"),
             look=Look(no_value="no model with a price was asked"),
         ),
         graph(

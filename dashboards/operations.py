@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.frame import OPERATOR, dashboard
 from dashboards.panels import STACKED, Limit, Look, Query, graph, number
-from dashboards.phrases import or_zero
+from dashboards.phrases import known, or_zero
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -54,7 +54,7 @@ def _resources() -> list[Builder[Panel]]:
 
 
 def _work() -> list[Builder[Panel]]:
-    seconds = f"histogram_quantile(0.99, {_rate('reconcile_duration_seconds_bucket', 'le')})"
+    seconds = known(f"histogram_quantile(0.99, {_rate('reconcile_duration_seconds_bucket', 'le')})")
     return [
         graph(
             "Reconciliations",

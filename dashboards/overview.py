@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from t2i_operator.builders.monitoring.metrics import GENERATIONS, REQUEST_SECONDS, REQUESTS
-from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, SERVER_ERROR, SUCCEEDED, SYNCHRONOUS
+from t2i_operator.builders.monitoring.promql import (
+    ENDED,
+    FAILED,
+    GENERATION,
+    JUDGED,
+    SERVER_ERROR,
+    SUCCEEDED,
+    SYNCHRONOUS,
+)
 
 from dashboards.frame import dashboard
 from dashboards.panels import AVAILABLE, FAST, SPANS, STACKED, SUCCESSFUL, Limit, Look, Query, graph, number
@@ -35,7 +43,7 @@ def overview() -> Dashboard:
 
 
 def _glance() -> list[Builder[Panel]]:
-    failed, answered = or_zero(increase(REQUESTS, SERVER_ERROR)), increase(REQUESTS, GENERATION)
+    failed, answered = or_zero(increase(REQUESTS, SERVER_ERROR)), increase(REQUESTS, JUDGED)
     return [
         number(
             "Pods answering",
@@ -46,7 +54,8 @@ def _glance() -> list[Builder[Panel]]:
         ),
         number(
             "Availability",
-            "Share of the requests for images, asynchronous ones too, that were not answered 5xx, over the time shown.",
+            "Share of the requests for images, asynchronous ones too, that were not answered 5xx, over the time shown;"
+            " those of callers who were not let in (401, 429) are left out.",
             "percentunit",
             f"1 - {known(f'{failed} / {answered}')}",
             look=Look(limit=AVAILABLE, decimals=2, no_value="no requests"),

@@ -20,6 +20,8 @@ JAEGER = 'namespace="$namespace",service="${jaeger}-jaeger-collector"'
 CALLS, SECONDS = "traces_span_metrics_calls_total", "traces_span_metrics_duration_seconds_bucket"
 ENDED_IN_ERROR = 'status_code="STATUS_CODE_ERROR"'
 CLIENT = 'span_kind="SPAN_KIND_CLIENT"'
+# Jaeger counts what it is sent; what its own tail sampling leaves out it has counted before.
+SAMPLED = " With tracing.samplingRatio below 1 of that share of the requests only."
 
 
 def traces() -> Dashboard:
@@ -36,9 +38,10 @@ def traces() -> Dashboard:
 
 
 def _jaeger() -> QueryVariable:
-    """Take the resource's name from its Service's: its Jaeger is named after it too."""
-    service = 'label_values(t2i_build_info{namespace="$namespace",service="$service"}, service)'
-    return query_variable("jaeger", "Jaeger", service).regex("/(.*)-service/").hide(VariableHide.HIDE_VARIABLE)
+    """Take the resource's name from its Service's, which may have no series: its Jaeger is named after it too."""
+    chosen = 'query_result(label_replace(vector(1), "service", "$service", "", ""))'
+    name = '/service="(.*)-service"/'
+    return query_variable("jaeger", "Jaeger", chosen).regex(name).hide(VariableHide.HIDE_VARIABLE)
 
 
 def _rate(
@@ -56,22 +59,22 @@ def _steps() -> list[Builder[Panel]]:
     return [
         columns(
             "Steps",
-            "Each step of a request over the time shown.",
+            f"Each step of a request over the time shown.{SAMPLED}",
             "span_name",
             (Query(_rate(CALLS, by="span_name", window="$__range"), "Spans a second"), SPANS),
             (Query(_quantile(0.95, by="span_name", window="$__range"), "95th percentile"), "s"),
         ),
-        graph("Spans", "Spans a second by service and step.", SPANS, Query(_rate(CALLS), legend)),
+        graph("Spans", f"Spans a second by service and step.{SAMPLED}", SPANS, Query(_rate(CALLS), legend)),
         graph(
             "Slow steps",
             "95th percentile by step. A dot is one slow span, with the id of its trace: it leads where the Prometheus"
-            " data source says.",
+            f" data source says.{SAMPLED}",
             "s",
             Query(_quantile(0.95), legend, exemplars=True),
         ),
         graph(
             "Failed steps",
-            "Spans a second that ended in an error.",
+            f"Spans a second that ended in an error.{SAMPLED}",
             SPANS,
             Query(_rate(CALLS, ENDED_IN_ERROR), legend),
             look=Look(no_value="none failed"),
@@ -84,11 +87,12 @@ def _dependencies() -> list[Builder[Panel]]:
         dependencies(
             "Dependencies",
             "Who calls whom, as Jaeger derives it from the traces it holds; a caller shows when it exports its own"
-            " spans. Grafana needs a data source of the kind Jaeger, with the address of this service's Jaeger.",
+            " spans. With Elasticsearch or OpenSearch it is empty until a job of yours, spark-dependencies, derives it."
+            " Grafana needs a data source of the kind Jaeger, with the address of this service's Jaeger.",
         ),
         graph(
             "Calls to others",
-            "Calls a second that a service makes: the lines of the dependency graph.",
+            f"Calls a second that a service makes: the lines of the dependency graph.{SAMPLED}",
             "reqps",
             Query(_rate(CALLS, CLIENT), "{{service_name}} to {{span_name}}"),
         ),

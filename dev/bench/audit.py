@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -36,9 +36,7 @@ class Audit:
 
     def since(self, offset: int, user: str = "") -> list[Write]:
         """Return what was written after that point, by everybody or by one user."""
-        with self._log.open("rb") as log:
-            log.seek(offset)
-            entries = [json.loads(line) for line in log if self._mark in line and line.endswith(b"\n")]
+        entries = [json.loads(line) for line in lines(self._log, offset) if self._mark in line]
         writes = [_write(entry) for entry in entries if "objectRef" in entry]
         return [write for write in writes if user in ("", write.user)]
 
@@ -58,6 +56,15 @@ class Audit:
                 if found:
                     return found
                 await asyncio.sleep(0.02)
+
+
+def lines(log: Path, offset: int) -> Iterator[bytes]:
+    """Yield the log's whole lines that begin at an offset or after: its end may have been read within a line."""
+    with log.open("rb") as file:
+        if offset:
+            file.seek(offset - 1)
+            file.readline()
+        yield from (line for line in file if line.endswith(b"\n"))
 
 
 def _write(entry: dict[str, dict[str, str]]) -> Write:

@@ -128,16 +128,20 @@ def _scalar(kind: inspect.Type) -> Schema:
 
 
 def _union(types: list[inspect.Type], *, in_list: bool) -> Schema:
-    """Write the only union that Kubernetes knows, a number or a string, or the one type that may be left out."""
+    """Write the only union that Kubernetes knows, a number or a string, or the one type that may be left out.
+
+    None of those numbers is negative.
+    """
     if len(types) == 1:
         return _schema(types[0], in_list=in_list)
-    [text] = [_schema(part, in_list=in_list) for part in types if not isinstance(part, inspect.IntType)]
+    parts = {schema["type"]: schema for schema in (_schema(part, in_list=in_list) for part in types)}
+    text, least = parts["string"], parts["integer"].get("minimum", 0)
     [spelling] = text["x-kubernetes-validations"]
     return {
         "x-kubernetes-int-or-string": True,
         "anyOf": [{"type": "integer"}, {"type": "string"}],
         "maxLength": text["maxLength"],
-        "x-kubernetes-validations": [{**spelling, "rule": f"type(self) == int || {spelling['rule']}"}],
+        "x-kubernetes-validations": [{**spelling, "rule": f"type(self) == int ? self >= {least} : {spelling['rule']}"}],
     }
 
 

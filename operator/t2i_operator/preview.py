@@ -11,39 +11,43 @@ from pathlib import Path
 
 import yaml
 
-from t2i_operator import builders, naming, printout, spec
-from t2i_operator.known import credentials, references
+from t2i_operator import naming, printout, spec
+from t2i_operator.known import drift, references
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
-from t2i_operator.known.faults import CONFLICT
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import rollout
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.connection import connect
 from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, OPTIONAL, RESOURCE, Object
-from t2i_operator.reconciling import replacement, stored
+from t2i_operator.reconciling import handover, reclaim, replacement
+from t2i_operator.reconciling.finding import find, named
 from t2i_operator.reconciling.judgement import Judgement
-from t2i_operator.reconciling.objects import identify
+from t2i_operator.reconciling.objects import Objects
 from t2i_operator.reconciling.observe import Observer
-from t2i_operator.reconciling.ownership import Whose, foreign, whose
-from t2i_operator.reconciling.prune import Fate, fates
-from t2i_operator.settings import Settings, settle
+from t2i_operator.reconciling.ownership import Whose, whose
+from t2i_operator.reconciling.placement import lacking
+from t2i_operator.reconciling.prune import PruneDecision, prune_decisions
+from t2i_operator.reconciling.wanted import wanted
+from t2i_operator.settings import Settings, from_arguments
 from t2i_operator.settings import flags as settings_flags
 
 COMMANDS = {"render": "print all objects of a resource", "diff": "print what would change in the cluster"}
 _SAME, _DIFFERS = 0, 1
-_NOT_FOUND, _FORBIDDEN = 404, 403
 # What is said of objects that would not be deleted, or not at once.
 _ENDS = {
-    Fate.RELEASED: "would be released: the spec refers to it, and its data stays",
-    Fate.HELD: "would stay until the conflict is resolved",
-    Fate.WAITS: "would be deleted once no pod of the old template is left",
-    Fate.STANDS_IN: "would stay until the cluster serves the kind of what is to follow it",
-    Fate.LEADS_IN: "would stay until RouteReady is True",
-    Fate.SHOWS: "would stay until a Grafana has the GrafanaDashboard of that name",
+    PruneDecision.RELEASE: "would be released: the spec refers to it, and its data stays",
+    PruneDecision.KEEP_UNTIL_PLACED: "would stay until the conflict is resolved",
+    PruneDecision.KEEP_UNTIL_ROLLED_OUT: "would be deleted once no pod of the old template is left",
+    PruneDecision.KEEP_AS_FALLBACK: "would stay until the cluster serves the kind of what is to follow it",
+    PruneDecision.KEEP_OLD_ROUTE: "would stay until RouteReady is True",
+    PruneDecision.KEEP_OLD_DASHBOARD: "would stay until a Grafana has the GrafanaDashboard of that name",
 }
+# Those by which an object does not stay as it is.
+_CHANGES = (PruneDecision.RELEASE, PruneDecision.KEEP_UNTIL_ROLLED_OUT)
 
 
 class PreviewError(Exception):
@@ -57,9 +61,10 @@ async def run(arguments: Sequence[str]) -> int:
     """
     parser = _parser()
     flags = parser.parse_intermixed_args(arguments)
-    settings = settle(parser, flags, os.environ)
-    async with (await connect(f"{settings.identity} {flags.command}")).session() as session:
-        preview = Preview(Cluster(session), settings)
+    settings = from_arguments(parser, flags, os.environ)
+    connection = await connect(f"{settings.identity} {flags.command}")
+    async with connection.session() as session:
+        preview = Preview(Cluster(session), settings, namespace=connection.namespace)
         resource = await preview.resource(flags.resource, flags.file)
         return await (preview.render(resource) if flags.command == "render" else preview.diff(resource))
 
@@ -69,15 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="t2i-operator", description=what, parents=[settings_flags(os.environ)])
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("resource", nargs="?", help="NAMESPACE/NAME of a resource in the cluster")
-    parser.add_argument("-f", "--file", help="a file with one resource, applied or not; -: standard input")
+    file = "a file with one resource, applied or not, of the context's namespace by default; -: standard input"
+    parser.add_argument("-f", "--file", help=file)
     return parser
 
 
 class Preview:
     """Goes the reconciler's way up to the first write."""
 
-    def __init__(self, cluster: Cluster, settings: Settings) -> None:
-        self._cluster, self._settings = cluster, settings
+    def __init__(self, cluster: Cluster, settings: Settings, *, namespace: str = "default") -> None:
+        """Take a file that names no namespace to mean this one."""
+        self._cluster, self._settings, self._namespace = cluster, settings, namespace
+        self._objects = Objects(cluster, Children())
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
 
     async def resource(self, name: str | None, file: str | None) -> spec.TextToImageService:
@@ -105,7 +113,7 @@ class Preview:
     async def _dry_run(self, body: Object) -> Object:
         """Take the file's spec for the whole of it: what `kubectl apply` sent earlier and no longer does, is gone."""
         metadata = body["metadata"]
-        live = await self._cluster.get(RESOURCE, metadata.setdefault("namespace", "default"), metadata["name"])
+        live = await self._cluster.get(RESOURCE, metadata.setdefault("namespace", self._namespace), metadata["name"])
         if live is None:
             return await self._cluster.apply(RESOURCE, body, dry_run=True)
         return await self._cluster.replace(RESOURCE, {**live, "spec": body.get("spec")}, dry_run=True)
@@ -123,23 +131,63 @@ class Preview:
             sys.stdout.write("# spec.paused is true: nothing of this is done\n")
         deployment, outcome = await self._get(_deployment(resource)), _outcome(resource)
         desired = {identify(body): body for body in await self._desired(resource, deployment, outcome)}
-        status = _SAME
+        status, ours = _SAME, set[Id]()
         for identity, body in desired.items():
             if _left(identity, outcome):
                 continue
-            live = await self._get(identity)
-            if live is not None and whose(live, resource) is Whose.FOREIGN:
-                outcome.fault(identity, CONFLICT, foreign(identity, live, resource))
-                sys.stdout.write(f"# {outcome.faults[-1].message}\n")
-                continue
-            if identity.kind == DEPLOYMENT and live is not None:
-                body["spec"].setdefault("replicas", live["spec"]["replicas"])  # handed over, never dropped
-            ours = live is not None and whose(live, resource) is Whose.OURS
-            applied = await self._applied(identity, body, outcome, ours=ours)
-            if applied is not None and identity == _deployment(resource):
-                outcome.rollout = rollout(applied)
-            status |= _print(identity, live, applied)
+            try:
+                status |= await self._placed(resource, body, outcome, ours)
+            except ApiError as error:
+                if identity.kind not in OPTIONAL or not error.is_forbidden:
+                    raise
+                outcome.absent[identity.kind] = Absence.FORBIDDEN
+                sys.stdout.write(f"# {identity} cannot be looked at: {error.message}\n")
         return status | await self._unwanted(resource, desired, outcome)
+
+    async def _placed(self, resource: spec.TextToImageService, body: Object, outcome: Outcome, ours: set[Id]) -> int:
+        """Print what would become of one object, and take note in `ours` when it would be the resource's."""
+        identity = identify(body)
+        live = await self._get(identity)
+        if live is not None and whose(live, resource) is Whose.OURS:
+            ours.add(identity)
+        lacks = lacking(identity, resource, outcome, ours.__contains__)
+        if lacks is not None:
+            stays = "stay as it is" if live else "not be made"
+            sys.stdout.write(f"# {identity} would {stays}: it needs {lacks}, which is not in its place\n")
+            return _SAME
+        if live is not None and not await self._objects.check_owner(live, body, resource, outcome):
+            said = [fault.message for fault in outcome.faults if fault.identity == identity]
+            sys.stdout.write(f"# {said[0] if said else outcome.waiting}\n")
+            return _SAME
+        return await self._applied(resource, body, live, outcome, ours)
+
+    async def _applied(
+        self, resource: spec.TextToImageService, body: Object, live: Object | None, outcome: Outcome, ours: set[Id]
+    ) -> int:
+        """Print what an apply would change, or why that cannot be shown."""
+        identity = identify(body)
+        kept = handover.kept_replicas(live) if live is not None and identity.kind == DEPLOYMENT else None
+        if kept is not None:
+            body["spec"].setdefault("replicas", kept)
+        try:
+            applied = await self._cluster.apply(identity.kind, body, dry_run=True)
+        except ApiError as error:
+            if identity.kind in OPTIONAL and error.is_not_found:
+                outcome.absent[identity.kind] = Absence.MISSING
+                sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
+                return _SAME
+            if live is not None and error.is_invalid and reclaim.claim(body, live):
+                put_back = named(find(body, drift.expected(body), live, ()).put_back)
+                sys.stdout.write(f"# {identity} would be repaired, and what stands in its place go: {put_back}\n")
+                return _DIFFERS
+            if identity not in ours or not replacement.is_due(identity, error):
+                raise
+            sys.stdout.write(f"# {identity} would be deleted and made anew: {' and '.join(error.fields)} is fixed\n")
+            applied = await replacement.dry_run(self._cluster, identity, body)
+        ours.add(identity)
+        if identity == _deployment(resource):
+            outcome.rollout = rollout(applied)
+        return _print(identity, live, applied)
 
     async def _unwanted(self, resource: spec.TextToImageService, desired: Container[Id], outcome: Outcome) -> int:
         """Print what becomes of the objects that are the resource's and no longer wanted."""
@@ -147,54 +195,38 @@ class Preview:
         for identity, live in found.items():
             cache.children.observe(identity.kind, live)
         await Judgement(self._cluster, cache).judge_route(resource, outcome)
-        unwanted = list(fates(cache.children, resource, desired, outcome))
+        unwanted = list(prune_decisions(cache.children, resource, desired, outcome))
         if unwanted and not outcome.placed:
-            sys.stdout.write("# nothing is deleted until the conflict is resolved\n")
+            until = "that is collected" if outcome.waiting else "the conflict is resolved"
+            sys.stdout.write(f"# nothing is deleted until {until}\n")
             return _SAME
-        for identity, _, fate in unwanted:
-            if fate is Fate.DELETED:
+        for identity, _, decision in unwanted:
+            if decision is PruneDecision.DELETE:
                 status |= _print(identity, found[identity], None)
             else:
-                sys.stdout.write(f"# {identity} {_ENDS[fate]}\n")
-                status |= _DIFFERS if fate in (Fate.RELEASED, Fate.WAITS) else _SAME
+                sys.stdout.write(f"# {identity} {_ENDS[decision]}\n")
+                status |= _DIFFERS if decision in _CHANGES else _SAME
         return status
 
     async def _desired(
         self, resource: spec.TextToImageService, deployment: Object | None, outcome: Outcome
     ) -> list[Object]:
-        namespace = resource.metadata.namespace
-        versions = await SecretWatch(self._cluster, max_age_seconds=0).versions(namespace, references.sources(resource))
-        secrets = await self._observer.secrets(namespace, versions)
-        outcome.lacks = references.lacks(resource, secrets)
-        problem = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
-        if problem is not None:
-            sys.stderr.write(f"{problem.reason}: {problem.message}\n")
+        cache = VersionCache(self._cluster, max_age_seconds=0)
+        versions = await cache.versions(resource.metadata.namespace, references.sources(resource))
         seen = rollout(deployment) if deployment else None
-        observed = await self._observer.observe(resource, secrets, seen, outcome)
+        try:
+            desired = await wanted(self._observer, resource, versions, seen, outcome)
+        finally:
+            if outcome.credentials is not None:
+                sys.stderr.write(f"{outcome.credentials.reason}: {outcome.credentials.message}\n")
         for failure in outcome.failures:
             raise failure.error
-        desired = builders.desired(resource, observed)
-        stored.leave(resource, map(identify, desired), outcome)
         for fault in outcome.faults:
             sys.stderr.write(f"{fault.reason}: {fault.message}\n")
         return desired
 
     async def _get(self, identity: Id) -> Object | None:
         return await self._cluster.get(*identity)
-
-    async def _applied(self, identity: Id, body: Object, outcome: Outcome, *, ours: bool) -> Object | None:
-        """Return what an apply would store; None where the kind is not installed."""
-        try:
-            return await self._cluster.apply(identity.kind, body, dry_run=True)
-        except ApiError as error:
-            if identity.kind in OPTIONAL and error.status == _NOT_FOUND:
-                outcome.absent[identity.kind] = Absence.MISSING
-                sys.stdout.write(f"# {identity} would not be made: the cluster does not serve its kind\n")
-                return None
-            if not ours or not replacement.due(identity, error):
-                raise
-            sys.stdout.write(f"# {identity} would be deleted and made anew: {' and '.join(error.fields)} is fixed\n")
-            return await replacement.tried(self._cluster, identity, body)
 
     async def _labelled(self, resource: spec.TextToImageService) -> AsyncIterator[tuple[Id, Object]]:
         selector = f"{naming.CHILD_SELECTOR},{naming.INSTANCE_LABEL}={resource.metadata.name}"
@@ -205,7 +237,7 @@ class Preview:
                         head = {"apiVersion": kind.api_version, "kind": kind.name}
                         yield Id(kind, resource.metadata.namespace, live["metadata"]["name"]), {**head, **live}
             except ApiError as error:
-                if kind not in OPTIONAL or error.status not in (_NOT_FOUND, _FORBIDDEN):
+                if kind not in OPTIONAL or not (error.is_not_found or error.is_forbidden):
                     raise
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import SECRET, Object
 
 _VALUES = ("data", "stringData")

@@ -39,6 +39,7 @@ NAMED = {
         "duration": scalars.Duration,
         "duration or `0s`": scalars.DurationOrZero,
         "quantity": get_args(scalars.Quantity)[1],
+        "quantity above 0": get_args(scalars.PositiveQuantity)[1],
         "integer or percentage": scalars.Percentage,
         "URL": scalars.URL,
         "URL without ? and #": scalars.BaseURL,

@@ -55,10 +55,10 @@ def read(arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> 
         epilog="`t2i-operator render` and `t2i-operator diff` only show what would be done for one resource.",
         parents=[flags(environ)],
     )
-    return settle(parser, parser.parse_args(arguments), environ)
+    return from_arguments(parser, parser.parse_args(arguments), environ)
 
 
-def settle(parser: argparse.ArgumentParser, given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+def from_arguments(parser: argparse.ArgumentParser, given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Return the settings among what a parser with `flags` has read; exits as that parser does."""
     if not given.service_image:
         parser.error("no image of the service: give --service-image or set T2I_SERVICE_IMAGE")

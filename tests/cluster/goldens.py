@@ -1,9 +1,9 @@
 """What the API server says to the objects that are built: it takes them, and gives back what was asked for."""
 
 from t2i_operator.known import drift
+from t2i_operator.known.identity import identify
 from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.reconciling.differences import differences
-from t2i_operator.reconciling.objects import identify
 
 from tests.cluster.api import Api
 from tests.golden.builds import INPUTS, build

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +13,12 @@ from typing import Any, NamedTuple
 import httpx
 import yaml
 
-from tests.cluster.api import Api, Object, eventually
+from dev.bench.audit import lines
+from dev.bench.programs import free_port
+from tests.cluster.api import Api, Object
+from tests.unit.operator.resources import UNOBSERVED
+from tests.waiting import eventually
 
-UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
 IMAGE = "ghcr.io/text-to-image/service:test"
 
 
@@ -112,13 +114,6 @@ class OperatorAccount(NamedTuple):
         return OperatorProcess(self.kubeconfig, self.place / f"{name}.log", self.class_name, **settings)
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 def rights(
     kubectl: Callable[..., str], manifests: Path, namespace: str, lease: str, namespaces: Sequence[str] = ()
 ) -> None:
@@ -166,9 +161,7 @@ def kubeconfig_of(kubectl: Callable[..., str], admin: Path, namespace: str, to: 
 
 def writes(audit_log: Path, account: str, since: int) -> list[dict[str, Any]]:
     """Return what was written by a user since an offset into the audit log, Leases aside."""
-    with audit_log.open("rb") as log:
-        log.seek(since)
-        entries = [json.loads(line) for line in log if line.endswith(b"\n")]
+    entries = [json.loads(line) for line in lines(audit_log, since)]
     return [
         entry
         for entry in entries

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, settings
 from t2i_operator import builders, spec
+from t2i_operator.known.identity import identify
 from t2i_operator.kube.kinds import OPTIONAL, RESOURCE
-from t2i_operator.reconciling.objects import identify
 
 from tests.cluster.api import Api, Object
 from tests.cluster.goldens import taken_without_drift

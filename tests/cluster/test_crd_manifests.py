@@ -1,5 +1,6 @@
 """The manifests and samples in front of the real API server, and what the rights in them come to."""
 
+import copy
 import json
 import re
 import subprocess
@@ -169,3 +170,31 @@ def test_argo_cd_takes_the_health_check_as_a_component(tmp_path: Path, kubectl: 
     check = config["data"].pop("resource.customizations.health.texttoimage.dev_TextToImageService")
     assert check == (CHECKOUT / "manifests/argocd/health.lua").read_text()
     assert (config["metadata"]["name"], config["data"]) == ("argocd-cm", {"a": "b"})
+
+
+def test_the_notes_of_the_chart_upgrade_the_crd_that_helm_has_installed(kubectl: Kubectl, tmp_path: Path) -> None:
+    """Whoever installs it owns its fields. Tried with the CRD under another group's name, beside everybody's."""
+    notes = (CHECKOUT / "manifests/helm/templates/NOTES.txt").read_text()
+    [command] = re.findall(r"kubectl (apply .*-f crds/)", notes)
+    [file] = (CHECKOUT / "crds").glob("*.yaml")
+    body = yaml.safe_load(file.read_text())
+    body["spec"] |= {"group": "upgraded.texttoimage.dev", "names": {"kind": "UpgradedService", "plural": "upgraded"}}
+    body["metadata"]["name"] = name = "upgraded.upgraded.texttoimage.dev"
+    (tmp_path / "crds").mkdir()
+    (tmp_path / "crds" / file.name).write_text(yaml.safe_dump(body))
+    before = copy.deepcopy(body)
+    described(before)["description"] = "As the chart before had it."
+
+    kubectl("apply", "--server-side", "--field-manager=helm", "--filename=-", input=json.dumps(before))
+    try:
+        kubectl(*command.replace("crds/", str(tmp_path / "crds")).split())
+        stored = json.loads(kubectl("get", "crd", name, "--output=json"))
+        assert described(stored)["description"] == described(body)["description"]
+    finally:
+        kubectl("delete", "crd", name)
+
+
+def described(crd: Object) -> Object:
+    [version] = crd["spec"]["versions"]
+    found: Object = version["schema"]["openAPIV3Schema"]
+    return found

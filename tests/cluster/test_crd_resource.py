@@ -14,6 +14,7 @@ Kubectl = Callable[..., str]
 
 # A class that no operator looks after: what is written here stays as it is.
 MINIMAL = {"className": "nobody", "models": [{"name": "sdxl", "provider": "Sandbox"}]}
+UNSEEN = {"observedGeneration": -1}
 
 
 @pytest.fixture
@@ -133,13 +134,20 @@ def test_the_columns_show_the_state(here: Kubectl) -> None:
     assert row[:-1] == ["try", "False", "True", "1/2", "sdxl", "http://try-service.here.svc", "ImagePullBackOff"]
 
 
+def test_what_no_operator_has_seen_yet_is_ready_for_nobody(here: Kubectl) -> None:
+    """By kstatus, which Helm and Flux wait by, what has neither a generation that was observed nor conditions is."""
+    create(here, MINIMAL)
+
+    assert json.loads(here("get", "t2i", "try", "--output=json"))["status"] == UNSEEN
+    assert here("get", "t2i", "try", "--no-headers").split()[:-1] == ["try", "sdxl"], "nothing else is said"
+
+
 def test_status_is_written_only_through_its_subresource(here: Kubectl) -> None:
-    made = create(here, MINIMAL)
-    assert "status" not in made
+    create(here, MINIMAL)
 
     here("patch", "t2i", "try", "--type=merge", '--patch={"status": {"replicas": 7}}')
 
-    assert "status" not in json.loads(here("get", "t2i", "try", "--output=json"))
+    assert json.loads(here("get", "t2i", "try", "--output=json"))["status"] == UNSEEN
 
 
 def test_rules_on_the_largest_lists_stay_within_what_the_api_server_will_compute(here: Kubectl) -> None:

@@ -68,7 +68,8 @@ def resource(number: int, wanted: Try) -> dict[str, Any]:
 
 def complains(wanted: Try, message: str, said: str) -> bool:
     where = wanted.at.replace("[]", "[0]").replace("{}", "[key]")
-    return f'{where}: Invalid value: "{wanted.value}": {message}' in said
+    value = f'"{wanted.value}"' if isinstance(wanted.value, str) else wanted.value
+    return f"{where}: Invalid value: {value}: {message}" in said
 
 
 def test_every_sentence_is_tried() -> None:

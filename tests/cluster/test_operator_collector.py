@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cluster.kubectl import established
-from tests.cluster.api import Object, eventually
-from tests.cluster.operators import UNOBSERVED
 from tests.cluster.products import pods_of_a_collector
+from tests.unit.operator.resources import UNOBSERVED
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.cluster.api import Object
     from tests.cluster.operators import Service
 
 CRD = f"--filename={Path(__file__).with_name('collector_crd.yaml')}"
@@ -76,3 +77,22 @@ def test_it_goes_with_the_format(collected: Service) -> None:
     collected.edit(monitoring={"tracing": {"jaeger": {"format": "Deployment"}}})
     eventually(lambda: collector(collected) is None, "it to be pruned")
     assert collected.child("deployments", "-jaeger")
+
+
+def test_it_makes_room_for_our_own_service_where_that_operator_has_made_one(collected: Service) -> None:
+    """That operator's Service has the name of ours, which cannot be made until the garbage collector has taken that."""
+    theirs, name = collected.child(COLLECTORS, "-jaeger"), f"{collected.name}-jaeger-collector"
+    owner = {"name": theirs["metadata"]["name"], "uid": theirs["metadata"]["uid"], "controller": True}
+    reference = {"apiVersion": theirs["apiVersion"], "kind": theirs["kind"], **owner}
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "ownerReferences": [reference]}}
+    made = collected.api.create("services", collected.namespace, {**body, "spec": {"ports": [{"port": 4317}]}})
+
+    collected.edit(monitoring={"tracing": {"jaeger": {"format": "Deployment"}}})
+    eventually(lambda: collector(collected) is None, "it to be pruned")
+    ours = eventually(lambda: another(collected, name, made), "our own Service", seconds=120)
+    assert ours["metadata"]["ownerReferences"][0]["uid"] == collected.live()["metadata"]["uid"]
+
+
+def another(service: Service, name: str, before: Object) -> Object | None:
+    found = service.api.get("services", service.namespace, name)
+    return found if found["metadata"]["uid"] != before["metadata"]["uid"] else None

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from t2i_operator.known.identity import identify
 from t2i_operator.kube.kinds import OPTIONAL, RESOURCE
-from t2i_operator.reconciling.objects import identify
 
 from tests.cluster.api import Api
 from tests.cluster.goldens import taken_without_drift

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytest
 from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.goldens import all_taken_without_drift
-from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
+from tests.cluster.operators import OperatorProcess, Service
 from tests.cluster.products import (
     Product,
     dashboards_shown,
@@ -17,6 +17,8 @@ from tests.cluster.products import (
     opentelemetry_operator,
     pods_of_a_collector,
 )
+from tests.unit.operator.resources import UNOBSERVED
+from tests.waiting import eventually
 
 Kubectl = Callable[..., str]
 CONFIG_MAPS: Object = {"mode": "Managed", "format": "ConfigMap", "labels": {"team": "images"}}

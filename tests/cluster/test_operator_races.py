@@ -12,7 +12,7 @@ import pytest
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import WRITE_SECONDS, Cluster
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import CONFIG_MAP
@@ -25,8 +25,9 @@ from t2i_operator.status.metrics import Metrics
 from t2i_operator.status.report import Reporter
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, eventually
+from tests.cluster.api import Api
 from tests.cluster.operators import IMAGE, Service
+from tests.waiting import eventually
 
 CLASS = "races"
 
@@ -38,7 +39,7 @@ class Parts:
         self.cache, self.metrics, self.queue, self.seconds = Cache(), Metrics(), Queue[Key](), WRITE_SECONDS
         self._meanwhile: dict[str, Callable[[], object]] = {}
         client = cluster(time_left=lambda: self.seconds, observe=self._answered)
-        secrets = SecretWatch(client, max_age_seconds=1)
+        secrets = VersionCache(client, max_age_seconds=1)
         reporter = Reporter(client, self.cache.resources, self.metrics, instance=CLASS)
         settings = read(["--service-image", IMAGE, "--class-name", CLASS])
         self.reconciler = Reconciler(client, self.cache, secrets, reporter, settings)

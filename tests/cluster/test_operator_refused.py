@@ -8,9 +8,12 @@ from typing import NamedTuple
 import pytest
 from t2i_operator.kube.kinds import CHILDREN
 
+from dev.bench.programs import free_port
 from tests.cluster import pods
-from tests.cluster.api import Api, Object, Refused, eventually
-from tests.cluster.operators import UNOBSERVED, Service, free_port
+from tests.cluster.api import Api, Object, Refused
+from tests.cluster.operators import Service
+from tests.unit.operator.resources import UNOBSERVED
+from tests.waiting import eventually
 
 DASHBOARDS = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
 PROBE = "probe"
@@ -87,7 +90,7 @@ def _probe_is_refused(api: Api, namespace: str) -> bool:
 
 
 @pytest.fixture
-def unreachable(api: Api, namespace: str) -> Iterator[Unreachable]:
+def unreachable(api: Api, namespace: str, prometheus_operator_crds: None) -> Iterator[Unreachable]:
     """Have a webhook at a port where nobody listens asked about each such object of the namespace.
 
     What is returned ends it.

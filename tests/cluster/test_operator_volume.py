@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cluster.api import Object, eventually
-from tests.cluster.operators import UNOBSERVED, Service
+from tests.cluster.api import Object
+from tests.cluster.operators import Service
+from tests.unit.operator.resources import UNOBSERVED
+from tests.waiting import eventually
 
 CHECKSUM = "texttoimage.dev/config-checksum"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import html
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def test_links_lead_there_from_outside_grafana(heard: FakeReceivers, alertmanage
     assert (details["dashboard"], details["runbook"]) == (dashboard, runbook)
     (attachment,) = heard.messages[0]["attachments"]
     assert f"Runbook: {runbook}\nDashboard: {dashboard}" in attachment["text"]
-    assert dashboard in heard.mails[0].body
+    assert dashboard in html.unescape(heard.mails[0].body)
     assert heard.calls[0]["alerts"][0]["annotations"]["dashboard_url"] == dashboard
 
 

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from t2i_operator import builders, spec
 from t2i_operator.known import catalogue, drift
-from t2i_operator.reconciling.objects import identify
+from t2i_operator.known.identity import identify
 
 from tests.cluster.crd_schema import ROOT, Schema
 from tests.cluster.specs import SPECS

@@ -15,8 +15,8 @@ from t2i_operator.naming import Key
 from t2i_operator.runtime.process import Operator
 from t2i_operator.settings import read
 
-from tests.cluster.api import eventually
 from tests.cluster.operators import OperatorProcess
+from tests.waiting import eventually
 
 
 class Bare(BaseHTTPRequestHandler):
@@ -74,9 +74,9 @@ async def test_only_the_queue_of_the_leader_grows_old(*, leading: bool) -> None:
         operator = Operator(settings, Connection(Configuration(), asyncio.Event().wait, identity="me"), session)
         if leading:
             operator._leader.leading.set()
-        for stream in operator._picture.streams:
+        for stream in operator._cache_sync.streams:
             stream.synced.set()
-        await operator._picture._complete(None, operator._queue.release)
+        await operator._cache_sync._sync(None, operator._queue.release)
         operator._queue.add(Key("n", "a"))
         operator._queue._since[Key("n", "a")] -= 60
         assert (oldest_seconds(operator) >= 60) == leading

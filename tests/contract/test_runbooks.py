@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,17 @@ def test_every_panel_and_dashboard_is_there(page: str) -> None:
     assert set(ITALIC.findall(CODE.sub("", BLOCK.sub("", PAGES[page])))) - TITLES - ITALICS == set()
 
 
+def test_a_replica_that_does_not_lead_is_found_to_say_why() -> None:
+    """It waits for what it needs to begin at all, or for its Lease."""
+    page, runtime = PAGES["TextToImageOperatorWithoutLeader"], ROOT / "operator" / "t2i_operator" / "runtime"
+    source = "\n".join((runtime / f"{module}.py").read_text() for module in ("process", "leader"))
+    said = re.findall(r'log\.(?:warning|error)\(\s*"([^"]+)"', source)
+    assert len(said) == 4
+    (wanted,) = re.findall(r'grep -iE "([^"]+)"', page)
+    assert [message for message in said if not re.search(wanted, message, re.IGNORECASE)] == []
+    assert {message for message in said if message.startswith("waiting")} <= set(CODE.findall(page))
+
+
 def _of_the_guide(heading: str) -> list[str]:
     """Return what the guide lists in bold in a chapter and those below it."""
     level = heading.index(" ")
@@ -200,6 +212,18 @@ def test_pods_are_selected_by_their_own_labels(page: str) -> None:
         labels = dict(pair.split("=") for pair in selector.split(","))
         assert labels.items() <= wanted.items(), selector
         assert naming.COMPONENT_LABEL in labels, selector
+
+
+def test_the_most_popular_prompts_are_counted_whole() -> None:
+    """Those that begin alike and then quote something are not the same; a backslash may be the last of one."""
+    prompts = ['a "red" mill', 'a "blue" mill', 'a "red" mill', "a mill \\"]
+    lines = [json.dumps({"event": "Image generation started", "prompt": prompt, "model": "sdxl"}) for prompt in prompts]
+    _, _, pipe = BLOCK.findall(PAGES["panels"])[-1].removesuffix("```").partition("--tail=-1 |")
+    assert "prompt" in pipe
+    command = ["/bin/sh", "-c", pipe]
+    done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True)  # noqa: S603
+    counted = dict(line.split(maxsplit=1)[::-1] for line in done.stdout.splitlines())
+    assert counted == {f'"prompt": {json.dumps(prompt)}': str(prompts.count(prompt)) for prompt in prompts}
 
 
 def test_something_of_each_kind_is_named() -> None:

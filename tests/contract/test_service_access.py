@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
+from t2i_service.app import create_app, create_state
+from t2i_service.observing.privacy import Privacy
+from t2i_service.settings import Settings
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.processes import RunningService
@@ -25,7 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("api-keys")
     (folder / "alice").write_text("key-of-alice\n")
     (folder / "bob").write_text("key-of-bob")
+    (folder / ".ci").write_text("key-of-ci")
     (folder / "..data").mkdir()
+    (folder / "..more").write_text("key-of-nobody")
     return folder
 
 
@@ -56,6 +62,9 @@ def closed(start: Callable[..., RunningService], folder: Path) -> RunningService
         ("GET", "/docs", False),
         ("GET", "/docs/swagger-ui.css", False),
         ("GET", "/", False),
+        ("GET", "/openapi.json", False),
+        ("GET", "/docs/more/swagger-ui.css", True),
+        ("GET", "/nowhere", True),
     ],
 )
 def test_which_routes_need_a_key(closed: RunningService, method: str, path: str, *, needs_key: bool) -> None:
@@ -66,6 +75,36 @@ def test_which_routes_need_a_key(closed: RunningService, method: str, path: str,
             assert answer.headers["www-authenticate"] == "Bearer"
             assert answer.headers["x-request-id"] in answer.text or path.startswith("/v1/")
             assert client.request(method, path, headers=ALICE).status_code != 401
+
+
+def routes(folder: Path) -> list[tuple[str, str]]:
+    """Return every path that the application knows, with each of its methods."""
+    (models := folder / "models.json").write_text('{"models": [{"name": "sdxl", "provider": "Sandbox"}]}')
+    app = create_app(create_state(Settings(models_file=models), Privacy(100)))._app  # type: ignore[attr-defined]
+    return [(route.path, method) for route in app.routes for method in sorted(route.methods)]
+
+
+def test_no_other_spelling_of_a_path_leads_to_its_route(start: Callable[..., RunningService], tmp_path: Path) -> None:
+    """A router's pattern takes a newline at the end as well, and who compares a path as text does not."""
+    (keys := tmp_path / "keys").mkdir()
+    (keys / "alice").write_text("key-of-alice")
+    service = start(SANDBOX, T2I_API_KEYS_DIR=str(keys), T2I_REQUESTS_PER_MINUTE="1")
+    with service.client() as client:
+        for (path, method), headers in product(routes(tmp_path), ({}, ALICE)):
+            for end in ("%0A", "%0D%0A", "%00"):
+                answer = client.request(method, f"{service.url}{path}{end}", json=SMALL, headers=headers)
+                assert answer.status_code == 404, (method, path, end)
+        for path in ("/%6Detrics", "/metric%73", "/%68ealth"):
+            assert client.get(path).status_code == 404, path
+        for path in ("//generate", "/generate;a=b", "/GENERATE", "/generate%2F", "/%2Fgenerate", "/generate%20"):
+            assert client.post(f"{service.url}{path}", json=SMALL).status_code == 401, path
+            assert client.post(f"{service.url}{path}", json=SMALL, headers=ALICE).status_code == 404, path
+        refused = client.post("/v1/images/generations%0A", json={"prompt": "a lighthouse"}).json()
+        assert (refused["error"]["code"], refused["error"]["type"]) == ("not_found", "invalid_request_error")
+        assert service.metric("image_generation_total", status="success") == 0
+        assert service.metric("http_requests_total", method="POST", endpoint="/generate", status="404") == 0
+        assert service.metric("http_requests_total", method="POST", endpoint="unmatched", status="404") > 0
+        assert client.post("/generate", json=SMALL, headers=ALICE).status_code == 200
 
 
 def test_the_document_tells_which_routes_need_a_key(closed: RunningService) -> None:
@@ -97,6 +136,16 @@ def test_anything_but_a_key_is_refused(closed: RunningService, header: str) -> N
     with closed.client() as client:
         answer = client.post("/generate", json=SMALL, headers={"authorization": header.encode()})
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
+def test_a_key_may_be_named_as_a_secrets_key_may(closed: RunningService) -> None:
+    """Kubernetes refuses those alone that begin with two dots, as the kubelet's own entries do."""
+    with closed.client() as client:
+        statuses = [
+            client.post("/generate", json=SMALL, headers={"authorization": f"Bearer key-of-{name}"}).status_code
+            for name in ("ci", "nobody")
+        ]
+    assert statuses == [200, 401]
 
 
 def test_an_id_belongs_to_its_key(closed: RunningService) -> None:
@@ -161,7 +210,7 @@ def test_keys_change_without_a_restart_and_are_never_logged(closed: RunningServi
     with closed.client() as client:
         (folder / "carol").write_text("key-of-carol")
         (folder / "bob").unlink()
-        wait_for(lambda: closed.logged("API keys taken over", keys=["alice", "carol"]))
+        wait_for(lambda: closed.logged("API keys taken over", keys=[".ci", "alice", "carol"]))
         carol = {"authorization": "Bearer key-of-carol"}
         assert client.post("/generate", json=SMALL, headers=carol).status_code == 200
         assert client.post("/generate", json=SMALL, headers=BOB).status_code == 401

@@ -211,12 +211,26 @@ def test_feedback_on_nothing_is_refused(told: RunningService, body: dict[str, st
         assert client.post("/feedback", json=body).status_code == status
 
 
-@pytest.mark.parametrize("host", ["http://127.0.0.1:9", "wrong-key"])
+@pytest.mark.parametrize(
+    ("path", "key", "answered"),
+    [
+        (None, KEY, ""),
+        ("", "not-the-key", ": it answered 401"),
+        ("/moved", KEY, ": it answered 302"),
+        ("/same", KEY, ": it answered 304"),
+    ],
+    ids=["nobody", "wrong key", "redirect", "no success"],
+)
 def test_langtrace_in_trouble_costs_counted_spans(
-    start: Callable[..., RunningService], langtrace_server: tuple[FakeLangTrace, str], host: str
+    start: Callable[..., RunningService],
+    langtrace_server: tuple[FakeLangTrace, str],
+    path: str | None,
+    key: str,
+    answered: str,
 ) -> None:
-    address = langtrace_server[1] if host == "wrong-key" else host
-    service = start(SANDBOX, LANGTRACE_API_KEY="not-the-key", LANGTRACE_API_HOST=address)
+    langtrace, url = langtrace_server
+    address = "http://127.0.0.1:9" if path is None else f"{url}{path}"
+    service = start(SANDBOX, LANGTRACE_API_KEY=key, LANGTRACE_API_HOST=address)
     answer = generate(service)
     assert answer["status"] == "succeeded"
     wait_for(
@@ -225,7 +239,10 @@ def test_langtrace_in_trouble_costs_counted_spans(
     with service.client() as client:
         client.post("/feedback", json={"generation_id": answer["id"], "rating": "up"})
     wait_for(lambda: service.logged("langtrace took no feedback"))
-    assert any("langtrace" in line for line in service.lines)
+    (line,) = wait_for(lambda: service.logged("Spans cannot be exported and are dropped", exporter="langtrace"))
+    assert line["error"] == f"{address} did not take them{answered}"
+    assert service.metric("t2i_spans_exported_total", exporter="langtrace") == 0
+    assert not langtrace.followed
 
 
 def test_without_a_key_the_log_says_so(sandbox: RunningService) -> None:

@@ -119,6 +119,13 @@ def test_the_callers_trace_goes_on(traced: RunningService, collector: FakeCollec
     assert wait_for(lambda: collector.trace(trace_id).get("generate_image")).parent == caller
 
 
+def test_of_two_callers_traces_neither_goes_on(traced: RunningService, replicate: FakeReplicate) -> None:
+    chosen = ["a" * 32, "b" * 32]
+    headers = [("traceparent", f"00-{trace_id}-{'c' * 16}-01") for trace_id in chosen]
+    for sent in (headers, headers[:1] * 2, headers * 2):
+        assert generate(traced, headers=sent).json()["trace_id"] not in chosen
+
+
 def test_a_failure_shows_in_the_trace(
     traced: RunningService, collector: FakeCollector, replicate: FakeReplicate
 ) -> None:
@@ -284,6 +291,29 @@ def test_a_stranger_chooses_no_trace(
     wait_for(lambda: collector.trace(chosen[-1]))
     assert [trace_id for trace_id in chosen if collector.trace(trace_id)] == chosen[3:]
     assert [line["trace_id"] in chosen for line in service.logged("Request served")] == [False] * 3 + [True] * 2
+
+
+def test_a_strangers_paths_cost_nobody_a_trace_and_show_no_id(
+    start: Callable[..., RunningService], tmp_path: Path
+) -> None:
+    """As they were sent, those of a second were more than a receiver takes at once, which loses them all."""
+    (tmp_path / "alice").write_text("key-of-alice")
+    alice = {"authorization": "Bearer key-of-alice"}
+    with collecting() as collector:
+        service = start(SANDBOX, OTLP_ENDPOINT=collector.url, T2I_API_KEYS_DIR=str(tmp_path))
+        with service.client() as client:
+            for _ in range(200):
+                assert client.get(f"/generations/{'x' * 31_000}").status_code == 401
+            answer = client.post("/generate", json=SMALL, headers=alice).json()
+            assert client.get(f"/generations/{answer['id']}", headers=alice).status_code == 200
+        wait_for(lambda: len(collector.trace(answer["trace_id"])) == 3)
+        wait_for(lambda: service.metric("t2i_spans_exported_total", exporter="otlp") == 204)
+        assert service.metric(DROPPED, exporter="otlp", reason="export_failed") == 0
+    assert answer["id"] not in str([span.span for span in collector.spans])
+    asked = [span.attributes for span in collector.spans if span.name == "access_generation"]
+    assert {told["url.path"] for told in asked} == {"/generations/REDACTED"}
+    assert {told["http.route"] for told in asked} == {"/generations/{generation_id}"}
+    assert max(len(str(value)) for span in collector.spans for value in span.attributes.values()) < 200
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "refusing"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tests.e2e.subject import Subject
@@ -9,7 +10,7 @@ from tests.e2e.subject import Subject
 TOPICS = ("overview", "models", "business", "traces")
 # What Grafana's data source asks of Jaeger's API for a query of a type.
 PAGES_OF_JAEGER = {"dependencyGraph": "dependencies"}
-_LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")
+_QUERY_RESULT = re.compile(r"query_result\((.+)\)")
 
 
 class Query(NamedTuple):
@@ -22,13 +23,17 @@ class Query(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A choice that series fill: the values of a label, of each the part that is taken, and what is chosen at first."""
+    """A choice: the query whose samples fill it, of each the part that is taken, and what is chosen at first."""
 
     name: str
-    series: str
-    label: str
+    expr: str
     part: str
     chosen: str
+
+    def offered(self, samples: Iterable[Mapping[str, str]]) -> set[str]:
+        """Return what there is to choose from when the query gives samples of these labels, each of which is 1."""
+        written = (",".join(f'{label}="{value}"' for label, value in labels.items()) for labels in samples)
+        return {part[1] for labels in written if (part := re.search(self.part, f"{{{labels}}} 1 1700000000000"))}
 
 
 def queries(subject: Subject, topic: str, *, window: str = "1m", shown: str = "30m") -> list[Query]:
@@ -38,12 +43,17 @@ def queries(subject: Subject, topic: str, *, window: str = "1m", shown: str = "3
 
 def variables(subject: Subject, topic: str) -> list[Variable]:
     """Return those that ask Prometheus, as Grafana fills them in when nobody has chosen yet."""
-    found = json.loads(_text(subject, topic))["templating"]["list"]
+    return filled_variables(_text(subject, topic))
+
+
+def filled_variables(text: str, *, shown: str = "30m") -> list[Variable]:
+    """Return those of any dashboard's JSON that has a service chosen."""
+    found = json.loads(text)["templating"]["list"]
     chosen = {each["name"]: each["current"]["value"] for each in found if "current" in each}
     return [
-        Variable(each["name"], *_asked(_filled(each["query"], chosen)), _part(each), chosen[each["name"]])
+        Variable(each["name"], _asked(_filled(each["query"], chosen | {"__range": shown})), _part(each), value)
         for each in found
-        if each["type"] == "query"
+        if each["type"] == "query" and (value := chosen[each["name"]])
     ]
 
 
@@ -77,15 +87,15 @@ def _text(subject: Subject, topic: str) -> str:
     return str(text)
 
 
-def _asked(query: str) -> tuple[str, str]:
-    found = _LABEL_VALUES.fullmatch(query)
-    assert found, f"{query} is no question for a label's values"
-    return found[1], found[2]
+def _asked(query: str) -> str:
+    found = _QUERY_RESULT.fullmatch(query)
+    assert found, f"{query} offers what is chosen only while it has series"
+    return found[1]
 
 
 def _part(variable: dict[str, Any]) -> str:
-    """Return the regular expression whose first group is taken: written between slashes, and the whole without one."""
-    return str(variable.get("regex") or "/(.*)/").removeprefix("/").removesuffix("/")
+    """Return the regular expression whose first group is taken, which is written between slashes."""
+    return str(variable["regex"]).removeprefix("/").removesuffix("/")
 
 
 def _filled(expr: str, variables: dict[str, str]) -> str:

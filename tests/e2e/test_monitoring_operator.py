@@ -11,6 +11,7 @@ import yaml
 
 from tests.e2e.boards import filled_queries
 from tests.e2e.subject import Subject, until
+from tests.unit.operator.resources import UNOBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +38,8 @@ def test_every_query_of_its_dashboard_has_data(
 ) -> None:
     """A resource lacks its Secret, and somebody changes one of its objects: each panel has something to show."""
     models = [{"name": "sdxl", "provider": "Replicate", "version": "owner/model:" + 64 * "0"}]
-    unobserved = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
     missing = {"secretRef": {"name": "nowhere"}}
-    subject.apply({"replicas": 0, "models": models, "credentials": missing, "monitoring": unobserved})
+    subject.apply({"replicas": 0, "models": models, "credentials": missing, "monitoring": UNOBSERVED})
     subject.wait("CredentialsReady", "False", "SecretMissing")
     service, label = f"{subject.name}-service", "app.kubernetes.io/managed-by"
     until(lambda: subject.get("service", service), "its Service")

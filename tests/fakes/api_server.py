@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from t2i_operator import naming
 from t2i_operator.kube import kinds
 
+from tests.unit.operator.resources import UNOBSERVED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -130,6 +132,5 @@ def _discovery(path: str) -> Mapping[str, Any]:
 
 def _resource(namespace: str) -> Mapping[str, Any]:
     metadata = {"name": "pictures", "namespace": namespace, "uid": "u", "generation": 1, "resourceVersion": "1"}
-    unobserved = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
-    spec = {"models": [{"name": "sdxl", "provider": "Sandbox"}], "monitoring": unobserved}
+    spec = {"models": [{"name": "sdxl", "provider": "Sandbox"}], "monitoring": UNOBSERVED}
     return {"apiVersion": kinds.RESOURCE.api_version, "kind": naming.RESOURCE_KIND, "metadata": metadata, "spec": spec}

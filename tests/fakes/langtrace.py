@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ KEY = "langtrace-key-of-the-tests"
 
 @dataclass
 class FakeLangTrace:
-    """Keeps spans and evaluations."""
+    """Keeps spans and evaluations, and who follows where `/moved` sends them; `/same` answers neither yes nor no."""
 
     spans: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     methods: list[str] = field(default_factory=list)
+    followed: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def app(self) -> Starlette:
@@ -30,6 +31,9 @@ class FakeLangTrace:
             routes=[
                 Route("/api/trace", self.trace, methods=["POST"]),
                 Route("/api/evaluation", self.evaluation, methods=["GET", "POST", "PUT"]),
+                Route("/moved/api/{what}", lambda _: RedirectResponse("/elsewhere", 302), methods=["GET", "POST"]),
+                Route("/same/api/{what}", lambda _: Response(status_code=304), methods=["GET", "POST"]),
+                Route("/elsewhere", self.elsewhere, methods=["GET", "POST"]),
             ]
         )
 
@@ -39,6 +43,10 @@ class FakeLangTrace:
         self.headers.append(dict(request.headers))
         self.spans += await request.json()
         return JSONResponse({"message": "ok"})
+
+    async def elsewhere(self, request: Request) -> Response:
+        self.followed.append(dict(request.headers))
+        return JSONResponse({})
 
     async def evaluation(self, request: Request) -> Response:
         if request.headers.get("x-api-key") != KEY:

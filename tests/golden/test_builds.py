@@ -10,7 +10,7 @@ import yaml
 from t2i_operator import builders, spec
 from t2i_operator.builders import Observed
 from t2i_operator.known import catalogue
-from t2i_operator.reconciling.objects import identify
+from t2i_operator.known.identity import identify
 
 from tests.golden.builds import INPUTS, build, dump, golden
 

@@ -65,6 +65,7 @@ def traffic(
         *([_series(f'http_requests_total{{{labels},status="202"}}', requests)] if prefer_async else waited_for),
         _series(f'image_generation_total{{{SERVICE},pod="a",status="success"}}', answered),
         _series(f'image_generation_total{{{SERVICE},pod="a",status="error"}}', failed),
+        {"series": f'up{{{SERVICE},pod="a"}}', "values": f"1x{len(requests)}"},
         _series(
             f't2i_model_cost_total{{{SERVICE},pod="a",model="sdxl",currency="USD"}}', (price * r for r in requests)
         ),
@@ -172,6 +173,39 @@ def test_callers_that_stay_away_fire_on_every_weekday(firing: Callable[..., None
         requests = changed(requests, at(day, 8), at(day, 18), factor=0)
     expected = {at(day, hour): {REQUESTS_BELOW} for day in weekdays for hour in (9, 13, 17.5)}
     firing(traffic(requests), expected | {at(day, 13): set() for day in THIRD_WEEK[5:]})
+
+
+BEGUN = ("0+2x60", "1x60")
+ENDED = tuple(f"{values} stale" for values in BEGUN)
+LATER = {minutes: tuple(f"_x{minutes} {values}" for values in BEGUN) for minutes in (60, 80, 120)}
+
+
+@pytest.mark.parametrize(
+    ("pods", "fires"),
+    [
+        pytest.param([("0+2x60 120x60", "1x120")], True, id="nobody comes any more"),
+        pytest.param([ENDED], False, id="stopped"),
+        pytest.param([LATER[60]], False, id="started"),
+        pytest.param([ENDED, LATER[80]], False, id="stopped for twenty minutes"),
+        pytest.param([ENDED, LATER[120]], False, id="stopped for an hour"),
+        pytest.param([("0+2x60 stale _x58 0+2x60", "1x60 0x59 1x60")], False, id="down for an hour"),
+        pytest.param([("0+2x60 _x60 242+2x60", "1x60 _x60 1x60")], False, id="an hour without Prometheus"),
+    ],
+)
+def test_callers_stay_away_in_half_hours_that_were_scraped(
+    promtool: Callable[..., None], pods: list[tuple[str, str]], *, fires: bool
+) -> None:
+    """Of 60 requests in each half hour 40 are expected, minute by minute, as no week could be played."""
+    series = [{"series": f't2i:signal:lower{{{SERVICE},signal="requests"}}', "values": "40x240"}]
+    for pod, (requests, up) in zip("ab", pods, strict=False):
+        labels = f'{SERVICE},endpoint="/generate",method="POST",status="200",pod="{pod}"'
+        series.append({"series": f"http_requests_total{{{labels}}}", "values": requests})
+        series.append({"series": f'up{{{SERVICE},pod="{pod}"}}', "values": up})
+    fired = 'ALERTS{alertname="TextToImageAnomaly",direction="below",alertstate="firing"}'
+    samples = [{"labels": "{}", "value": 1}] if fires else []
+    check = {"expr": f"count(max_over_time({fired}[4h]))", "eval_time": "4h", "exp_samples": samples}
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [check]}
+    promtool({"rule_files": ["trends.yaml"], "evaluation_interval": "2m", "tests": [test]})
 
 
 def test_after_a_day_without_callers_the_usual_is_quiet(firing: Callable[..., None]) -> None:

@@ -139,3 +139,8 @@ def test_an_asynchronous_request_that_is_taken_is_available(
     """Who is turned away instead is one of them, not one of those that waited, of whom there were none."""
     asked = {f'{POST}202"}}': "0+9x240", f'{POST}503"}}': "0+1x240"}
     promtool(say(asked, numbers, {"Availability": 0.9}))
+
+
+def test_who_is_not_let_in_is_no_availability(promtool: Callable[..., None], numbers: dict[str, str]) -> None:
+    asked = {f'{POST}{status}"}}': f"0+{step}x240" for status, step in {200: 9, 503: 1, 401: 90, 429: 90}.items()}
+    promtool(say(asked, numbers, {"Availability": 0.9}))

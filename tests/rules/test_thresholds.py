@@ -37,6 +37,7 @@ def answered(**counts: int) -> dict[str, int]:
         pytest.param({"s202": 899, "s503": 101}, True, id="more-than-a-tenth-asked-asynchronously"),
         pytest.param({"s202": 1000, "s503": 5}, False, id="a-handful-turned-away-of-a-thousand-taken"),
         pytest.param({"s200": 400, "s202": 499, "s503": 101}, True, id="more-than-a-tenth-of-both"),
+        pytest.param({"s200": 899, "s503": 101, "s401": 9000, "s429": 9000}, True, id="of-those-let-in"),
     ],
 )
 def test_errors_of_all_requests(promtool: Callable[..., None], counts: dict[str, int], *, fires: bool) -> None:
@@ -53,3 +54,7 @@ def test_failed_generations(promtool: Callable[..., None], failed: int, *, fires
 def test_a_fast_burn(promtool: Callable[..., None], failed: int, *, fires: bool) -> None:
     """Of a thousand a scrape, at an objective of 99 %: 14.4 times what it allows, and 14.5 times."""
     promtool(firing(BURN, answered(s200=1000 - failed, s503=failed), fires=fires))
+
+
+def test_who_is_not_let_in_saves_no_budget(promtool: Callable[..., None]) -> None:
+    promtool(firing(BURN, answered(s401=90_000, s429=90_000, s200=855, s503=145), fires=True))

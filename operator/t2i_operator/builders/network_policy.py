@@ -11,14 +11,17 @@ from t2i_operator.kube.kinds import NETWORK_POLICY, Object
 # beside them.
 _METADATA_V4 = ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32")
 _METADATA_V6 = ("fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128")
+_ANY_POD: Object = {"namespaceSelector": {}}
 # Any pod, and any address but those. Pods are named apart, because not every network plugin takes an ipBlock to mean
 # pods.
 _ANYWHERE: tuple[Object, ...] = (
-    {"namespaceSelector": {}},
+    _ANY_POD,
     {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*_METADATA_V4]}},
     {"ipBlock": {"cidr": "::/0", "except": [*_METADATA_V6]}},
 )
 _DNS, _HTTPS = 53, 443
+# Where OpenShift's DNS pods listen: a policy sees the port behind the Service.
+_DNS_OF_PODS = 5353
 _COLLECTOR_PORTS = (4317, 4318)
 
 
@@ -47,6 +50,7 @@ def network_policy(resource: spec.TextToImageService) -> Object | None:
 def _egress(resource: spec.TextToImageService) -> Iterator[Object]:
     ports = [_port(_DNS, "UDP"), _port(_DNS), *map(_port, sorted({_HTTPS, *_endpoint_ports(resource)}))]
     yield {"to": list(_ANYWHERE), "ports": ports}
+    yield {"to": [_ANY_POD], "ports": [_port(_DNS_OF_PODS, "UDP"), _port(_DNS_OF_PODS)]}
     if resource.spec.monitoring.tracing.mode == "Managed":
         collector = {"podSelector": {"matchLabels": _collector_labels(resource)}}
         yield {"to": [collector], "ports": [_port(port) for port in _COLLECTOR_PORTS]}
@@ -58,7 +62,7 @@ def _egress(resource: spec.TextToImageService) -> Iterator[Object]:
 
 def _collector_labels(resource: spec.TextToImageService) -> dict[str, str]:
     """Leave the instance aside where the OpenTelemetry operator labels the pods: it may cut that label short."""
-    if resource.spec.monitoring.tracing.jaeger.format == "OpenTelemetryCollector":
+    if resource.spec.monitoring.tracing.jaeger.is_collector:
         return {naming.COMPONENT_LABEL: "opentelemetry-collector"}
     return naming.selector_labels(resource.metadata.name, "jaeger")
 

@@ -3,37 +3,26 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import msgspec
 
 from t2i_operator import naming
 from t2i_operator.known import catalogue, drift
-from t2i_operator.known.entry import Entry, entry
-from t2i_operator.known.grafana import shown
+from t2i_operator.known.grafana import synced
+from t2i_operator.known.identity import Id, controller, owner_uid
 from t2i_operator.known.rollout import Rollout, collector_rollout, rollout
+from t2i_operator.known.route_status import RouteStatus, route_status
 from t2i_operator.kube.kinds import DEPLOYMENT, GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import Key
 
 _READ_ROLLOUT = {DEPLOYMENT: rollout, OPENTELEMETRY_COLLECTOR: collector_rollout}
 
 
-class Id(NamedTuple):
-    """Which object."""
-
-    kind: Kind
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind.name} {self.name}"
-
-
 class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is remembered of an object; `settled` is what an apply of ours came back as (see `drift`).
+    """What is remembered of an object; `last_applied` is what an apply of ours came back as (see `drift`).
 
     `watched`: it carries the label that the streams select by; of one that does not, no event tells.
-    `orphan`: nothing but our annotation says whose it is. `shown`: what the Grafana operator says (see `grafana`).
+    `orphan`: nothing but our annotation says whose it is. `synced`: what the Grafana operator says (see `grafana`).
     """
 
     uid: str
@@ -41,17 +30,17 @@ class Child(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: Key | None
     owner: str
     fingerprint: bytes
-    settled: tuple[bytes, bytes] | None = None
+    last_applied: tuple[bytes, bytes] | None = None
     rollout: Rollout | None = None
-    entry: Entry | None = None
+    route_status: RouteStatus | None = None
     deleting: bool = False
     watched: bool = True
-    shown: bool | None = None
+    synced: bool | None = None
     orphan: bool = False
 
     def in_sync(self, expected: bytes) -> bool:
         """Tell whether the object says what is wanted, as far as our own apply could make it."""
-        return self.fingerprint == expected or self.settled == (expected, self.fingerprint)
+        return self.fingerprint == expected or self.last_applied == (expected, self.fingerprint)
 
 
 class Children:
@@ -86,10 +75,10 @@ class Children:
         """Tell whether this version of an object, or a newer one, has been seen: each write of ours comes back."""
         return self._newest(identity) >= version
 
-    def succeeded(self, identity: Id) -> bool:
+    def successor_is_synced(self, identity: Id) -> bool:
         """Tell whether a Grafana has the GrafanaDashboard of an object's name."""
         successor = self.get(identity._replace(kind=GRAFANA_DASHBOARD))
-        return successor is not None and bool(successor.shown)
+        return successor is not None and bool(successor.synced)
 
     def observe(self, kind: Kind, live: Object) -> set[Key]:
         """Take note of an object as a watch or a read shows it; return the resources it concerns when it changed."""
@@ -103,15 +92,15 @@ class Children:
         """Take note of what our own apply came back as; a watch may have brought what happened after it first."""
         identity, known, child = self._digest(kind, live)
         same = expected == child.fingerprint
-        settled = (child.fingerprint if same else expected, child.fingerprint)
-        child = msgspec.structs.replace(child, settled=settled)
+        last_applied = (child.fingerprint if same else expected, child.fingerprint)
+        child = msgspec.structs.replace(child, last_applied=last_applied)
         if self._newest(identity) <= child.version:
             self._store(identity, child)
         elif known is not None and known.uid == child.uid:
-            self._store(identity, msgspec.structs.replace(known, settled=child.settled))
+            self._store(identity, msgspec.structs.replace(known, last_applied=child.last_applied))
         return child
 
-    def shared(self, key: Key, expected: dict[Id, bytes]) -> dict[Id, bytes]:
+    def interned(self, key: Key, expected: dict[Id, bytes]) -> dict[Id, bytes]:
         """Return an equal dictionary of keys and digests that are stored here already, saving 200 bytes an object."""
         held = {identity: identity for identity in self._of.get(key, ())}
         return {
@@ -183,12 +172,12 @@ class Children:
             key=key,
             owner=owner,
             fingerprint=drift.observed(live),
-            settled=known.settled if known is not None and known.uid == metadata["uid"] else None,
+            last_applied=known.last_applied if known is not None and known.uid == metadata["uid"] else None,
             rollout=_READ_ROLLOUT[kind](live) if kind in _READ_ROLLOUT else None,
-            entry=entry(kind, live),
+            route_status=route_status(kind, live),
             deleting="deletionTimestamp" in metadata,
             watched=metadata.get("labels", {}).get(naming.MANAGED_BY_LABEL) == naming.OPERATOR,
-            shown=shown(live) if kind == GRAFANA_DASHBOARD else None,
+            synced=synced(live) if kind == GRAFANA_DASHBOARD else None,
             orphan=controller(metadata) is None,
         )
         return identity, known, child
@@ -201,21 +190,6 @@ class Children:
 
 def _identity(kind: Kind, live: Object) -> Id:
     return Id(kind, live["metadata"]["namespace"], live["metadata"]["name"])
-
-
-def controller(metadata: Object) -> Object | None:
-    """Return the controller's ownerReference; an object has one at most."""
-    found: Object | None = next(
-        (owner for owner in metadata.get("ownerReferences", ()) if owner.get("controller")), None
-    )
-    return found
-
-
-def owner_uid(metadata: Object) -> str:
-    """Return whose the object is; our annotation speaks only where no controller does."""
-    owner = controller(metadata)
-    uid = owner["uid"] if owner else metadata.get("annotations", {}).get(naming.OWNER_UID_ANNOTATION, "")
-    return str(uid)
 
 
 def _key(kind: Kind, metadata: Object) -> Key | None:

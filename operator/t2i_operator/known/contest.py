@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 
 WINDOW_SECONDS = 300.0
 LIMIT = 3
@@ -18,7 +18,7 @@ RIVAL = "*"
 
 
 class Contest:
-    """Counts repairs; a field repaired three times in five minutes is given up until the first is that old."""
+    """Counts reverts per field; one reverted three times in five minutes is given up until the first is that old."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

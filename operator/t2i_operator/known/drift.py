@@ -2,8 +2,8 @@
 
 A field that somebody changes leaves our `managedFields` entry, so the values of the fields that are still in it,
 compared with what is wanted, show every change and no default, no foreign field. What the API server or a webhook
-rewrites at each apply would look like drift for ever: it is known by what came back from our own apply (`settled`, see
-`children.py`).
+rewrites at each apply would look like drift for ever: it is known by what came back from our own apply (`last_applied`,
+see `children.py`).
 """
 
 import functools

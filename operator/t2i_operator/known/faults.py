@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
@@ -65,6 +65,5 @@ def condition_of(identity: Id, name: str, *, failed: bool = True) -> str:
 
 def jaeger_of(resource: spec.TextToImageService) -> Id:
     """Return the object that Jaeger's pod is made from, wanted or not."""
-    left = resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
-    kind = OPENTELEMETRY_COLLECTOR if left else DEPLOYMENT
+    kind = OPENTELEMETRY_COLLECTOR if resource.spec.monitoring.tracing.jaeger.is_collector else DEPLOYMENT
     return Id(kind, resource.metadata.namespace, naming.jaeger(resource.metadata.name))

@@ -7,10 +7,10 @@ _SYNCHRONIZED, _NO_INSTANCE = "DashboardSynchronized", "NoMatchingInstance"
 _IN_THE_WAY = "provisioned"
 
 
-def shown(dashboard: Object) -> bool | None:
+def synced(dashboard: Object) -> bool | None:
     """Tell whether every Grafana that it is for has a GrafanaDashboard; False: there is none; None: not yet known.
 
-    One that is held up by nothing but its own ConfigMap, which a sidecar gave to the same Grafana, counts as shown: it
+    One that is held up by nothing but its own ConfigMap, which a sidecar gave to the same Grafana, counts as synced: it
     is once that has gone.
 
     Source: `setNoMatchingInstancesCondition` and `buildSynchronizedCondition` of grafana/grafana-operator v5; before it

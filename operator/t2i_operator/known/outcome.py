@@ -6,10 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from t2i_operator import spec
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
-from t2i_operator.known.entry import Route
-from t2i_operator.known.faults import CONTESTED, READY, ROUTE_READY, Failure, Fault, condition_of
+from t2i_operator.known.faults import CONTESTED, READY, Failure, Fault, condition_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.absences import Absence
@@ -24,6 +23,11 @@ class Verdict(NamedTuple):
     reason: str
     message: str
 
+    @property
+    def holds(self) -> bool:
+        """Whether the status is True; Unknown does not hold."""
+        return self.status == "True"
+
 
 class Repair(NamedTuple):
     """An object that was put back, and what had become of it."""
@@ -36,68 +40,56 @@ class Repair(NamedTuple):
 
 
 class Outcome(msgspec.Struct, kw_only=True):
-    """Filled while reconciling, read by the status. Sentences are for people; each names its object.
-
-    Of the spec: `invalid` says what is wrong with it; `absent` are kinds that the API server does not serve;
-    `credentials` and `lacks` are what the Secrets and ConfigMaps that it names lack, for Ready and by condition;
-    `unseen` are the conditions of which that is not known, since they were not read.
-
-    Of the attempt: `waiting` says for what it waits; `faults` are the objects that did not get into place, `failure`
-    what ended it; `stopped` says that the API server bade us stop; `rivalled` that another operator writes the same
-    objects; `unjudged` are failures to look at what lives, `held` the conditions that stay as they are stored because
-    a failure may pass.
-
-    Of what lives: `rollout` and `jaeger` are the two Deployments', `trouble` why a pod does not run and `awaited` of
-    how many pods that may still end by itself; `overdue` that a pod has not been ready for longer than one is waited
-    for; `selected` whether Prometheus and its like take an object in, `unshown` the dashboards that no Grafana takes,
-    `shown` those of the other form that people see until one does, `route` and `kept` the way in and the one before
-    it; `objects` are all that are the resource's and do not go; `unwatched` that one has lost our label, so that no
-    event tells of it.
-
-    The rest are the deeds, for Events and metrics.
-    """
+    """Filled while reconciling, read by the status. Sentences are for people; each names its object."""
 
     generation: int
-    resource: spec.TextToImageService | None = None
-    invalid: str = ""
-    absent: dict[Kind, Absence] = msgspec.field(default_factory=dict)
-    waiting: str = ""
-    credentials: Problem | None = None
-    lacks: dict[str, Problem] = msgspec.field(default_factory=dict)
-    unseen: frozenset[str] = frozenset()
-    failure: str = ""
-    faults: list[Fault] = msgspec.field(default_factory=list)
-    rivalled: bool = False
-    unjudged: list[Failure] = msgspec.field(default_factory=list)
-    held: frozenset[str] = frozenset()
-    stopped: bool = False
-    unwatched: bool = False
-    rollout: Rollout | None = None
-    overdue: bool = False
-    jaeger: Rollout | None = None
-    selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)
-    unshown: list[Id] = msgspec.field(default_factory=list)
-    shown: list[Id] = msgspec.field(default_factory=list)
-    trouble: Trouble | None = None
-    awaited: int = 0
-    route: Route | None = None
-    kept: list[Id] = msgspec.field(default_factory=list)
-    objects: list[Id] = msgspec.field(default_factory=list)
+    resource: spec.TextToImageService | None = None  # None: the spec cannot be read
+
+    # Of the spec.
+    invalid: str = ""  # what is wrong with it
+    absent: dict[Kind, Absence] = msgspec.field(default_factory=dict)  # kinds that the API server does not serve
+    credentials: Problem | None = None  # what the Secrets and ConfigMaps that it names lack, for Ready
+    lacks: dict[str, Problem] = msgspec.field(default_factory=dict)  # the same, by condition
+    unseen: frozenset[str] = frozenset()  # the conditions of which that is not known, since nothing was read
+
+    # Of the attempt.
+    waiting: str = ""  # for what it waits
+    faults: list[Fault] = msgspec.field(default_factory=list)  # the objects that did not get into place
+    failure: str = ""  # what ended it
+    stopped: bool = False  # the API server bade us stop
+    rivalled: bool = False  # another operator writes the same objects
+    unjudged: list[Failure] = msgspec.field(default_factory=list)  # failures to look at what lives
+    in_grace: frozenset[str] = frozenset()  # the conditions that stay as they are stored, because a failure may pass
+
+    # Of what lives.
+    rollout: Rollout | None = None  # the service's Deployment
+    overdue: bool = False  # a pod has not been ready for longer than one is waited for
+    jaeger: Rollout | None = None  # Jaeger's Deployment or collector
+    trouble: Trouble | None = None  # why a pod does not run
+    awaiting_node: int = 0  # the pods that lack nothing but a node, which may still come by itself
+    selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)  # whether Prometheus and its like take it in
+    unsynced_dashboards: list[Id] = msgspec.field(default_factory=list)  # no Grafana takes them
+    fallback_dashboards: list[Id] = msgspec.field(default_factory=list)  # of the other form: seen until one does
+    route: Verdict | None = None  # the way in
+    old_routes: list[Id] = msgspec.field(default_factory=list)  # the ways in before it, kept until it works
+    objects: list[Id] = msgspec.field(default_factory=list)  # all that are the resource's and do not go
+    unwatched: bool = False  # one of them has lost our label, so that no event tells of it
+
+    # The deeds, for Events and metrics.
     created: list[Id] = msgspec.field(default_factory=list)
     updated: list[Id] = msgspec.field(default_factory=list)
     repaired: list[Repair] = msgspec.field(default_factory=list)
     deleted: list[Id] = msgspec.field(default_factory=list)
 
     @property
-    def settled(self) -> bool:
+    def complete(self) -> bool:
         """Whether all that is wanted is in place, so that the next look may be a short one."""
-        return self.placed and not self.faults and not self.kept
+        return self.placed and not self.faults and not self.old_routes
 
     @property
     def placed(self) -> bool:
         """Whether every object that serves is there but for what others fight over: what is not wanted may go."""
-        serves = self.unfinished.isdisjoint((READY, ROUTE_READY))
-        return serves and not (self.invalid or self.waiting or self.failure or self.stopped)
+        return READY not in self.unfinished and not (self.invalid or self.waiting or self.failure or self.stopped)
 
     @property
     def unfinished(self) -> set[str]:
@@ -115,7 +107,7 @@ class Outcome(msgspec.Struct, kw_only=True):
         error.message = f"{identity}: {error.message}"
         self.fault(identity, reason, error.message, error)
 
-    def leave(self, rest: Iterable[Id], error: ApiError) -> None:
+    def skip_rest(self, rest: Iterable[Id], error: ApiError) -> None:
         """Take note of objects that were not looked at, because the API server bids to stop."""
         name = self.resource.metadata.name if self.resource is not None else ""
         self.stopped = True

@@ -64,7 +64,7 @@ class Pods:
         found = self._told_of(key, rollout)
         return max(found, key=lambda each: (-max(now, each.awaited_until), each), default=None)
 
-    def awaited(self, key: Key, rollout: Rollout) -> int:
+    def awaiting_node(self, key: Key, rollout: Rollout) -> int:
         """Count the pods for which what they lack, a node, may still come by itself; 0 where one has other trouble."""
         now, found = self._clock(), self._told_of(key, rollout)
         return len(found) if all(now < each.awaited_until for each in found) else 0

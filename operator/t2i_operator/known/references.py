@@ -10,7 +10,7 @@ from t2i_operator.known.credentials import Problem, Secrets
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Kind
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.receivers import Receiver
-from t2i_operator.spec.scalars import SecretValue
+from t2i_operator.spec.shared import SecretValue
 
 _STORAGE = "spec.monitoring.tracing.jaeger.storage"
 

@@ -1,7 +1,7 @@
 """What some objects act on by its name alone, whoever made it."""
 
 from t2i_operator import naming
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, INGRESS, SERVICE
 
 

@@ -2,18 +2,18 @@
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
 
 from t2i_operator import naming
-from t2i_operator.kube import nesting
 from t2i_operator.kube.errors import ApiError, NotLeadingError, refused, unreachable
 from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.messages import Event, Page, decode, read_event
 
-__all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "Event", "Named", "NotLeadingError", "Page"]
+__all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
 
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
@@ -26,46 +26,6 @@ SILENCE_SECONDS = 30.0
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 _MANAGER = {"fieldManager": naming.FIELD_MANAGER}
 _JSON = "application/json"
-
-
-class Named(msgspec.Struct, rename="camel"):
-    """What metadata says first of all; of a BOOKMARK's object only the version."""
-
-    resource_version: str
-    name: str = ""
-    namespace: str = ""
-
-
-class _Outline(msgspec.Struct):
-    metadata: Named
-
-
-class Event(msgspec.Struct):
-    """One event of a watch, its object not yet decoded: most are of our own writes, and no news."""
-
-    type: str
-    object: msgspec.Raw
-
-    def metadata(self) -> Named:
-        """Read past all the rest, which takes a fifth of the time of decoding it."""
-        found: Named = _decode("watch", self.type, self.object, _Outline).metadata
-        return found
-
-    def decoded(self) -> Object:
-        """Return the object, nested no deeper than `nesting.DEEPEST`."""
-        found: Object = _decode("watch", self.type, nesting.shallow(bytes(self.object)))
-        return found
-
-
-class Page(msgspec.Struct):
-    """A page of a list, its items undecoded: decoding a page at once would cost ten times its size."""
-
-    metadata: dict[str, Any]
-    items: list[msgspec.Raw]
-
-    def objects(self) -> Iterator[Object]:
-        """Decode the items, each in its turn."""
-        return (_decode("list", "an item", raw) for raw in self.items)
 
 
 class Write(NamedTuple):
@@ -98,7 +58,7 @@ class Cluster:
         try:
             return await self._json("GET", kind.path(namespace, name), READ_SECONDS, headers=headers)
         except ApiError as error:
-            if error.status == 404:
+            if error.is_not_found:
                 return None
             raise
 
@@ -107,7 +67,7 @@ class Cluster:
         try:
             found = await self._json("GET", f"/apis/{kind.api_version}", READ_SECONDS)
         except ApiError as error:
-            if error.status == 404:
+            if error.is_not_found:
                 return False
             raise
         return any(resource["name"] == kind.plural for resource in found.get("resources", []))
@@ -146,7 +106,7 @@ class Cluster:
         try:
             await self._write(Write("DELETE", kind.path(metadata["namespace"], metadata["name"]), _JSON, {}), body)
         except ApiError as error:
-            if error.status != 404:
+            if not error.is_not_found:
                 raise
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
@@ -154,7 +114,7 @@ class Cluster:
         params = {"labelSelector": selector, "limit": str(PAGE)}
         while True:
             raw = await self._request("GET", kind.path(namespace), 3 * READ_SECONDS, params=params)
-            page: Page = _decode("GET", kind.path(namespace), raw, Page)
+            page: Page = decode("GET", kind.path(namespace), raw, Page)
             yield page
             following = page.metadata.get("continue")
             if not following:
@@ -187,7 +147,7 @@ class Cluster:
                     raise refused(response.status, await response.read(), response.headers)
                 resumed()
                 async for line in response.content:
-                    event = _event(line)
+                    event = read_event(line)
                     if event.type == "ERROR":
                         raise refused(int(event.decoded().get("code", 0)), bytes(event.object))
                     yield event
@@ -202,21 +162,22 @@ class Cluster:
         try:
             return await self._send(write, body, seconds)
         except ApiError as error:
-            if error.status != 401:
+            left = ends - time.monotonic()
+            if not error.is_unauthorized or left <= 0:
                 raise
-        return await self._send(write, body, ends - time.monotonic())
+        return await self._send(write, body, left)
 
     async def _send(self, write: Write, body: Object, seconds: float) -> Object:
         seconds = min(seconds, self._time_left())
         if seconds <= 0:
-            raise NotLeadingError(0, "NotLeading", f"{write.method} {write.path} was not sent: not the leader any more")
+            raise NotLeadingError(f"{write.method} {write.path} was not sent: not the leader any more")
         headers = {"Content-Type": write.content_type}
         data = msgspec.json.encode(body)
         return await self._json(write.method, write.path, seconds, headers=headers, params=write.params, data=data)
 
     async def _json(self, method: str, path: str, seconds: float, **options: Any) -> Object:
         content = await self._request(method, path, seconds, **options)
-        decoded: Object = _decode(method, path, content)
+        decoded: Object = decode(method, path, content)
         return decoded
 
     async def _request(self, method: str, path: str, seconds: float, **options: Any) -> bytes:
@@ -234,21 +195,6 @@ class Cluster:
             raise unreachable(method, path, error) from error
         finally:
             self._observe(method.lower(), code)
-
-
-def _decode(method: str, path: str, content: bytes | msgspec.Raw, shape: Any = Any) -> Any:
-    """Take what cannot be read for no answer; of what is passed over at first, as strings are, it is seen later."""
-    try:
-        return msgspec.json.decode(content, type=shape)
-    except ValueError as error:
-        raise unreachable(method, path, error) from error
-
-
-def _event(line: bytes) -> Event:
-    try:
-        return msgspec.json.decode(line, type=Event)
-    except RecursionError:
-        return msgspec.json.decode(nesting.shallow(line), type=Event)
 
 
 def _params(*, dry_run: bool) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio.sslproto
 import os
 import ssl
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Protocol
 
@@ -39,10 +40,13 @@ class Login(Protocol):
 class Connection:
     """Makes sessions whose requests carry a token that is fresh at the time of each request."""
 
-    def __init__(self, login: Login, reload: Callable[[], Awaitable[object]], *, identity: str) -> None:
+    def __init__(
+        self, login: Login, reload: Callable[[], Awaitable[object]], *, identity: str, namespace: str = "default"
+    ) -> None:
+        """Take whoever names no namespace to mean this one."""
         self._login, self._reload = login, reload
         self._agent = f"t2i-operator/{version('text-to-image-operator')} ({identity})"
-        self.server = login.host
+        self.server, self.namespace = login.host, namespace
         self._tls = _tls(login)
 
     def session(self, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
@@ -62,7 +66,7 @@ class Connection:
         """Read the token anew when it is refused; a write is left to its sender to repeat, who knows whether it may."""
         await self._authorize(request)
         response = await handler(request)
-        if response.status != 401:
+        if response.status != HTTPStatus.UNAUTHORIZED:
             return response
         reads = request.method == "GET"
         if reads:
@@ -88,7 +92,7 @@ async def connect(identity: str) -> Connection:
     try:
         if "KUBECONFIG" not in os.environ and service_account.in_pod():
             account = service_account.ServiceAccount(os.environ, service_account.FOLDER)
-            return Connection(account, account.reload, identity=identity)
+            return Connection(account, account.reload, identity=identity, namespace=account.namespace)
         return await _by_kubeconfig(identity)
     except NoClusterError as error:
         raise NoClusterError(f"no cluster to talk to: {error}; set KUBECONFIG or run as a pod") from error
@@ -97,7 +101,11 @@ async def connect(identity: str) -> Connection:
 async def _by_kubeconfig(identity: str) -> Connection:
     """Leave kubeconfigs, with the programs and certificates they may name, to those who know them."""
     from kubernetes.aio.client import Configuration  # noqa: PLC0415 - 17 MiB that a pod need not hold
-    from kubernetes.aio.config import ConfigException, load_kube_config  # noqa: PLC0415
+    from kubernetes.aio.config import (  # noqa: PLC0415
+        ConfigException,
+        list_kube_config_contexts,
+        load_kube_config,
+    )
 
     configuration = Configuration()
 
@@ -106,9 +114,11 @@ async def _by_kubeconfig(identity: str) -> Connection:
 
     try:
         await load()
+        _, context = list_kube_config_contexts()  # type: ignore[no-untyped-call]
     except ConfigException as error:
         raise NoClusterError(str(error)) from error
-    return Connection(configuration, load, identity=identity)
+    namespace = context["context"].get("namespace") or "default"
+    return Connection(configuration, load, identity=identity, namespace=namespace)
 
 
 def _tls(login: Login) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """What the API server refused, and whether it is worth asking again."""
 
 from collections.abc import Container, Mapping, Sequence
+from http import HTTPStatus
 
 import msgspec
 
@@ -40,6 +41,36 @@ class ApiError(Exception):
         return bool(self.fields) and all(field in fields for field in self.fields)
 
     @property
+    def is_unauthorized(self) -> bool:
+        """401: the token was refused."""
+        return self.status == HTTPStatus.UNAUTHORIZED
+
+    @property
+    def is_forbidden(self) -> bool:
+        """403: there is no right to it, or a policy or a quota denies it."""
+        return self.status == HTTPStatus.FORBIDDEN
+
+    @property
+    def is_not_found(self) -> bool:
+        """404: there is no such object, or no such kind."""
+        return self.status == HTTPStatus.NOT_FOUND
+
+    @property
+    def is_conflict(self) -> bool:
+        """409: there is one already, or it is not the one or the version that was seen."""
+        return self.status == HTTPStatus.CONFLICT
+
+    @property
+    def is_gone(self) -> bool:
+        """410: the version to watch from is too old."""
+        return self.status == HTTPStatus.GONE
+
+    @property
+    def is_invalid(self) -> bool:
+        """422: the object cannot be stored as it is."""
+        return self.status == HTTPStatus.UNPROCESSABLE_ENTITY
+
+    @property
     def refuses_content(self) -> bool:
         """Tell whether what was sent is wrong in itself, and not merely unwanted by a policy of the cluster's.
 
@@ -50,7 +81,7 @@ class ApiError(Exception):
         return self.status in (400, 422) or any(words in self.message for words in _WRONG_TYPES)
 
     @property
-    def stops(self) -> bool:
+    def server_unavailable(self) -> bool:
         """Tell whether the API server as a whole is in trouble, so that nothing more is to be asked of it for now.
 
         A webhook or a policy that denies an object may do so with the same statuses, and means that object. So does
@@ -59,7 +90,7 @@ class ApiError(Exception):
         return self.status in _OVERALL and not any(words in self.message for words in _POLICIES)
 
     @property
-    def late(self) -> bool:
+    def timed_out(self) -> bool:
         """Tell whether the time for an answer was over, ours or the API server's.
 
         It may be in trouble as a whole, or wait for a webhook of this one kind's that hangs: a webhook has ten seconds
@@ -74,7 +105,7 @@ class ApiError(Exception):
         return not final and (self.status in _PASSING or self.status >= 500)
 
 
-class NotLeadingError(ApiError):
+class NotLeadingError(Exception):
     """A write was asked for after the renew deadline of the lease."""
 
 

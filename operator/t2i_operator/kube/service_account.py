@@ -35,6 +35,7 @@ class ServiceAccount:
         self.host = _address(environ)
         self.ssl_ca_cert: str | None = str(folder / "ca.crt")
         self._read_at = 0.0
+        self.namespace = _namespace(folder / "namespace")
         try:
             self._token = self._read()
             authorities = (folder / "ca.crt").read_text()
@@ -65,6 +66,13 @@ class ServiceAccount:
 def in_pod(environ: Mapping[str, str] = os.environ) -> bool:
     """Tell whether a cluster has started this process."""
     return _HOST in environ
+
+
+def _namespace(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return "default"
 
 
 def _address(environ: Mapping[str, str]) -> str:

@@ -5,9 +5,9 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
-from t2i_operator.known.secret_watch import Versions
+from t2i_operator.known.identity import Id
+from t2i_operator.known.version_cache import Versions
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import Kind
 from t2i_operator.naming import Key
@@ -64,7 +64,7 @@ class Ledger:
         before = self.placed(key, uid)
         self._placed[key] = uid, {**{each: before[each] for each in wanted if each in before}, **made}
 
-    def settle(self, key: Key, complete: Pass) -> None:
+    def record_complete(self, key: Key, complete: Pass) -> None:
         """Keep a complete pass, which put everything into place."""
         self._passes[key], self._placed[key] = complete, (complete.facts.uid, complete.expected)
 

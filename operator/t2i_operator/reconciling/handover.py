@@ -13,18 +13,26 @@ from t2i_operator.kube.kinds import DEPLOYMENT, Object
 MANAGER = f"{naming.FIELD_MANAGER}-handover"
 
 
-async def replicas(cluster: Cluster, live: Object) -> None:
-    """Keep the live number when we are about to leave it out; nothing to do once it is not ours.
+def kept_replicas(live: Object) -> int | None:
+    """Return the number that is handed over; None once it is not ours.
 
     A Deployment at 0 is set to 1: an autoscaler takes 0 for "switched off" and would leave it there for ever.
     """
     if "f:replicas" not in drift.owned_fields(live).get("f:spec", {}):
+        return None
+    return int(live["spec"]["replicas"] or 1)
+
+
+async def keep_live_replicas(cluster: Cluster, live: Object) -> None:
+    """Keep the live number when we are about to leave it out; nothing to do once it is not ours."""
+    number = kept_replicas(live)
+    if number is None:
         return
     metadata = {name: live["metadata"][name] for name in ("namespace", "name", "uid")}
     kept = {
         "apiVersion": DEPLOYMENT.api_version,
         "kind": DEPLOYMENT.name,
         "metadata": metadata,
-        "spec": {"replicas": live["spec"]["replicas"] or 1},
+        "spec": {"replicas": number},
     }
     await cluster.apply(DEPLOYMENT, kept, manager=MANAGER)

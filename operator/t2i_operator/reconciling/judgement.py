@@ -5,16 +5,15 @@ from collections.abc import Callable, Sequence
 
 from t2i_operator import naming, spec
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
-from t2i_operator.known.entry import Route
 from t2i_operator.known.faults import READY, ROUTE_READY, jaeger_of
-from t2i_operator.known.outcome import Outcome
+from t2i_operator.known.identity import Id
+from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT
 from t2i_operator.naming import Key
 from t2i_operator.reconciling import unwatched
-from t2i_operator.reconciling.prune import shows
+from t2i_operator.reconciling.prune import awaits_grafana
 from t2i_operator.reconciling.routing import Routing
 from t2i_operator.reconciling.selection import Selection
 
@@ -41,11 +40,12 @@ class Judgement:
         outcome.jaeger = self._jaeger(key, uid, outcome.resource)
         rollout = outcome.rollout or Rollout()
         outcome.trouble = self._cache.pods.newest_trouble(key, rollout)
-        outcome.awaited = self._cache.pods.awaited(key, rollout)
+        outcome.awaiting_node = self._cache.pods.awaiting_node(key, rollout)
         owned = dict(self._cache.children.of(key, uid))
         outcome.objects = [identity for identity, child in owned.items() if not child.deleting]
-        outcome.unshown = [identity for identity, child in owned.items() if child.shown is False]
-        outcome.shown = [identity for identity in owned if shows(identity, self._cache.children, owned)]
+        outcome.unsynced_dashboards = [identity for identity, child in owned.items() if child.synced is False]
+        children = self._cache.children
+        outcome.fallback_dashboards = [each for each in owned if awaits_grafana(each, children, owned)]
         outcome.unwatched = any(not child.watched for child in owned.values())
         resource = outcome.resource
         if resource is None:
@@ -74,12 +74,12 @@ class Judgement:
         try:
             route = await self._routing.route(resource, outcome.absent)
         except ApiError as error:
-            route = Route("Unknown", "NotVisible", error.message)
+            route = Verdict("Unknown", "NotVisible", error.message)
             outcome.cannot_judge([ROUTE_READY], error)
         unseen = [each.error for each in outcome.unjudged if each.condition == ROUTE_READY]
         words = [error.message for error in unseen if isinstance(error, ApiError)]
         lack = ("NotVisible", words[0]) if words else outcome.lacks.get(ROUTE_READY)
-        outcome.route = Route("Unknown", *lack) if lack and route.works else route
+        outcome.route = Verdict("Unknown", *lack) if lack and route.holds else route
 
     def rollout(self, key: Key, uid: str) -> Rollout | None:
         """Return what the Deployment of the service says."""

@@ -2,25 +2,28 @@
 
 from collections.abc import Iterable
 
-from t2i_operator import naming, spec
+from t2i_operator import spec
 from t2i_operator.known import drift
-from t2i_operator.known.children import Child, Children, Id
+from t2i_operator.known.children import Child, Children
 from t2i_operator.known.contest import EXISTENCE, RIVAL, Contest
 from t2i_operator.known.faults import CONFLICT, CONTESTED, REPLACING
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError, Cluster
-from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, Object
+from t2i_operator.kube.kinds import DEPLOYMENT, Object
 from t2i_operator.reconciling import handover, reclaim, replacement, unwatched
 from t2i_operator.reconciling.finding import find, named
-from t2i_operator.reconciling.ownership import Whose, foreign, rival, selector, selector_differs, whose
-
-_BY_NAME = {kind.name: kind for kind in CHILDREN}
-_REPLACED, _REFUSED = 409, 422
-
-
-def identify(desired: Object) -> Id:
-    """Return which object a builder's result is."""
-    return Id(_BY_NAME[desired["kind"]], desired["metadata"]["namespace"], desired["metadata"]["name"])
+from t2i_operator.reconciling.ownership import (
+    Whose,
+    find_owner,
+    foreign_message,
+    former_message,
+    leaving_message,
+    rival_message,
+    selector,
+    selector_message,
+    whose,
+)
 
 
 class Objects:
@@ -74,7 +77,7 @@ class Objects:
                 await self._write(desired, expected, resource, outcome, again=again)
         if self.rivalled([identity]):
             outcome.rivalled = True
-            outcome.fault(identity, CONTESTED, rival(identity))
+            outcome.fault(identity, CONTESTED, rival_message(identity))
         return expected
 
     async def _write(
@@ -84,8 +87,8 @@ class Objects:
         child = self._known(identity, resource)
         if (
             child is not None
-            and child.settled is not None
-            and child.settled[0] != expected
+            and child.last_applied is not None
+            and child.last_applied[0] != expected
             and not _hands_over(desired)
             and identity not in self._contest
             and await self._update(desired, expected, child.uid)
@@ -95,11 +98,11 @@ class Objects:
         live = await self._cluster.get(*identity)
         if live is None:
             await self._make(desired, expected, outcome, again=again)
-        elif self.may_write(live, desired, resource, outcome):
+        elif await self.check_owner(live, desired, resource, outcome):
             try:
                 await self._bring_back(live, desired, expected, outcome)
             except ApiError as error:
-                if whose(live, resource) is not Whose.OURS or not replacement.due(identity, error):
+                if whose(live, resource) is not Whose.OURS or not replacement.is_due(identity, error):
                     raise
                 await self._replace(live, desired, expected, outcome, error)
 
@@ -108,7 +111,7 @@ class Objects:
         try:
             await self._apply(desired, expected, uid)
         except ApiError as error:
-            if error.status not in (_REPLACED, _REFUSED):
+            if not (error.is_conflict or error.is_invalid):
                 raise
             return False
         return True
@@ -117,17 +120,19 @@ class Objects:
         child = self._children.get(identity)
         return child if child is not None and child.owner == resource.metadata.uid else None
 
-    def may_write(self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+    async def check_owner(
+        self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome
+    ) -> bool:
         """Tell whether a live object is the resource's, or offered to it; the outcome says why it is not."""
-        identity, owner = identify(desired), whose(live, resource)
+        identity, owner = identify(desired), await find_owner(self._cluster, live, resource)
         if owner is Whose.FORMER:
-            outcome.waiting = (
-                f"{identity} belongs to a deleted {naming.RESOURCE_KIND} of this name; it is being collected"
-            )
+            outcome.waiting = former_message(identity, live)
+        elif owner is Whose.LEAVING:
+            outcome.fault(identity, REPLACING, leaving_message(identity, live))
         elif owner is Whose.FOREIGN:
-            outcome.fault(identity, CONFLICT, foreign(identity, live, resource))
+            outcome.fault(identity, CONFLICT, foreign_message(identity, live, resource))
         elif owner is Whose.OFFERED and identity.kind == DEPLOYMENT and selector(live) != selector(desired):
-            outcome.fault(identity, CONFLICT, selector_differs(identity, live))
+            outcome.fault(identity, CONFLICT, selector_message(identity, live))
         else:
             return True
         return False
@@ -166,7 +171,7 @@ class Objects:
         if not found.changed and await self._is_our_own_doing(live, found.desired, found.expected):
             return
         if _hands_over(desired):
-            await handover.replicas(self._cluster, live)
+            await handover.keep_live_replicas(self._cluster, live)
         applied = await self._overrule(live, found.desired, found.expected)
         if applied.version == int(live["metadata"]["resourceVersion"]):
             return  # what differs is the API server's or a webhook's doing, and is known from now on
@@ -184,19 +189,19 @@ class Objects:
     ) -> None:
         """Delete an object and make it anew, now or once it is let go; it is remembered that nobody else deleted it."""
         identity = identify(desired)
-        await replacement.clear(self._cluster, identity, live, desired)
+        await replacement.delete_for_replacement(self._cluster, identity, live, desired)
         self._leaving.add(identity)
         left = await self._cluster.get(*identity)
         if left is None:
             await self._make(desired, expected, outcome, again=False)
         else:
-            outcome.fault(identity, REPLACING, replacement.holds(identity, left, refusal))
+            outcome.fault(identity, REPLACING, replacement.waiting_message(identity, left, refusal))
 
     async def _is_our_own_doing(self, live: Object, desired: Object, expected: bytes) -> bool:
         """Ask by a dry run whether an apply would give what is there: a new process knows no webhook's rewriting."""
         identity = identify(desired)
         known = self._children.get(identity)
-        if not drift.owned_fields(live) or (known is not None and known.settled is not None):
+        if not drift.owned_fields(live) or (known is not None and known.last_applied is not None):
             return False
         try:
             tried = await self._cluster.apply(identity.kind, _to(live["metadata"]["uid"], desired), dry_run=True)
@@ -212,15 +217,15 @@ class Objects:
     def _is_overwritten(self, identity: Id, live: Object, expected: bytes) -> bool:
         """Tell whether what we applied was written anew though we want the same as then: by another operator."""
         known = self._children.get(identity)
-        if known is None or known.settled is None or known.uid != live["metadata"]["uid"]:
+        if known is None or known.last_applied is None or known.uid != live["metadata"]["uid"]:
             return False
-        return known.settled[0] == expected and bool(drift.owned_fields(live))
+        return known.last_applied[0] == expected and bool(drift.owned_fields(live))
 
     def _as_wanted(self, identity: Id, live: Object, expected: bytes) -> bool:
         """Tell whether there is nothing to write, as far as an apply of ours could make it so."""
         known = self._children.get(identity)
         found = drift.observed(live)
-        wanted = found == expected or (known is not None and known.settled == (expected, found))
+        wanted = found == expected or (known is not None and known.last_applied == (expected, found))
         if wanted:
             self._children.observe(identity.kind, live)
         return wanted
@@ -231,7 +236,7 @@ class Objects:
         try:
             return await self._apply(desired, expected, uid)
         except ApiError as error:
-            claim = reclaim.claim(desired, live) if error.status == _REFUSED else None
+            claim = reclaim.claim(desired, live) if error.is_invalid else None
             if claim is None:
                 raise
         await self._cluster.patch(identity.kind, identity.namespace, identity.name, claim)

@@ -5,11 +5,11 @@ import re
 from t2i_operator import naming, spec
 from t2i_operator.builders import Observed
 from t2i_operator.known import credentials, drift, references
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
-from t2i_operator.known.secret_watch import Versions
+from t2i_operator.known.version_cache import Versions
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, OPTIONAL, SECRET, VOLUME_CLAIM, Kind, Object
 from t2i_operator.reconciling import signing

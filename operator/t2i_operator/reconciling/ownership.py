@@ -3,16 +3,19 @@
 from enum import Enum, auto
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id, controller
-from t2i_operator.kube.kinds import Object
+from t2i_operator.known.faults import jaeger_of
+from t2i_operator.known.identity import Id, controller
+from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, Object
 
 
 class Whose(Enum):
-    """OFFERED: its owner hands it to us. FORMER: a deleted resource's of the same name, not yet collected."""
+    """OFFERED: its owner hands it to us. FORMER: a deleted one's, not yet collected. LEAVING: goes with one of ours."""
 
     OURS = auto()
     OFFERED = auto()
     FORMER = auto()
+    LEAVING = auto()
     FOREIGN = auto()
 
 
@@ -30,13 +33,35 @@ def whose(live: Object, resource: spec.TextToImageService) -> Whose:
     return Whose.OFFERED if annotations.get(naming.ADOPT_ANNOTATION) == resource.metadata.name else Whose.FOREIGN
 
 
+async def find_owner(cluster: Cluster, live: Object, resource: spec.TextToImageService) -> Whose:
+    """Tell likewise, and look at the controller where that may be the OpenTelemetryCollector that Jaeger was before.
+
+    The OpenTelemetry operator makes a Service for it that has the name of ours, and goes with it.
+    """
+    owner, by = whose(live, resource), controller(live["metadata"])
+    before = Id(OPENTELEMETRY_COLLECTOR, resource.metadata.namespace, naming.jaeger(resource.metadata.name))
+    if owner is not Whose.FOREIGN or by is None or jaeger_of(resource) == before:
+        return owner
+    if (by.get("kind"), by["name"]) != (before.kind.name, before.name):
+        return owner
+    try:
+        collector = await cluster.get(*before)
+    except ApiError as error:
+        if not error.is_forbidden:
+            raise
+        return owner
+    if collector is None or collector["metadata"]["uid"] != by["uid"]:
+        return Whose.FORMER
+    return Whose.LEAVING if whose(collector, resource) is Whose.OURS else owner
+
+
 def selector(deployment: Object) -> tuple[object, object]:
     """Return what can never be changed in a Deployment."""
     wanted = deployment["spec"]["selector"]
     return wanted.get("matchLabels"), wanted.get("matchExpressions")
 
 
-def foreign(identity: Id, live: Object, resource: spec.TextToImageService) -> str:
+def foreign_message(identity: Id, live: Object, resource: spec.TextToImageService) -> str:
     """Say whose the object is and how to end the conflict."""
     owner = controller(live["metadata"])
     if owner is not None:
@@ -45,13 +70,23 @@ def foreign(identity: Id, live: Object, resource: spec.TextToImageService) -> st
     return f"{identity} was not made by this resource; delete or rename it, or hand it over: annotate it {annotation}"
 
 
-def rival(identity: Id) -> str:
+def former_message(identity: Id, live: Object) -> str:
+    """Say what the garbage collector is waited for to take away."""
+    return f"{identity} belongs to a deleted {_controller(live)}; it is being collected"
+
+
+def leaving_message(identity: Id, live: Object) -> str:
+    """Say with what it goes."""
+    return f"{identity} is the OpenTelemetry operator's, and goes with {_controller(live)}"
+
+
+def rival_message(identity: Id) -> str:
     """Say how two operators that both serve a resource are kept apart."""
     cure = "give one of the two a class, or namespaces of its own"
     return f"{identity}: another operator of this kind keeps writing it; {cure}"
 
 
-def selector_differs(identity: Id, live: Object) -> str:
+def selector_message(identity: Id, live: Object) -> str:
     """List the steps by which a Deployment is adopted whose pods are selected by other labels."""
     labels = ",".join(f"{name}={value}" for name, value in live["spec"]["selector"].get("matchLabels", {}).items())
     return (
@@ -60,3 +95,8 @@ def selector_differs(identity: Id, live: Object) -> str:
         " 2. wait until this resource is Ready;"
         f" 3. kubectl -n {identity.namespace} delete replicaset -l {labels}"
     )
+
+
+def _controller(live: Object) -> str:
+    owner = controller(live["metadata"]) or {}
+    return f"{owner.get('kind')} {owner.get('name')}"

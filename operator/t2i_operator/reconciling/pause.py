@@ -5,11 +5,12 @@ from typing import NamedTuple
 from t2i_operator import spec
 from t2i_operator.builders import strategic
 from t2i_operator.known.faults import APPLY_FAILED, MISSING
+from t2i_operator.known.identity import identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 from t2i_operator.reconciling.placement import Placement
 
 
@@ -39,16 +40,16 @@ class Pause:
                 continue
             try:
                 live = await self._objects.read(identity, resource)
+                if live is not None:
+                    await self._objects.check_owner(live, desired, resource, outcome)
             except ApiError as error:
                 outcome.failed(identity, APPLY_FAILED, error)
-                if error.stops:
-                    outcome.leave(map(identify, wanted[number:]), error)
+                if error.server_unavailable:
+                    outcome.skip_rest(map(identify, wanted[number:]), error)
                     break
                 continue
             if live is None:
                 outcome.fault(identity, MISSING, f"{identity} is missing, and spec.paused keeps it from being made")
-            else:
-                self._objects.may_write(live, desired, resource, outcome)
         await self._check_template(resource, wanted)
 
     def forget(self, key: Key) -> None:

@@ -1,23 +1,23 @@
 """Puts a resource's objects into place one after the other; what keeps one from its place does not keep the others."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from t2i_operator import naming, spec
 from t2i_operator.builders import strategic
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, condition_of, jaeger_of
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.targets import target
-from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, VOLUME_CLAIM, Kind, Object
 from t2i_operator.reconciling import volume
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 
 _MOUNTED = (SERVICE_ACCOUNT, SECRET, CONFIG_MAP, VOLUME_CLAIM)
 _LATE_KINDS = 2
 
 
-class _Silence:
+class _UnansweredKinds:
     """The kinds that had no answer in time in a pass, perhaps for a webhook that hangs: they alone wait for it.
 
     Two may be one webhook's, as PrometheusRules and AlertmanagerConfigs are. When a third kind has no answer either,
@@ -27,14 +27,14 @@ class _Silence:
     def __init__(self) -> None:
         self._first: dict[Kind, tuple[Id, ApiError]] = {}
 
-    def is_the_servers(self, identity: Id, error: ApiError) -> bool:
+    def note_failure(self, identity: Id, error: ApiError) -> bool:
         """Take note of a failure; tell whether the API server is not to be asked for anything more in this pass."""
-        if error.late and len(self._first) < _LATE_KINDS:
+        if error.timed_out and len(self._first) < _LATE_KINDS:
             self._first[identity.kind] = identity, error
             return False
-        return error.stops or error.late
+        return error.server_unavailable or error.timed_out
 
-    def covers(self, identity: Id, outcome: Outcome) -> bool:
+    def skip(self, identity: Id, outcome: Outcome) -> bool:
         """Tell whether an object would wait for the same webhook, and have the outcome say so."""
         if identity.kind not in self._first:
             return False
@@ -61,50 +61,37 @@ class Placement:
 
         Raises `strategic.InvalidPatchError` before anything is written when `spec.podTemplate` makes no pod.
         """
-        silence, expected = _Silence(), {}
-        await self.check_template(resource, wanted, silence)
-        await self._check_jaeger(resource, wanted, outcome, silence)
+        unanswered, expected = _UnansweredKinds(), {}
+        await self.check_template(resource, wanted, unanswered)
+        await self._check_jaeger(resource, wanted, outcome, unanswered)
         left_alone = _left_alone(wanted, resource, outcome)
         for number, desired in enumerate(wanted, 1):
             identity = identify(desired)
-            if not self._has_ground(identity, resource, outcome) or identity in left_alone:
+            if not self._check_prerequisites(identity, resource, outcome) or identity in left_alone:
                 continue
-            if not self._objects.in_sync(desired) and silence.covers(identity, outcome):
+            if not self._objects.in_sync(desired) and unanswered.skip(identity, outcome):
                 continue
             try:
                 expected[identity] = await self._objects.place(desired, resource, outcome, again=identity in before)
-            except NotLeadingError:
-                raise
             except ApiError as error:
-                volume.advise(identity, error)
+                volume.add_advice(identity, error)
                 outcome.failed(identity, APPLY_FAILED, error)
-                if silence.is_the_servers(identity, error):
-                    outcome.leave(map(identify, wanted[number:]), error)
+                if unanswered.note_failure(identity, error):
+                    outcome.skip_rest(map(identify, wanted[number:]), error)
                     break
         return expected
 
-    def _has_ground(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
-        """Tell whether what an object stands on, or acts on, is there."""
-        if identity.kind == DEPLOYMENT and self._lacks_ground(identity, resource, outcome):
-            return False
-        acts_on = target(identity, resource.metadata.name)
-        if acts_on is None or self._objects.owns(acts_on, resource):
+    def _check_prerequisites(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
+        """Tell whether what an object stands on, or acts on, is there; the outcome says for what it waits."""
+        lacks = lacking(identity, resource, outcome, lambda each: self._objects.owns(each, resource))
+        if lacks is None:
             return True
         if not outcome.faults:  # it went this moment: nothing may be pruned on that account
-            outcome.waiting = f"{identity} waits for {acts_on}"
+            outcome.waiting = f"{identity} waits for {lacks}"
         return False
 
-    def _lacks_ground(self, deployment: Id, resource: spec.TextToImageService, outcome: Outcome) -> bool:
-        """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
-        condition = condition_of(deployment, resource.metadata.name)
-        return any(
-            fault.identity.kind in _MOUNTED
-            and not (volume.is_usable(fault) and self._objects.owns(fault.identity, resource))
-            for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition)
-        )
-
     async def check_template(
-        self, resource: spec.TextToImageService, wanted: list[Object], silence: _Silence | None = None
+        self, resource: spec.TextToImageService, wanted: list[Object], unanswered: _UnansweredKinds | None = None
     ) -> bool:
         """Have the API server look at a merged pod template first: a wrong one must leave everything as it is.
 
@@ -122,15 +109,15 @@ class Placement:
         except ApiError as error:
             if error.refuses_content:
                 raise strategic.InvalidPatchError(f"spec.podTemplate: {error.message}") from error
-            if error.stops and not error.late:
+            if error.server_unavailable and not error.timed_out:
                 raise
-            if silence is not None and error.late:
-                silence.is_the_servers(identify(deployment), error)
+            if unanswered is not None and error.timed_out:
+                unanswered.note_failure(identify(deployment), error)
             return not error.transient
         return True
 
     async def _check_jaeger(
-        self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome, silence: _Silence
+        self, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome, unanswered: _UnansweredKinds
     ) -> None:
         """Look at Jaeger's template likewise: its configuration is written first, and only its own pod suits that.
 
@@ -142,12 +129,10 @@ class Placement:
             return
         if not spec.to_wire(resource.spec.monitoring.tracing.jaeger.pod_template) or self._objects.in_sync(jaeger):
             return
-        if silence.covers(identity, outcome):
+        if unanswered.skip(identity, outcome):
             return
         try:
             await self._try(jaeger)
-        except NotLeadingError:
-            raise
         except ApiError as error:
             if error.refuses_content or error.transient:
                 outcome.failed(identity, APPLY_FAILED, error)
@@ -162,6 +147,28 @@ class Placement:
         except ApiError as error:
             error.message = error.message.replace(trial, name)
             raise
+
+
+def lacking(identity: Id, resource: spec.TextToImageService, outcome: Outcome, ours: Callable[[Id], bool]) -> Id | None:
+    """Return what an object stands on, or acts on, and that is not in its place; None when nothing is missing.
+
+    `ours` tells of an object whether it is the resource's.
+    """
+    if identity.kind == DEPLOYMENT and (mounted := _lacking_mount(identity, resource, outcome, ours)):
+        return mounted
+    acts_on = target(identity, resource.metadata.name)
+    return None if acts_on is None or ours(acts_on) else acts_on
+
+
+def _lacking_mount(
+    deployment: Id, resource: spec.TextToImageService, outcome: Outcome, ours: Callable[[Id], bool]
+) -> Id | None:
+    """Pods must neither mount nor run as what somebody else made, nor be rolled for what is not there yet."""
+    condition = condition_of(deployment, resource.metadata.name)
+    for fault in outcome.of(CONFLICT, APPLY_FAILED, condition=condition):
+        if fault.identity.kind in _MOUNTED and not (volume.is_usable(fault) and ours(fault.identity)):
+            return fault.identity
+    return None
 
 
 def _left_alone(wanted: list[Object], resource: spec.TextToImageService, outcome: Outcome) -> set[Id]:

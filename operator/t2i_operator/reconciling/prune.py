@@ -5,10 +5,11 @@ from enum import Enum, auto
 
 from t2i_operator import naming, spec
 from t2i_operator.known import references
-from t2i_operator.known.children import Child, Children, Id, controller
-from t2i_operator.known.faults import APPLY_FAILED, DELETE_FAILED, condition_of
+from t2i_operator.known.children import Child, Children
+from t2i_operator.known.faults import APPLY_FAILED, CONTESTED, DELETE_FAILED, MONITORING, REPLACING, condition_of
+from t2i_operator.known.identity import Id, controller
 from t2i_operator.known.outcome import Outcome
-from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import (
     AUTOSCALER,
     CONFIG_MAP,
@@ -21,29 +22,28 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 
-_NOT_FOUND, _CHANGED = 404, 409
 
-
-class Fate(Enum):
+class PruneDecision(Enum):
     """What becomes of an object that is the resource's and not wanted.
 
-    HELD: what counts for the same condition is not all in its place. WAITS: pods of the old template may still read it.
-    STANDS_IN: it does meanwhile the work of one whose kind the cluster does not serve. LEADS_IN: it is the way in until
-    its successor works. SHOWS: it is the dashboard that people see until a Grafana has its successor.
+    KEEP_UNTIL_PLACED: what counts for the same condition is not all in its place. KEEP_UNTIL_ROLLED_OUT: pods of the
+    old template may still read it. KEEP_AS_FALLBACK: it does meanwhile the work of one whose kind the cluster does not
+    serve. KEEP_OLD_ROUTE: it is the way in until its successor works. KEEP_OLD_DASHBOARD: it is what people see until a
+    Grafana has its successor.
     """
 
-    DELETED = auto()
-    RELEASED = auto()
-    HELD = auto()
-    WAITS = auto()
-    STANDS_IN = auto()
-    LEADS_IN = auto()
-    SHOWS = auto()
+    DELETE = auto()
+    RELEASE = auto()
+    KEEP_UNTIL_PLACED = auto()
+    KEEP_UNTIL_ROLLED_OUT = auto()
+    KEEP_AS_FALLBACK = auto()
+    KEEP_OLD_ROUTE = auto()
+    KEEP_OLD_DASHBOARD = auto()
 
 
-def fates(
+def prune_decisions(
     children: Children, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome
-) -> Iterator[tuple[Id, Child, Fate]]:
+) -> Iterator[tuple[Id, Child, PruneDecision]]:
     """Tell of every such object but those that go already: a finalizer of somebody's may hold them for long.
 
     By the kinds that are absent, the route and the rollout that were judged, and what was unfinished at the beginning.
@@ -51,29 +51,40 @@ def fates(
     metadata, unfinished = resource.metadata, outcome.unfinished
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
-            held = condition_of(identity, metadata.name) in unfinished
-            seen = shows(identity, children, wanted)
-            yield identity, child, Fate.HELD if held else _fate(identity, resource, outcome, seen=seen)
+            decision = PruneDecision.KEEP_UNTIL_PLACED
+            if condition_of(identity, metadata.name) not in unfinished or _is_waited_for(identity, outcome):
+                decision = _decision(identity, resource, outcome, seen=awaits_grafana(identity, children, wanted))
+            yield identity, child, decision
 
 
-def shows(identity: Id, children: Children, wanted: Container[Id]) -> bool:
+def _is_waited_for(identity: Id, outcome: Outcome) -> bool:
+    """Tell whether it is a collector that our Service waits for to go, and nothing else keeps Jaeger from its place.
+
+    Its own Service has the name of ours (see `ownership.find_owner`).
+    """
+    condition = MONITORING[OPENTELEMETRY_COLLECTOR]
+    reasons = {fault.reason for fault in outcome.faults if fault.condition == condition}
+    return identity.kind == OPENTELEMETRY_COLLECTOR and reasons <= {REPLACING, CONTESTED}
+
+
+def awaits_grafana(identity: Id, children: Children, wanted: Container[Id]) -> bool:
     """Tell whether the place of a ConfigMap is taken by a GrafanaDashboard, of its name, that no Grafana has yet."""
     followed = identity.kind == CONFIG_MAP and identity._replace(kind=GRAFANA_DASHBOARD) in wanted
-    return followed and not children.succeeded(identity)
+    return followed and not children.successor_is_synced(identity)
 
 
-def _fate(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, seen: bool) -> Fate:
-    if _stands_in(identity, resource, outcome.absent):
-        return Fate.STANDS_IN
+def _decision(identity: Id, resource: spec.TextToImageService, outcome: Outcome, *, seen: bool) -> PruneDecision:
+    if _is_fallback(identity, resource, outcome.absent):
+        return PruneDecision.KEEP_AS_FALLBACK
     if seen:
-        return Fate.SHOWS
+        return PruneDecision.KEEP_OLD_DASHBOARD
     if identity.name in references.named(resource, identity.kind):
-        return Fate.RELEASED
-    if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.works):
-        return Fate.LEADS_IN
+        return PruneDecision.RELEASE
+    if identity.kind in (INGRESS, HTTP_ROUTE) and not (outcome.route and outcome.route.holds):
+        return PruneDecision.KEEP_OLD_ROUTE
     if identity.kind == SECRET and not (outcome.rollout and outcome.rollout.complete):
-        return Fate.WAITS
-    return Fate.DELETED
+        return PruneDecision.KEEP_UNTIL_ROLLED_OUT
+    return PruneDecision.DELETE
 
 
 class Pruner:
@@ -85,24 +96,24 @@ class Pruner:
     async def prune(self, resource: spec.TextToImageService, wanted: Container[Id], outcome: Outcome) -> list[Id]:
         """Return what stays beside its successor. Only to be called after every apply of what serves succeeded."""
         stays = []
-        for identity, child, fate in fates(self._children, resource, wanted, outcome):
-            match fate:
-                case Fate.STANDS_IN | Fate.SHOWS:
+        for identity, child, decision in prune_decisions(self._children, resource, wanted, outcome):
+            match decision:
+                case PruneDecision.KEEP_AS_FALLBACK | PruneDecision.KEEP_OLD_DASHBOARD:
                     stays.append(identity)
-                case Fate.LEADS_IN:
-                    outcome.kept.append(identity)
-                case Fate.RELEASED:
+                case PruneDecision.KEEP_OLD_ROUTE:
+                    outcome.old_routes.append(identity)
+                case PruneDecision.RELEASE:
                     await self._release(identity, outcome)
-                case Fate.WAITS:
+                case PruneDecision.KEEP_UNTIL_ROLLED_OUT:
                     outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
-                case Fate.DELETED:
+                case PruneDecision.DELETE:
                     await self._delete(identity, child, outcome)
         return stays
 
     async def end_scaling(self, resource: spec.TextToImageService, outcome: Outcome) -> None:
         """Delete an autoscaler that is not wanted once the Deployment has a number, whatever else could not be written.
 
-        Both would go on writing that number, for as long as an Ingress is refused.
+        Both would go on writing that number, for as long as a NetworkPolicy, say, is refused.
         """
         metadata = resource.metadata
         identity = Id(AUTOSCALER, metadata.namespace, naming.autoscaler(metadata.name))
@@ -114,8 +125,6 @@ class Pruner:
         seen = {"uid": child.uid, "resourceVersion": str(child.version)}
         try:
             await self._cluster.delete(identity.kind, {"namespace": identity.namespace, "name": identity.name, **seen})
-        except NotLeadingError:
-            raise
         except ApiError as error:
             self._not_done(identity, DELETE_FAILED, error, outcome)
             return
@@ -128,8 +137,6 @@ class Pruner:
             live = await self._cluster.get(*identity)
             if live is not None:
                 await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
-        except NotLeadingError:
-            raise
         except ApiError as error:
             self._not_done(identity, APPLY_FAILED, error, outcome)
             return
@@ -137,22 +144,22 @@ class Pruner:
 
     def _not_done(self, identity: Id, reason: str, error: ApiError, outcome: Outcome) -> None:
         """Look again soon at what has changed since it was seen: of a status that is not read no event tells us."""
-        if error.status == _CHANGED:
+        if error.is_conflict:
             outcome.waiting = f"{identity} has changed since it was seen, and is looked at again before it goes"
-        elif error.status == _NOT_FOUND:
+        elif error.is_not_found:
             self._children.drop(identity)
         else:
             outcome.failed(identity, reason, error)
 
 
-def _stands_in(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
+def _is_fallback(identity: Id, resource: spec.TextToImageService, absent: Container[Kind]) -> bool:
     dashboards, tracing = resource.spec.monitoring.dashboards, resource.spec.monitoring.tracing
     counts_for = condition_of(identity, resource.metadata.name)
     if counts_for == "DashboardsReady":
-        asked = dashboards.mode == "Managed" and dashboards.format == GRAFANA_DASHBOARD.name
+        asked = dashboards.mode == "Managed" and dashboards.for_grafana_operator
         return asked and GRAFANA_DASHBOARD in absent
     if counts_for == "TracingReady":
-        asked = tracing.mode == "Managed" and tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name
+        asked = tracing.mode == "Managed" and tracing.jaeger.is_collector
         return asked and OPENTELEMETRY_COLLECTOR in absent
     return False
 

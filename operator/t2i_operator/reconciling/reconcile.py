@@ -1,38 +1,34 @@
 """The one function for create, update, restart, drift and resync: make the cluster say what the resource says."""
 
-import math
 import time
 
-from t2i_operator import builders, naming, spec
+from t2i_operator import naming, spec
 from t2i_operator.builders import strategic
 from t2i_operator.builders.pod_disruption_budget import several_pods
 from t2i_operator.known import credentials, references
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
-from t2i_operator.known.faults import INVALID, MISSING, READY
+from t2i_operator.known.faults import READY
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
-from t2i_operator.kube.errors import transient
 from t2i_operator.kube.kinds import DEPLOYMENT, RESOURCE, Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling import stored, unread
+from t2i_operator.reconciling import unread
 from t2i_operator.reconciling.facts import Expected, Facts, Ledger, Pass
+from t2i_operator.reconciling.failure_grace import FailureGrace
 from t2i_operator.reconciling.judgement import Judgement
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 from t2i_operator.reconciling.observe import Observer
-from t2i_operator.reconciling.patience import Patience
 from t2i_operator.reconciling.pause import Pause
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.prune import Pruner
+from t2i_operator.reconciling.requeue import is_polled, requeue_after, urgency
+from t2i_operator.reconciling.wanted import wanted
 from t2i_operator.settings import Settings
 from t2i_operator.status.conditions import was_ready
 from t2i_operator.status.report import Reporter
-
-_WAIT_SECONDS = 2.0
-_SWITCH_SECONDS = 5.0
-_RECHECK_SECONDS = 30.0
 
 
 class GoneError(Exception):
@@ -43,9 +39,9 @@ class Reconciler:
     """Reconciles one resource at a time; the caller sees to it that no two calls have the same key."""
 
     def __init__(
-        self, cluster: Cluster, cache: Cache, secret_watch: SecretWatch, reporter: Reporter, settings: Settings
+        self, cluster: Cluster, cache: Cache, version_cache: VersionCache, reporter: Reporter, settings: Settings
     ) -> None:
-        self._cluster, self._cache, self._secret_watch = cluster, cache, secret_watch
+        self._cluster, self._cache, self._version_cache = cluster, cache, version_cache
         self._reporter, self._settings = reporter, settings
         self._observer = Observer(cluster, image=settings.service_image, jaeger_image=settings.jaeger_image)
         self._objects = Objects(cluster, cache.children)
@@ -55,13 +51,13 @@ class Reconciler:
         self._judgement = Judgement(cluster, cache, settings.namespaces)
         self.selection = self._judgement.selection
         self._ledger = Ledger()
-        self._patience = Patience()
+        self._failure_grace = FailureGrace()
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one resource's objects and status into line; return in how many seconds to look again, None: never.
 
         Raises what failed. The status has said so, unless it may end by itself and has not lasted yet: then the
-        condition that it counts for stays as it is, or the whole status (see `patience`).
+        condition that it counts for stays as it is, or the whole status (see `failure_grace`).
         """
         seen = self._cache.resources.get(key)
         if seen is None or seen.deleting:
@@ -78,18 +74,18 @@ class Reconciler:
             self._cache.resources.drop(key, seen.uid)
             self._forget(key)
             return None
-        if READY not in self._patience.held(key, outcome.failures):
+        if READY not in self._failure_grace.in_grace(key, outcome.failures):
             await self._judgement.judge(key, seen.uid, outcome)
         failures = outcome.failures
-        self._patience.note(key, failures)
-        outcome.held = self._patience.held(key, failures)
-        if READY in outcome.held:
+        self._failure_grace.note(key, failures)
+        outcome.in_grace = self._failure_grace.in_grace(key, failures)
+        if READY in outcome.in_grace:
             await self._reporter.report_deeds(key, seen, outcome)
         else:
             await self._reporter.report(key, seen, outcome)
         if failures:
-            raise max((each.error for each in failures), key=_urgency)
-        return min(self._next_look(outcome), _given_up_in(outcome))
+            raise max((each.error for each in failures), key=urgency)
+        return requeue_after(outcome, self._settings)
 
     def poll_seconds(self, key: Key) -> float | None:
         """Return how often a resource has to be looked at, though it fails, for what no event tells of; None: never."""
@@ -98,11 +94,11 @@ class Reconciler:
             resource = spec.parse(seen.body()) if seen else None
         except spec.InvalidSpec:
             return None
-        return self._settings.poll_seconds if _is_polled(resource) else None
+        return self._settings.poll_seconds if is_polled(resource) else None
 
     def _forget(self, key: Key) -> None:
         self._ledger.forget(key)
-        self._patience.forget(key)
+        self._failure_grace.forget(key)
         self._pause.forget(key)
         self._reporter.forget(key)
 
@@ -121,17 +117,6 @@ class Reconciler:
             outcome.failure = f"{type(error).__name__}: this is a bug of the operator, and its log has the traceback"
             outcome.cannot_judge([READY], error)
 
-    def _next_look(self, outcome: Outcome) -> float:
-        if outcome.waiting:
-            return _WAIT_SECONDS
-        # Of what is missing an event tells when it is back, and of another spec as well.
-        if outcome.unwatched or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults):
-            return min(_RECHECK_SECONDS, self._settings.resync_seconds)
-        if outcome.kept:
-            return _SWITCH_SECONDS
-        poll = self._settings.poll_seconds if _is_polled(outcome.resource) else math.inf
-        return max(0.0, min(self._settings.resync_seconds, poll, _turns(outcome) - time.time()))
-
     async def _bring_about(self, key: Key, body: Object, outcome: Outcome) -> None:
         resource = outcome.resource = spec.parse(body)
         outcome.absent = self._cache.absences.of(key.namespace)
@@ -141,30 +126,30 @@ class Reconciler:
         facts = await self._facts(resource, outcome, rollout, carried_out=carried_out)
         if last is not None and self._unchanged(last, key, facts):
             return
-        wanted = await self._wanted(resource, facts, rollout, outcome)
+        desired = await wanted(self._observer, resource, facts.versions, rollout, outcome)
         if resource.spec.paused:
-            await self._pause.look(resource, wanted, outcome)
+            await self._pause.look(resource, desired, outcome)
             return
-        if self._objects.in_doubt(resource, wanted):
+        if self._objects.in_doubt(resource, desired):
             await self._confirm(resource)
-        expected = await self._place(key, resource, wanted, outcome)
+        expected = await self._place(key, resource, desired, outcome)
         if not outcome.placed:
             if not outcome.stopped and Id(DEPLOYMENT, key.namespace, naming.deployment(key.name)) in expected:
                 await self._pruner.end_scaling(resource, outcome)
             return
         outcome.rollout = self._judgement.rollout(key, resource.metadata.uid)
         await self._judgement.judge_route(resource, outcome)
-        stays = await self._pruner.prune(resource, set(map(identify, wanted)), outcome)
-        if outcome.settled and not outcome.unjudged:
+        stays = await self._pruner.prune(resource, set(map(identify, desired)), outcome)
+        if outcome.complete and not outcome.unjudged:
             complete = Pass(
                 facts=facts,
-                expected=self._cache.children.shared(key, expected),
+                expected=self._cache.children.interned(key, expected),
                 stays=stays,
                 credentials=outcome.credentials,
                 lacks=outcome.lacks,
                 at=time.monotonic(),
             )
-            self._ledger.settle(key, complete)
+            self._ledger.record_complete(key, complete)
 
     def _recall(self, key: Key, resource: spec.TextToImageService, outcome: Outcome) -> Pass | None:
         """Return the last complete pass of this very spec, and start with what it found."""
@@ -177,23 +162,9 @@ class Reconciler:
         return None
 
     def _was_ready(self, key: Key, generation: int) -> bool:
-        """Ask what is stored: another process may have said it, and of what only observes a pass may never settle."""
+        """Ask what is stored: another process may have said it, and of what only observes a pass may never complete."""
         seen = self._cache.resources.get(key)
         return seen is not None and was_ready(seen.status_object().get("conditions", ()), generation)
-
-    async def _wanted(
-        self, resource: spec.TextToImageService, facts: Facts, rollout: Rollout | None, outcome: Outcome
-    ) -> list[Object]:
-        """Build what the cluster serves the kinds of; note in `outcome` which values it lacks."""
-        secrets = await self._observer.secrets(resource.metadata.namespace, facts.versions)
-        outcome.unseen = frozenset()
-        outcome.lacks = references.lacks(resource, secrets)
-        outcome.credentials = credentials.problem(resource, secrets) or outcome.lacks.get("CredentialsReady")
-        observed = await self._observer.observe(resource, secrets, rollout, outcome)
-        desired = builders.desired(resource, observed)
-        wanted = [each for each in desired if identify(each).kind not in outcome.absent]
-        stored.leave(resource, map(identify, wanted), outcome)
-        return wanted
 
     async def _place(
         self, key: Key, resource: spec.TextToImageService, wanted: list[Object], outcome: Outcome
@@ -212,7 +183,7 @@ class Reconciler:
         return Facts(
             metadata.uid,
             metadata.generation,
-            await unread.versions(self._secret_watch, resource, outcome, carried_out=carried_out),
+            await unread.versions(self._version_cache, resource, outcome, carried_out=carried_out),
             outcome.absent,
             several_pods(resource, rollout.wanted if rollout else 0),
         )
@@ -222,7 +193,7 @@ class Reconciler:
             return False
         if self._objects.rivalled(last.expected):
             return False
-        if any(map(self._cache.children.succeeded, last.stays)):
+        if any(map(self._cache.children.successor_is_synced, last.stays)):
             return False
         owned = dict(self._cache.children.of(key, facts.uid))
         return owned.keys() == {*last.expected, *last.stays} and all(
@@ -235,26 +206,3 @@ class Reconciler:
         live = await self._cluster.get(RESOURCE, metadata.namespace, metadata.name, metadata_only=True)
         if live is None or live["metadata"]["uid"] != metadata.uid or "deletionTimestamp" in live["metadata"]:
             raise GoneError
-
-
-def _turns(outcome: Outcome) -> float:
-    """Return the Unix time at which something else is to be said of a pod though no event tells of it."""
-    if outcome.trouble is None:
-        return math.inf
-    return outcome.trouble.awaited_until if outcome.awaited else outcome.trouble.until
-
-
-def _is_polled(resource: spec.TextToImageService | None) -> bool:
-    return resource is not None and bool(references.sources(resource) or resource.spec.http_route)
-
-
-def _urgency(error: Exception) -> tuple[bool, bool, float]:
-    """Raise a bug before all else, then what is tried again soonest, and of that what asks for the longest wait."""
-    return not isinstance(error, ApiError), transient(error), error.retry_after if isinstance(error, ApiError) else 0.0
-
-
-def _given_up_in(outcome: Outcome) -> float:
-    """Return the seconds until pods that are not ready are not waited for any more, of which no event tells."""
-    if outcome.rollout is None or outcome.overdue:
-        return math.inf
-    return max(0.0, outcome.rollout.given_up_at - time.time())

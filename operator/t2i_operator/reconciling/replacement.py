@@ -4,7 +4,7 @@ The Grafana operator holds a dashboard by a finalizer until it is out of every G
 """
 
 from t2i_operator import naming
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import FIXED, Object
 
@@ -12,12 +12,12 @@ from t2i_operator.kube.kinds import FIXED, Object
 _NO_DRY_RUN = "does not support dry run"
 
 
-def due(identity: Id, error: ApiError) -> bool:
+def is_due(identity: Id, error: ApiError) -> bool:
     """Tell whether an apply was refused for nothing but fields that only another object can have otherwise."""
     return error.refuses_only(FIXED.get(identity.kind, ()))
 
 
-async def tried(cluster: Cluster, identity: Id, desired: Object) -> Object:
+async def dry_run(cluster: Cluster, identity: Id, desired: Object) -> Object:
     """Return what would be stored if there were no such object, by a dry run under a name that is nobody's."""
     name = naming.trial(identity.name)
     try:
@@ -29,19 +29,19 @@ async def tried(cluster: Cluster, identity: Id, desired: Object) -> Object:
     return {**made, "metadata": {**made["metadata"], "name": identity.name}}
 
 
-async def clear(cluster: Cluster, identity: Id, live: Object, desired: Object) -> None:
+async def delete_for_replacement(cluster: Cluster, identity: Id, live: Object, desired: Object) -> None:
     """Delete the object that was seen, if another would be taken in its place; raise what would be refused."""
     if "deletionTimestamp" in live["metadata"]:
         return
     try:
-        await tried(cluster, identity, desired)
+        await dry_run(cluster, identity, desired)
     except ApiError as error:
         if _NO_DRY_RUN not in error.message:
             raise
     await cluster.delete(identity.kind, live["metadata"])
 
 
-def holds(identity: Id, left: Object, error: ApiError) -> str:
+def waiting_message(identity: Id, left: Object, error: ApiError) -> str:
     """Say what is waited for, and who holds it."""
     finalizers = ", ".join(left["metadata"].get("finalizers", ()))
     held = f", held by {finalizers}: whoever set that finalizer has to let go of it" if finalizers else ""

@@ -3,8 +3,10 @@
 import time
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Children, Id
-from t2i_operator.known.entry import GATEWAY_GROUP, Entry, Route
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
+from t2i_operator.known.outcome import Verdict
+from t2i_operator.known.route_status import GATEWAY_GROUP, RouteStatus
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import GATEWAY, HTTP_ROUTE, INGRESS, Kind, Object
@@ -12,7 +14,6 @@ from t2i_operator.spec.networking import ParentRef
 
 # Gateways are other people's and change seldom, so they are read when needed rather than watched.
 _MAX_AGE_SECONDS = 4.0
-_FORBIDDEN = 403
 
 
 class Routing:
@@ -22,37 +23,37 @@ class Routing:
         self._cluster, self._children = cluster, children
         self._gateways: dict[tuple[str, str], tuple[float, Object | None]] = {}
 
-    async def route(self, resource: spec.TextToImageService, absent: dict[Kind, Absence]) -> Route:
+    async def route(self, resource: spec.TextToImageService, absent: dict[Kind, Absence]) -> Verdict:
         """Return what there is to say of the way in; raises `ApiError` when the API server fails us for a while."""
         metadata = resource.metadata
         if resource.spec.ingress is not None:
             return self._ingress(resource, Id(INGRESS, metadata.namespace, naming.ingress(metadata.name)))
         if resource.spec.http_route is None:
-            return Route("True", "Disabled", "neither spec.ingress nor spec.httpRoute asks for a way in from outside")
+            return Verdict("True", "Disabled", "neither spec.ingress nor spec.httpRoute asks for a way in from outside")
         if HTTP_ROUTE in absent:
             return _absent(absent[HTTP_ROUTE])
         identity = Id(HTTP_ROUTE, metadata.namespace, naming.http_route(metadata.name))
-        said = self._entry(resource, identity)
+        said = self._status(resource, identity)
         if not said.works:
             status, reason = ("Unknown", "Pending") if said.works is None else ("False", "NotAccepted")
-            return Route(status, reason, f"{identity}: {said.message}")
+            return Verdict(status, reason, f"{identity}: {said.message}")
         for parent in () if said.programmed else resource.spec.http_route.parent_refs:
             problem = await self._problem(parent, metadata.namespace)
             if problem is not None:
                 return problem
-        return Route("True", "Programmed", f"{identity} is accepted, and its Gateways are programmed")
+        return Verdict("True", "Programmed", f"{identity} is accepted, and its Gateways are programmed")
 
-    def _ingress(self, resource: spec.TextToImageService, identity: Id) -> Route:
-        said = self._entry(resource, identity)
+    def _ingress(self, resource: spec.TextToImageService, identity: Id) -> Verdict:
+        said = self._status(resource, identity)
         reason = "AddressAssigned" if said.works else "AddressPending"
-        return Route("True" if said.works else "Unknown", reason, f"{identity}: {said.message}")
+        return Verdict("True" if said.works else "Unknown", reason, f"{identity}: {said.message}")
 
-    def _entry(self, resource: spec.TextToImageService, identity: Id) -> Entry:
+    def _status(self, resource: spec.TextToImageService, identity: Id) -> RouteStatus:
         child = self._children.get(identity)
         ours = child is not None and child.owner == resource.metadata.uid
-        return child.entry if child and ours and child.entry else Entry(None, "it is not there yet")
+        return child.route_status if child and ours and child.route_status else RouteStatus(None, "it is not there yet")
 
-    async def _problem(self, parent: ParentRef, namespace: str) -> Route | None:
+    async def _problem(self, parent: ParentRef, namespace: str) -> Verdict | None:
         """Say why a Gateway does not serve the route; other kinds of parent have nothing to be asked for."""
         if (parent.group or GATEWAY_GROUP, parent.kind or GATEWAY.name) != (GATEWAY_GROUP, GATEWAY.name):
             return None
@@ -63,12 +64,12 @@ class Routing:
         except ApiError as error:
             if error.transient:
                 raise
-            hint = "; grant the operator get on gateways" if error.status == _FORBIDDEN else ""
-            return Route("Unknown", "NotVisible", f"{name} cannot be read: {error.message}{hint}")
+            hint = "; grant the operator get on gateways" if error.is_forbidden else ""
+            return Verdict("Unknown", "NotVisible", f"{name} cannot be read: {error.message}{hint}")
         if live is None:
-            return Route("False", "GatewayMissing", f"there is no {name}")
+            return Verdict("False", "GatewayMissing", f"there is no {name}")
         words = _unprogrammed(live, parent.section_name)
-        return Route("False", "NotProgrammed", f"{name} {words}") if words else None
+        return Verdict("False", "NotProgrammed", f"{name} {words}") if words else None
 
     async def _gateway(self, namespace: str, name: str) -> Object | None:
         now = time.monotonic()
@@ -81,13 +82,13 @@ class Routing:
         return kept
 
 
-def _absent(absence: Absence) -> Route:
+def _absent(absence: Absence) -> Verdict:
     served = f"{HTTP_ROUTE.plural} of {HTTP_ROUTE.api_version}"
     if absence is Absence.FORBIDDEN:
-        return Route(
+        return Verdict(
             "Unknown", "NotVisible", f"the operator has no right to {served}; grant it, as its ClusterRole does"
         )
-    return Route("False", "GatewayAPIMissing", f"the cluster serves no {served}; install the CRDs of the Gateway API")
+    return Verdict("False", "GatewayAPIMissing", f"the cluster serves no {served}; install the CRDs of the Gateway API")
 
 
 def _unprogrammed(gateway: Object, section: str | None) -> str:

@@ -24,8 +24,6 @@ from t2i_operator.reconciling.selectors import SELECTED, Selecting, asks_for_lab
 _MAX_AGE_SECONDS = 30.0
 # So many of them are read at each look that a thousand cost the API server no more than one request a second.
 _NAMESPACES_A_LOOK = 50
-_FORBIDDEN, _NO_KIND = 403, 404
-_FINAL = (_FORBIDDEN, _NO_KIND)  # no right, or no CRD
 _SELECTING = tuple(dict.fromkeys(kind for by in SELECTED.values() for kind in by.selecting))
 
 
@@ -93,7 +91,7 @@ class Selection:
             found += view.found
             if view.unseen is not None:
                 refused[each] = view.unseen
-        unseen = {each: error for each, error in refused.items() if error.status != _NO_KIND}
+        unseen = {each: error for each, error in refused.items() if not error.is_not_found}
         if len(refused) == len(who) and not unseen:
             sentence = f"the cluster knows no {named(who)}: install all CRDs of the Prometheus Operator"
             return Verdict("False", "NotSelected", sentence)
@@ -162,7 +160,7 @@ class Selection:
         try:
             found = await (self._labels(key) if isinstance(key, str) else self._selecting(key))
         except ApiError as error:
-            if error.status not in _FINAL:
+            if not (error.is_forbidden or error.is_not_found):  # no right, or no CRD
                 raise
             found = error
         _, before = self._known.get(key, (0.0, found))
@@ -176,7 +174,7 @@ class Selection:
         try:
             return _View(await self._list(kind, None))
         except ApiError as error:
-            if error.status != _FORBIDDEN:
+            if not error.is_forbidden:
                 raise
             return await self._confined(kind, error)
 
@@ -191,10 +189,10 @@ class Selection:
             try:
                 found += await self._list(kind, namespace)
             except ApiError as error:
-                if error.status == _NO_KIND:
+                if error.is_not_found:
                     raise
-                unseen = unseen if error.status == _FORBIDDEN else error
-                if error.stops:
+                unseen = unseen if error.is_forbidden else error
+                if error.server_unavailable:
                     break
         return _View(found, unseen.with_traceback(None))
 
@@ -214,7 +212,7 @@ class Selection:
 
 def _trouble(known: Any) -> ApiError | None:
     unseen = known.unseen if isinstance(known, _View) else None
-    return unseen if unseen is not None and unseen.status != _FORBIDDEN else None
+    return unseen if unseen is not None and not unseen.is_forbidden else None
 
 
 def _compared(known: Any) -> Any:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import INVALID, condition_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE
 from t2i_operator.spec import receivers, relabeling
@@ -14,7 +14,7 @@ from t2i_operator.spec.scalars import PLAIN_TEXT, PLAIN_URL
 _ALERTS, _DASHBOARDS = "spec.monitoring.alerts", "spec.monitoring.dashboards"
 
 
-def leave(resource: spec.TextToImageService, wanted: Iterable[Id], outcome: Outcome) -> None:
+def report_invalid(resource: spec.TextToImageService, wanted: Iterable[Id], outcome: Outcome) -> None:
     """Have the outcome say which objects stay as they are; monitoring lowers no other condition than its own."""
     for identity in wanted:
         if found := list(_problems(identity, resource)):

@@ -2,16 +2,16 @@
 
 from t2i_operator import naming, spec
 from t2i_operator.known import credentials, references
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, READY, ROUTE_READY, Fault, condition_of, jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
-from t2i_operator.known.secret_watch import SecretWatch, Versions
+from t2i_operator.known.version_cache import VersionCache, Versions
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, DEPLOYMENT, INGRESS
 
 
 async def versions(
-    watch: SecretWatch, resource: spec.TextToImageService, outcome: Outcome, *, carried_out: bool
+    cache: VersionCache, resource: spec.TextToImageService, outcome: Outcome, *, carried_out: bool
 ) -> Versions:
     """Return the version of each source; None also for one that cannot be read, of whose user `outcome` has faults.
 
@@ -25,10 +25,10 @@ async def versions(
     found: Versions = {}
     for source in references.sources(resource):
         try:
-            found |= await watch.versions(resource.metadata.namespace, [source])
+            found |= await cache.versions(resource.metadata.namespace, [source])
         except ApiError as error:
             users = _users(resource, source)
-            if not users or error.stops:
+            if not users or error.server_unavailable:
                 raise
             kind, name = references.read_source(source)
             error.message = f"{kind.name} {name} cannot be read: {error.message}"

@@ -1,6 +1,7 @@
 """Reads what no stream shows: an object that somebody took our label off serves on, and is ours by its owner."""
 
-from t2i_operator.known.children import Children, Id, owner_uid
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id, owner_uid
 from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.kinds import Object
 

@@ -1,7 +1,7 @@
 """A claim for Jaeger's volume that may not be changed: pods run on with the volume that is there."""
 
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import Fault
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import VOLUME_CLAIM
 from t2i_operator.spec.tracing import ANEW
@@ -10,7 +10,7 @@ from t2i_operator.spec.tracing import ANEW
 _NO_EXPANSION = "the storageclass that provisions the pvc must support resize"
 
 
-def advise(identity: Id, error: ApiError) -> None:
+def add_advice(identity: Id, error: ApiError) -> None:
     """Have the error say what to do about a volume that is not to grow: the spec cannot ask for less again."""
     if identity.kind == VOLUME_CLAIM and _NO_EXPANSION in error.message:
         error.message += f"; its StorageClass needs allowVolumeExpansion: true; {ANEW}"

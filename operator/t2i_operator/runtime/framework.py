@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +14,6 @@ from t2i_operator import naming
 from t2i_operator.kube.cluster import SILENCE_SECONDS, WATCH_SECONDS
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import RESOURCE
-
-_FORBIDDEN = 403
 
 
 class _Backoffs:
@@ -94,7 +93,7 @@ class Heartbeat:
             where = self._where(params.url.path)
             if where is None:
                 return
-            if params.response.status == _FORBIDDEN:
+            if params.response.status == HTTPStatus.FORBIDDEN:
                 self._refused.add(where)
                 self._answered_at[where] = time.monotonic()
             else:

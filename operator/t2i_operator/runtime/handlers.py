@@ -7,13 +7,14 @@ import kopf
 
 from t2i_operator import naming
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
 from t2i_operator.known.pods import Pods
 from t2i_operator.known.resources import Resources
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.absences import Absence
-from t2i_operator.kube.cluster import Named
 from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.messages import ObjectMeta
 from t2i_operator.naming import Key
 from t2i_operator.runtime.queue import Queue
 
@@ -42,7 +43,7 @@ class ChildSink:
     def __init__(self, kind: Kind, namespace: str | None, children: Children, queue: Queue[Key]) -> None:
         self._kind, self._namespace, self._children, self._queue = kind, namespace, children, queue
 
-    def knows(self, metadata: Named) -> bool:
+    def knows(self, metadata: ObjectMeta) -> bool:
         """Pass over what our own writes came back as."""
         return self._children.knows(Id(self._kind, metadata.namespace, metadata.name), int(metadata.resource_version))
 
@@ -91,7 +92,7 @@ class PodSink:
     def __init__(self, namespace: str | None, pods: Pods, queue: Queue[Key]) -> None:
         self._namespace, self._pods, self._queue = namespace, pods, queue
 
-    def knows(self, _: Named) -> bool:
+    def knows(self, _: ObjectMeta) -> bool:
         """Look at all of them."""
         return False
 
@@ -116,17 +117,17 @@ class PodSink:
 class ReloadSink:
     """Takes the users' own Secrets that carry the reload label."""
 
-    def __init__(self, secret_watch: SecretWatch, resources: Resources, queue: Queue[Key]) -> None:
-        self._secret_watch, self._resources, self._queue = secret_watch, resources, queue
+    def __init__(self, version_cache: VersionCache, resources: Resources, queue: Queue[Key]) -> None:
+        self._version_cache, self._resources, self._queue = version_cache, resources, queue
 
-    def knows(self, _: Named) -> bool:
+    def knows(self, _: ObjectMeta) -> bool:
         """Look at all of them."""
         return False
 
     def seen(self, live: Object) -> None:
         """Queue the resources of its namespace; a look that finds nothing new costs next to nothing."""
         metadata = live["metadata"]
-        self._secret_watch.changed(metadata["namespace"], metadata["name"])
+        self._version_cache.changed(metadata["namespace"], metadata["name"])
         for key in self._resources.keys(metadata["namespace"]):
             self._queue.add(key)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from aiohttp import web
 
-from t2i_operator.runtime.picture import Picture
+from t2i_operator.runtime.cache_sync import CacheSync
 from t2i_operator.status.metrics import Metrics
 
 # Several watches that could not be resumed: nothing was heard though the server speaks twice a minute.
@@ -22,7 +22,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     ages: Mapping[str, Callable[[], float]]
     silences: Mapping[str, Callable[[], float]]
     refused: Callable[[], set[str]]
-    picture: Picture
+    cache_sync: CacheSync
     may_lead: Callable[[], bool]
     metrics: Metrics
 
@@ -45,11 +45,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _readyz(self, _: web.Request) -> web.Response:
         may_lead = self.may_lead()
-        ready = self.picture.ready and may_lead
+        ready = self.cache_sync.ready and may_lead
         body = {
             "ready": ready,
             "may_lead": may_lead,
-            "never_listed": self.picture.lacking(),
+            "never_listed": self.cache_sync.unsynced(),
             "refused": sorted(self.refused()),
         }
         return web.json_response(body, status=200 if ready else 503)

@@ -86,7 +86,7 @@ class Leader:
 
     def _tell(self, error: ApiError) -> None:
         """Tell a missing right once, and what to do; it is no reason for an end, since a restart brings none back."""
-        known, self.refused = self.refused, error.status == 403
+        known, self.refused = self.refused, error.is_forbidden
         if not self.refused:
             log.warning("lease not written", status=error.status, error=error.message)
         elif not known:
@@ -134,7 +134,7 @@ class Leader:
         try:
             return await self._put(spec)
         except ApiError as error:
-            if error.status == 409:
+            if error.is_conflict:
                 await self._reread()
             raise
 

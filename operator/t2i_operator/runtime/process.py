@@ -12,17 +12,17 @@ import structlog
 
 from t2i_operator import naming
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.secret_watch import SecretWatch, max_age
+from t2i_operator.known.version_cache import VersionCache, max_age
 from t2i_operator.kube.cluster import WRITE_SECONDS, ApiError, Cluster
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import CHILDREN, OPTIONAL, POD, RESOURCE, SECRET, Kind
 from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.runtime import framework, handlers
+from t2i_operator.runtime.cache_sync import CacheSync
 from t2i_operator.runtime.health import Health
 from t2i_operator.runtime.leader import Candidate, Leader
-from t2i_operator.runtime.picture import Picture
 from t2i_operator.runtime.queue import Queue
-from t2i_operator.runtime.watches import Selection, Sink, Stream
+from t2i_operator.runtime.watches import Sink, Stream, WatchScope
 from t2i_operator.runtime.work import work
 from t2i_operator.settings import Settings
 from t2i_operator.status.metrics import Metrics
@@ -40,15 +40,15 @@ class Operator:
         self._leader = self._make_leader(session)
         time_left = self._leader.time_left if settings.leader_election else lambda: WRITE_SECONDS
         self._cluster = Cluster(session, time_left=time_left, observe=self._metrics.observe_request)
-        self._picture = Picture()
-        self._queue: Queue[naming.Key] = Queue(may=self._picture.holds)
+        self._cache_sync = CacheSync()
+        self._queue: Queue[naming.Key] = Queue(may=self._cache_sync.has_synced)
         self._cache = Cache()
-        self._secret_watch = SecretWatch(self._cluster, max_age_seconds=max_age(settings.poll_seconds))
+        self._version_cache = VersionCache(self._cluster, max_age_seconds=max_age(settings.poll_seconds))
         reporter = Reporter(self._cluster, self._cache.resources, self._metrics, instance=settings.identity)
-        self._reconciler = Reconciler(self._cluster, self._cache, self._secret_watch, reporter, settings)
+        self._reconciler = Reconciler(self._cluster, self._cache, self._version_cache, reporter, settings)
         self._heartbeat = framework.Heartbeat(settings.namespaces)
         for namespace in settings.namespaces or (None,):
-            self._picture.add(namespace, self._make_streams(namespace))
+            self._cache_sync.add(namespace, self._make_streams(namespace))
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -82,8 +82,8 @@ class Operator:
             task.result()
 
     def _parts(self) -> dict[str, Coroutine[Any, Any, None]]:
-        parts = {stream.name: stream.run() for stream in self._picture.streams}
-        parts["picture"] = self._picture.complete(self._queue.release)
+        parts = {stream.name: stream.run() for stream in self._cache_sync.streams}
+        parts["cache_sync"] = self._cache_sync.run(self._queue.release)
         parts |= {f"worker {number}": self._work() for number in range(self._settings.workers)}
         parts["selection"] = self._watch_selection()
         if self._settings.leader_election:
@@ -151,36 +151,36 @@ class Operator:
 
     def _make_streams(self, namespace: str | None) -> list[Stream]:
         queue, cache, ours = self._queue, self._cache, naming.CHILD_SELECTOR
-        selections: list[tuple[Selection, Sink]] = [
-            (Selection(kind, namespace, ours), handlers.ChildSink(kind, namespace, cache.children, queue))
+        scopes: list[tuple[WatchScope, Sink]] = [
+            (WatchScope(kind, namespace, ours), handlers.ChildSink(kind, namespace, cache.children, queue))
             for kind in CHILDREN
             if kind not in OPTIONAL
         ]
-        selections += [
-            (Selection(POD, namespace, ours), handlers.PodSink(namespace, cache.pods, queue)),
+        scopes += [
+            (WatchScope(POD, namespace, ours), handlers.PodSink(namespace, cache.pods, queue)),
             (
-                Selection(SECRET, namespace, naming.RELOAD_SELECTOR),
-                handlers.ReloadSink(self._secret_watch, cache.resources, queue),
+                WatchScope(SECRET, namespace, naming.RELOAD_SELECTOR),
+                handlers.ReloadSink(self._version_cache, cache.resources, queue),
             ),
         ]
-        streams = [Stream(self._cluster, selection, sink) for selection, sink in selections]
+        streams = [Stream(self._cluster, scope, sink) for scope, sink in scopes]
         return [*streams, *(self._make_optional_stream(kind, namespace) for kind in sorted(OPTIONAL))]
 
     def _make_optional_stream(self, kind: Kind, namespace: str | None) -> Stream:
         sink = handlers.OptionalSink(kind, namespace, self._cache, self._queue)
-        return Stream(self._cluster, Selection(kind, namespace, naming.CHILD_SELECTOR), sink, absent=sink.absent)
+        return Stream(self._cluster, WatchScope(kind, namespace, naming.CHILD_SELECTOR), sink, absent=sink.absent)
 
     def _ages(self) -> dict[str, Any]:
-        ages = {stream.name: (lambda stream=stream: stream.age_seconds) for stream in self._picture.streams}
+        ages = {stream.name: (lambda stream=stream: stream.age_seconds) for stream in self._cache_sync.streams}
         return ages | self._heartbeat.ages()
 
     def _health(self) -> Health:
-        silences = {stream.name: (lambda stream=stream: stream.silent_seconds) for stream in self._picture.streams}
+        silences = {stream.name: (lambda stream=stream: stream.silent_seconds) for stream in self._cache_sync.streams}
         return Health(
             ages=self._ages(),
             silences=silences | self._heartbeat.silences(),
-            refused=lambda: self._picture.refused() | self._heartbeat.refused(),
-            picture=self._picture,
+            refused=lambda: self._cache_sync.refused() | self._heartbeat.refused(),
+            cache_sync=self._cache_sync,
             may_lead=lambda: not self._leader.refused,
             metrics=self._metrics,
         )

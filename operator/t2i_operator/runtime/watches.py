@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from t2i_operator.kube.cluster import ApiError, Cluster, Named
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.messages import ObjectMeta
 
 log = structlog.get_logger(__name__)
 
@@ -18,11 +19,9 @@ _BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 _ABSENT_SECONDS = 5.0
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
-_FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
-_NOT_OURS = (_FORBIDDEN, _NOT_FOUND)
 
 
-class Selection(NamedTuple):
+class WatchScope(NamedTuple):
     """Which objects: of one kind, in one namespace (None: in all), picked by the server by their labels."""
 
     kind: Kind
@@ -36,21 +35,21 @@ class Selection(NamedTuple):
 class Sink(Protocol):
     """Who takes what a stream brings."""
 
-    def knows(self, metadata: Named) -> bool:
+    def knows(self, metadata: ObjectMeta) -> bool:
         """Tell whether this version of an object is no news: it is not decoded then."""
 
     def seen(self, live: Object) -> None:
         """Take an object that is there."""
 
     def gone(self, live: Object) -> None:
-        """Take the last state of an object that left the selection."""
+        """Take the last state of an object that left the scope."""
 
     def listed(self, names: set[tuple[str, str]], version: int) -> None:
         """Take the namespaces and names of all that was there at a resourceVersion."""
 
 
 class Stream:
-    """Follows a selection for ever, through every failure of the API server.
+    """Follows a scope for ever, through every failure of the API server.
 
     `absent` is told that the kind is not served (or, when True, that we may not see it); without it, that is a failure.
     """
@@ -58,20 +57,20 @@ class Stream:
     def __init__(
         self,
         cluster: Cluster,
-        selection: Selection,
+        scope: WatchScope,
         sink: Sink,
         *,
         absent: Callable[[bool], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster, self._selection, self._sink = cluster, selection, sink
+        self._cluster, self._scope, self._sink = cluster, scope, sink
         self._absent, self._clock = absent, clock
         self._heard_at: float | None = None
         self._refused_at = -math.inf
         self._version = ""
         self._failures = 0
         self.synced = asyncio.Event()
-        self.name = str(selection)
+        self.name = str(scope)
         # The server answers and says no: neither a broken connection nor what another process would do better.
         self.refused = False
 
@@ -97,8 +96,8 @@ class Stream:
                 if self._clock() - began < _SHORT_SECONDS:
                     await asyncio.sleep(_SHORT_SECONDS)
             except ApiError as error:
-                if self._absent is not None and error.status in _NOT_OURS:
-                    self._absent(error.status == _FORBIDDEN)
+                if self._absent is not None and _is_refusal(error):
+                    self._absent(error.is_forbidden)
                     await self._wait_for_kind()
                 else:
                     await self._back_off(error)
@@ -111,10 +110,10 @@ class Stream:
         await asyncio.sleep(_ABSENT_SECONDS)
 
     async def _back_off(self, error: ApiError) -> None:
-        self.refused = error.status in _NOT_OURS
+        self.refused = _is_refusal(error)
         if self.refused:
             self._refused_at = self._clock()
-        if error.status == _GONE:
+        if error.is_gone:
             self._version = ""
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
         backoff = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
@@ -124,7 +123,7 @@ class Stream:
     async def _list(self) -> None:
         names: set[tuple[str, str]] = set()
         version = ""
-        async for page in self._cluster.pages(*self._selection):
+        async for page in self._cluster.pages(*self._scope):
             for live in page.objects():
                 names.add((live["metadata"]["namespace"], live["metadata"]["name"]))
                 self._take(self._sink.seen, live)
@@ -137,7 +136,7 @@ class Stream:
         self.synced.set()
 
     async def _watch(self) -> None:
-        async for event in self._cluster.watch(*self._selection, since=self._version, resumed=self._resumed):
+        async for event in self._cluster.watch(*self._scope, since=self._version, resumed=self._resumed):
             metadata = event.metadata()
             if event.type == "DELETED":
                 self._take(self._sink.gone, event.decoded())
@@ -162,3 +161,7 @@ class Stream:
     def _heard(self) -> None:
         self._heard_at, self.refused = self._clock(), False
         self._failures = 0
+
+
+def _is_refusal(error: ApiError) -> bool:
+    return error.is_forbidden or error.is_not_found

@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import Block, LocalSecret, Rule, SecretValue, described
+from t2i_operator.spec.schema import Block, Rule, described
+from t2i_operator.spec.shared import LocalSecret, SecretValue
 
 
 class Credentials(Block, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from t2i_operator.spec.scalars import (
     DECIMAL,
     DURATION,
     FRACTION,
-    Block,
     Currency,
     Decimal,
     Duration,
@@ -21,13 +20,9 @@ from t2i_operator.spec.scalars import (
     Mode,
     PlainText,
     PlainURL,
-    Rule,
     Severity,
-    described,
-    list_map,
-    matches,
-    spelled,
 )
+from t2i_operator.spec.schema import Block, Rule, described, list_map, matches, spelled
 
 # Upper bounds of the service's duration histograms. An alert on latency is exact only at one of them.
 DURATION_BUCKETS = (

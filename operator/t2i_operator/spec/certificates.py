@@ -2,7 +2,8 @@
 
 from typing import Annotated, ClassVar
 
-from t2i_operator.spec.scalars import Block, KeySelector, LocalSecret, Rule, described
+from t2i_operator.spec.schema import Block, Rule, described
+from t2i_operator.spec.shared import KeySelector, LocalSecret
 
 
 class CertificateAuthority(Block, frozen=True, kw_only=True):

@@ -7,22 +7,9 @@ from msgspec import Meta
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.pod_template import PodTemplate
 from t2i_operator.spec.quantities import amount
-from t2i_operator.spec.scalars import (
-    FRACTION,
-    SET,
-    URL,
-    Block,
-    Duration,
-    Fraction,
-    Image,
-    Label,
-    LocalSecret,
-    Quantity,
-    Resources,
-    Rule,
-    Subdomain,
-    described,
-)
+from t2i_operator.spec.scalars import URL, Duration, Fraction, Image, Label, PositiveQuantity, Subdomain
+from t2i_operator.spec.schema import SET, Block, Rule, described
+from t2i_operator.spec.shared import LocalSecret, Resources
 
 # Measured with traces of six spans (docs/decisions/0058): more than the first fill the memory, and all else is refused.
 TRACES_A_MEBIBYTE, DEFAULT_TRACES_A_MEBIBYTE, MOST_TRACES_BY_DEFAULT = 100, 50, 50000
@@ -42,6 +29,10 @@ _A_MEBIBYTE = (
 
 DEFAULT_VOLUME = "10Gi"
 POD_TEMPLATE = "spec.monitoring.tracing.jaeger.podTemplate"
+_LEFT_TO_OTHERS = (
+    "Jaeger deletes nothing there and derives no dependency graph: that takes jobs of your own (jaeger-es-index-cleaner"
+    " or a rollover; spark-dependencies)."
+)
 
 
 class MemoryStorage(Block, frozen=True, kw_only=True):
@@ -60,7 +51,7 @@ class BadgerStorage(Block, frozen=True, kw_only=True):
     """Traces are kept on a volume."""
 
     size: Annotated[
-        Quantity,
+        PositiveQuantity,
         described("Size of the volume, as 10Gi; it can only grow. A claim that somebody has made larger stays so."),
     ] = DEFAULT_VOLUME
     storage_class_name: Annotated[
@@ -75,7 +66,6 @@ class SearchStorage(Block, frozen=True, kw_only=True):
     server_urls: Annotated[
         tuple[URL, ...],
         Meta(min_length=1, max_length=16),
-        FRACTION,
         SET,
         described("Where the cluster answers, as https://search:9200."),
     ]
@@ -113,8 +103,8 @@ class Storage(Block, frozen=True, kw_only=True):
     )
     memory: Annotated[MemoryStorage | None, described("Settings of Memory.")] = None
     badger: Annotated[BadgerStorage | None, described("Settings of Badger.")] = None
-    elasticsearch: Annotated[SearchStorage | None, described("Settings of Elasticsearch.")] = None
-    open_search: Annotated[SearchStorage | None, described("Settings of OpenSearch.")] = None
+    elasticsearch: Annotated[SearchStorage | None, described(f"Settings of Elasticsearch. {_LEFT_TO_OTHERS}")] = None
+    open_search: Annotated[SearchStorage | None, described(f"Settings of OpenSearch. {_LEFT_TO_OTHERS}")] = None
 
 
 class TailSampling(Block, frozen=True, kw_only=True):
@@ -168,3 +158,8 @@ class Jaeger(Block, frozen=True, kw_only=True):
             "What is merged over Jaeger's pod. Set its memory by resources: how much Jaeger keeps follows from that."
         ),
     ] = PodTemplate()
+
+    @property
+    def is_collector(self) -> bool:
+        """Whether it is an OpenTelemetryCollector, and the OpenTelemetry operator makes its Deployment."""
+        return self.format == "OpenTelemetryCollector"

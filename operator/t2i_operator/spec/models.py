@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import Block, Currency, Decimal, DurationOrZero, Fraction, Rule, described, spelled
+from t2i_operator.spec.scalars import Currency, Decimal, DurationOrZero, Fraction
+from t2i_operator.spec.schema import Block, Rule, described, spelled
 
 Side = Annotated[int, Meta(ge=64, le=4096)]
 Steps = Annotated[int, Meta(ge=1, le=500)]

@@ -6,23 +6,9 @@ import msgspec
 
 from t2i_operator.spec.alerts import Alerts
 from t2i_operator.spec.relabeling import Relabelings
-from t2i_operator.spec.scalars import (
-    DURATION,
-    URL,
-    Annotations,
-    Block,
-    Duration,
-    Labels,
-    LabelSelector,
-    Mode,
-    PageURL,
-    PlainURL,
-    Rule,
-    Spelling,
-    described,
-    matches,
-    spelled_since,
-)
+from t2i_operator.spec.scalars import DURATION, URL, Annotations, Duration, Labels, Mode, PageURL, PlainURL
+from t2i_operator.spec.schema import Block, Rule, Spelling, described, matches, spelled_since
+from t2i_operator.spec.shared import LabelSelector
 from t2i_operator.spec.tracing import Tracing
 
 FOLDER = Spelling("^[^./\\s][^/]*$", "write the folder's name, without / and with no dot before it")
@@ -98,6 +84,11 @@ class Dashboards(Block, frozen=True, kw_only=True):
             " Left out: an alert has the dashboard's path alone, which is a link inside Grafana only."
         ),
     ] = None
+
+    @property
+    def for_grafana_operator(self) -> bool:
+        """Whether they are GrafanaDashboards."""
+        return self.format == "GrafanaDashboard"
 
 
 class LangTrace(Block, frozen=True, kw_only=True):

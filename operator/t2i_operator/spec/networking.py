@@ -5,20 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import (
-    ATOMIC_MAP,
-    SET,
-    Annotations,
-    Block,
-    Label,
-    LabelSelector,
-    Mode,
-    Port,
-    Rule,
-    Subdomain,
-    described,
-    spelled,
-)
+from t2i_operator.spec.scalars import Annotations, Label, Mode, Port, Subdomain
+from t2i_operator.spec.schema import ATOMIC_MAP, SET, Block, Rule, Spelling, described, spelled, spelled_since
+from t2i_operator.spec.shared import LabelSelector
 
 Host = Annotated[
     str,
@@ -28,7 +17,16 @@ Host = Annotated[
         longest=253,
     ),
 ]
-CIDR = Annotated[str, spelled("^[0-9a-fA-F.:]+/[0-9]{1,3}$", "write a network, such as 10.0.0.0/8", longest=43)]
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_GROUP = "[0-9a-fA-F]{1,4}"
+_GROUPS = f"({_GROUP}(:{_GROUP}){{0,6}})?"
+# A pattern, because the least version of Kubernetes takes no `isCIDR` in a new CRD.
+_NETWORK = Spelling(
+    f"^({_OCTET}(\\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])"
+    f"|({_GROUP}(:{_GROUP}){{7}}|{_GROUPS}::{_GROUPS})/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$",
+    "write a network, such as 10.0.0.0/8 or fd00::/8",
+)
+CIDR = Annotated[str, spelled_since(_NETWORK, longest=43, before="^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
 LoadBalancerClass = Annotated[
     str,
     spelled(
@@ -38,7 +36,16 @@ LoadBalancerClass = Annotated[
         longest=253,
     ),
 ]
-Path = Annotated[str, spelled("^/\\S*$", "write a path that begins with /", longest=1024)]
+_PATH = "^/\\S*$"
+Path = Annotated[str, spelled(_PATH, "write a path that begins with /", longest=1024)]
+# What the Gateway API takes: no empty part, none of dots alone, and no other characters, or / in disguise.
+_CHARACTER = "[-A-Za-z0-9_~!$&\\x27()*+,;=:@]|%([013-9a-fA-F][0-9a-fA-F]|2[0-9a-eA-E])"
+_PART = f"(\\.{{0,2}}({_CHARACTER})|\\.{{3}})(\\.|{_CHARACTER})*"
+_PREFIX = Spelling(
+    f"^/({_PART}(/{_PART})*/?)?$",
+    "write a path of plain parts, such as /images: no empty one, no . or .., and neither ? nor #",
+)
+Prefix = Annotated[str, spelled_since(_PREFIX, longest=1024, before=_PATH)]
 
 
 def _class(of: str) -> str:
@@ -94,6 +101,14 @@ class IngressTLS(Block, frozen=True, kw_only=True):
 class Ingress(Block, frozen=True, kw_only=True):
     """An Ingress in front of the Service."""
 
+    rules: ClassVar = (
+        Rule(
+            "self.pathType == 'ImplementationSpecific' || !self.path.matches(r'//|/\\.\\.?(/|$)|%2[fF]')",
+            "ingress.path has an empty part, . or .., or a / written as %2F; take it out, or set ingress.pathType:"
+            " ImplementationSpecific if the controller knows what to make of it",
+        ),
+    )
+
     class_name: Annotated[Subdomain | None, described("IngressClass. Left out: the cluster's default class.")] = None
     host: Annotated[Host, described("Host name of the service, as images.example.com.")]
     path: Annotated[Path, described("Path under which the service answers.")] = "/"
@@ -137,7 +152,13 @@ class HTTPRoute(Block, frozen=True, kw_only=True):
         SET,
         described("Host names of the service. Empty: those of the listener."),
     ] = ()
-    path: Annotated[Path, described("Path prefix under which the service answers.")] = "/"
+    path: Annotated[
+        Prefix,
+        described(
+            "Path prefix under which the service answers. It is taken off on the way: other than /, set `publicURL` to"
+            " what ends with it, or links to images and `Location` lead elsewhere."
+        ),
+    ] = "/"
     annotations: Annotated[Annotations, described("Annotations of the HTTPRoute.")] = msgspec.field(
         default_factory=dict
     )
@@ -199,7 +220,7 @@ class EgressPeer(NetworkPeer, frozen=True, kw_only=True):
 
 
 class NetworkPolicy(Block, frozen=True, kw_only=True):
-    """Who may reach the pods and what they may reach; DNS and HTTPS outwards always stay open, link-local never is."""
+    """Who may reach the pods and what they may reach; HTTPS and DNS stay open, but not to link-local addresses."""
 
     mode: Annotated[
         Mode, described("Managed: a NetworkPolicy is kept, and one for the operator's own Jaeger. Disabled: none.")
@@ -215,5 +236,8 @@ class NetworkPolicy(Block, frozen=True, kw_only=True):
     egress_to: Annotated[
         tuple[EgressPeer, ...],
         Meta(max_length=64),
-        described("What the pods may reach beside DNS, HTTPS and their own tracing collector."),
+        described(
+            "What the pods may reach beside HTTPS, DNS and their own tracing collector. Name the address of NodeLocal"
+            " DNSCache here, with port 53: link-local addresses are closed otherwise."
+        ),
     ] = ()

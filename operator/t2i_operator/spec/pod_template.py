@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from t2i_operator.kube import nesting
 from t2i_operator.spec.quantities import QUANTITIES, QUANTITY
-from t2i_operator.spec.scalars import Annotations, Block, Labels, described
+from t2i_operator.spec.scalars import Annotations, Labels
+from t2i_operator.spec.schema import Block, described
 
 PRESERVED = Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
 # A PodSpec has about ten.

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
-from t2i_operator.spec.scalars import Block, Label, Rule, SecretValue, Severity, Text, described, spelled
+from t2i_operator.spec.scalars import Label, Severity, Text
+from t2i_operator.spec.schema import Block, Rule, described, spelled
+from t2i_operator.spec.shared import SecretValue
 
 
 class Slack(Block, frozen=True, kw_only=True):

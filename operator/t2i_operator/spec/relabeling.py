@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import Block, LongText, Rule, Spelling, described, matches, spelled, spelled_since
+from t2i_operator.spec.scalars import LongText
+from t2i_operator.spec.schema import Block, Rule, Spelling, described, matches, spelled, spelled_since
 
 MetricLabel = Annotated[
     str, spelled("^[a-zA-Z_][a-zA-Z0-9_]*$", "write a label's name: letters, digits and _, no digit first", longest=253)

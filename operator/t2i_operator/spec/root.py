@@ -9,18 +9,9 @@ from t2i_operator.spec.models import Model
 from t2i_operator.spec.monitoring import Monitoring
 from t2i_operator.spec.networking import HTTPRoute, Ingress, NetworkPolicy, Service, ServiceAccount
 from t2i_operator.spec.pod_template import PodTemplate
-from t2i_operator.spec.scalars import (
-    DURATION,
-    BaseURL,
-    Block,
-    Image,
-    Label,
-    Rule,
-    described,
-    list_map,
-    matches,
-)
+from t2i_operator.spec.scalars import DURATION, BaseURL, Image, Label
 from t2i_operator.spec.scaling import Autoscaling, PodDisruptionBudget
+from t2i_operator.spec.schema import Block, Rule, described, list_map, matches
 from t2i_operator.spec.status import Status
 
 MOST_REPLICAS = 1000
@@ -111,7 +102,7 @@ class Spec(Block, frozen=True, kw_only=True):
         BaseURL | None,
         described(
             "Where callers reach the service; links to images and `Location` begin with it."
-            " Left out: as the request was addressed."
+            " Left out: as the request was addressed, with the scheme that a proxy tells in `X-Forwarded-Proto`."
         ),
     ] = None
     service: Annotated[Service, described("The Service in front of the pods.")] = Service()
@@ -167,4 +158,9 @@ class TextToImageService(Block, frozen=True, kw_only=True):
 
     metadata: Metadata
     spec: Annotated[Spec, described("What is wanted.")]
-    status: Annotated[Status | None, described("What the operator last saw and did.")] = None
+    # Flux's own cure: who waits by kstatus, as Helm does, takes what says nothing of itself for ready.
+    status: Annotated[
+        Status | None,
+        Meta(extra_json_schema={"default": {"observedGeneration": -1}}),
+        described("What the operator last saw and did."),
+    ] = None

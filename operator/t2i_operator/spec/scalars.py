@@ -1,88 +1,17 @@
-"""What every block is made of: the base class, CEL rules, and the few kinds of value that the API knows.
+"""The few kinds of value that the API knows.
 
 Every string, list and map has an upper bound: the API server refuses a CRD whose CEL rules could cost too much, and it
 can only know their cost from these bounds.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal as Number
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
-_INITIALISMS = {"url": "URL", "urls": "URLs", "cpu": "CPU"}
-
-
-class Rule(NamedTuple):
-    """One `x-kubernetes-validations` entry; `message` says what to write instead."""
-
-    cel: str
-    message: str
-
-
-def wire_name(attribute: str) -> str:
-    """Spell `target_cpu_utilization_percentage` as Kubernetes does: `targetCPUUtilizationPercentage`."""
-    head, *tail = attribute.rstrip("_").split("_")
-    return head + "".join(_INITIALISMS.get(word, word.capitalize()) for word in tail)
-
-
-class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=wire_name):
-    """A JSON object of the API.
-
-    `omit_defaults` makes `msgspec.to_builtins(block)` give back what the user wrote, not what we filled in.
-    A subclass states its cross-field rules in the class variable `rules`, and repeats frozen and kw_only, which
-    msgspec does not inherit.
-    """
-
-
-def described(text: str) -> Meta:
-    """Document a field for `kubectl explain`."""
-    return Meta(description=text)
-
-
-class Spelling(NamedTuple):
-    """A pattern that the CRD had not always; what breaks it is read, and `reconciling.stored` makes nothing of it."""
-
-    pattern: str
-    says: str
-
-    def problems(self, value: str | None, field: str) -> Iterator[str]:
-        """Yield a sentence where a value is given that was stored before the pattern was."""
-        if value is not None and not re.search(self.pattern, value):
-            yield f"{field}: {self.says}"
-
-
-def spelled(pattern: str, says: str, *, longest: int, shortest: int | None = None) -> Meta:
-    """Hold a string to a pattern; the API server says a sentence rather than a regular expression."""
-    return Meta(
-        pattern=pattern, max_length=longest, min_length=shortest, extra_json_schema=_spelling(Spelling(pattern, says))
-    )
-
-
-def spelled_since(spelling: Spelling, *, longest: int, shortest: int | None = None) -> Meta:
-    """Have the API server alone hold a string to it: a resource that is older must not be locked out as a whole."""
-    return Meta(max_length=longest, min_length=shortest, extra_json_schema=_spelling(spelling))
-
-
-def _spelling(spelling: Spelling) -> dict[str, object]:
-    rule = {"rule": matches("self", spelling.pattern), "message": spelling.says}
-    return {"x-kubernetes-validations": [rule]}
-
-
-def matches(path: str, pattern: str) -> str:
-    """Return the CEL that compares; rules that compute with a value guard themselves by it."""
-    return f"{path}.matches(r'{pattern}')"
-
-
-def list_map(*keys: str) -> Meta:
-    """Let server-side apply merge the list's items by these keys."""
-    return Meta(extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)})
-
-
-SET = Meta(extra_json_schema={"x-kubernetes-list-type": "set"})
-ATOMIC_MAP = Meta(extra_json_schema={"x-kubernetes-map-type": "atomic"})
+from t2i_operator.spec.schema import Spelling, least, spelled, spelled_since
 
 Mode = Literal["Managed", "Disabled"]
 Severity = Literal["Warning", "Critical"]
@@ -129,7 +58,8 @@ Subdomain = Annotated[
     ),
 ]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Percentage = Annotated[str, spelled("^[0-9]{1,3}%$", "write a whole number, or a percentage such as 50%", longest=16)]
+_PERCENTAGE = Spelling("^(100|[0-9]{1,2})%$", "write a whole number, or a percentage to 100%, such as 50%")
+Percentage = Annotated[str, spelled_since(_PERCENTAGE, longest=16, before="^[0-9]{1,3}%$")]
 
 # Decimal strings, because a float does not survive the way through YAML, JSON and Go unchanged.
 DECIMAL = "^[0-9]{1,9}(\\.[0-9]{1,9})?$"
@@ -144,8 +74,14 @@ Duration = Annotated[str, spelled(DURATION, f"{_WHOLE} above 0, such as 30s, 1m3
 DurationOrZero = Annotated[
     str, spelled(f"^(0s|{_PARTS})$", f"{_WHOLE}, such as 0s, 30s, 1m30s or 500ms", longest=29, shortest=2)
 ]
-_QUANTITY = "^([0-9]{1,12}|[0-9]{0,12}\\.[0-9]{1,9})([KMGTPE]i|[numkMGTPE]|[eE]-?[0-9])?$"
+_UNIT = "([KMGTPE]i|[numkMGTPE]|[eE]-?[0-9])?"
+_QUANTITY = f"^([0-9]{{1,12}}|[0-9]{{0,12}}\\.[0-9]{{1,9}}){_UNIT}$"
 Quantity = int | Annotated[str, spelled(_QUANTITY, "write a quantity, such as 2, 500m or 10Gi", longest=32)]
+_POSITIVE = Spelling(
+    f"^0*([1-9][0-9]{{0,11}}(\\.[0-9]{{1,9}})?|\\.0{{0,8}}[1-9][0-9]{{0,8}}){_UNIT}$",
+    "write a quantity above 0, such as 2, 500m or 10Gi",
+)
+PositiveQuantity = Annotated[int, least(1)] | Annotated[str, spelled_since(_POSITIVE, longest=32, before=_QUANTITY)]
 Currency = Annotated[str, spelled("^[A-Z]{3}$", "write the three letters of a currency, such as USD", longest=16)]
 
 LabelValue = Annotated[
@@ -167,62 +103,3 @@ _UNIT_SECONDS = {"h": Number(3600), "m": Number(60), "s": Number(1), "ms": Numbe
 def seconds(duration: str) -> Number:
     """Read a duration such as `1m30s`, exactly."""
     return sum((int(count) * _UNIT_SECONDS[unit] for count, unit in _DURATION_PART.findall(duration)), Number(0))
-
-
-class LocalSecret(Block, frozen=True, kw_only=True):
-    """A Secret in the resource's own namespace."""
-
-    name: Annotated[Subdomain, described("Name of the Secret.")]
-
-
-class KeySelector(Block, frozen=True, kw_only=True):
-    """One key of a Secret or ConfigMap in the resource's own namespace."""
-
-    name: Annotated[Subdomain, described("Name of the object.")]
-    key: Annotated[
-        str,
-        spelled("^[-._a-zA-Z0-9]+$", "write a key of the object: letters, digits, -, _ and .", longest=253),
-        described("Key inside the object."),
-    ]
-
-
-class SecretValue(Block, frozen=True, kw_only=True):
-    """A value that is kept in a Secret."""
-
-    secret_key_ref: Annotated[KeySelector, described("The Secret's name and the key that holds the value.")]
-
-
-class Resources(Block, frozen=True, kw_only=True):
-    """Compute resources of one container."""
-
-    requests: Annotated[
-        Mapping[str, Quantity], Meta(max_length=16), described("What the scheduler sets aside, as `cpu: 100m`.")
-    ] = msgspec.field(default_factory=dict)
-    limits: Annotated[
-        Mapping[str, Quantity], Meta(max_length=16), described("What the container may not exceed, as `memory: 512Mi`.")
-    ] = msgspec.field(default_factory=dict)
-
-
-class LabelSelectorRequirement(Block, frozen=True, kw_only=True):
-    """One condition on a label."""
-
-    key: Annotated[Text, described("The label's key.")]
-    operator: Annotated[
-        Literal["In", "NotIn", "Exists", "DoesNotExist"], described("How the label's value and `values` relate.")
-    ]
-    values: Annotated[
-        tuple[LabelValue, ...],
-        Meta(max_length=16),
-        described("Values for In and NotIn; empty for Exists and DoesNotExist."),
-    ] = ()
-
-
-class LabelSelector(Block, frozen=True, kw_only=True):
-    """A query over labels; an empty selector matches everything."""
-
-    match_labels: Annotated[Labels, described("Labels that must be there with these values.")] = msgspec.field(
-        default_factory=dict
-    )
-    match_expressions: Annotated[
-        tuple[LabelSelectorRequirement, ...], Meta(max_length=16), described("Conditions that must all hold.")
-    ] = ()

@@ -4,16 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import (
-    Block,
-    LabelSelector,
-    Mode,
-    Percentage,
-    Quantity,
-    Rule,
-    Text,
-    described,
-)
+from t2i_operator.spec.scalars import Mode, Percentage, PositiveQuantity, Text
+from t2i_operator.spec.schema import Block, Rule, described
+from t2i_operator.spec.shared import LabelSelector
 
 
 class MetricTarget(Block, frozen=True, kw_only=True):
@@ -32,8 +25,8 @@ class MetricTarget(Block, frozen=True, kw_only=True):
     average_utilization: Annotated[
         Annotated[int, Meta(ge=1, le=1000)] | None, described("Percentage of the pods' requests, for Resource metrics.")
     ] = None
-    average_value: Annotated[Quantity | None, described("Value a pod.")] = None
-    value: Annotated[Quantity | None, described("Value of the whole metric.")] = None
+    average_value: Annotated[PositiveQuantity | None, described("Value a pod.")] = None
+    value: Annotated[PositiveQuantity | None, described("Value of the whole metric.")] = None
 
 
 class MetricIdentifier(Block, frozen=True, kw_only=True):

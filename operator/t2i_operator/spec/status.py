@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from t2i_operator.spec.scalars import Block, described, list_map
+from t2i_operator.spec.schema import Block, described, list_map
 
 
 class Condition(Block, frozen=True, kw_only=True):
@@ -31,9 +31,10 @@ class OwnedObject(Block, frozen=True, kw_only=True):
 class Status(Block, frozen=True, kw_only=True):
     """What the operator last saw and did."""
 
-    observed_generation: Annotated[int | None, described("The generation of the spec that this status speaks of.")] = (
-        None
-    )
+    observed_generation: Annotated[
+        int | None,
+        described("The generation of the spec that this status speaks of; -1 until the operator has seen any."),
+    ] = None
     conditions: Annotated[
         tuple[Condition, ...],
         list_map("type"),

@@ -5,16 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.jaeger import DEFAULT_VOLUME, Jaeger
 from t2i_operator.spec.quantities import amount
-from t2i_operator.spec.scalars import (
-    FRACTION,
-    URL,
-    Block,
-    Fraction,
-    LocalSecret,
-    Rule,
-    described,
-    matches,
-)
+from t2i_operator.spec.scalars import FRACTION, URL, Fraction
+from t2i_operator.spec.schema import Block, Rule, described, matches
+from t2i_operator.spec.shared import LocalSecret
 
 ANEW = (
     "to begin with a new volume set storage.type: Memory, and Badger again once that is in place; its traces are lost"

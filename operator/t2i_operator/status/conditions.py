@@ -32,7 +32,7 @@ class Condition(NamedTuple):
 def conditions(outcome: Outcome, stored: Iterable[Object] = ()) -> list[Condition]:
     """Return every condition of the resource, in the order in which a person reads them.
 
-    `stored` is what was last said; it is said again of what is `held`.
+    `stored` is what was last said; of what is `in_grace` it is said again.
     """
     rollout = outcome.rollout or Rollout()
     present = outcome.rollout is not None
@@ -161,8 +161,8 @@ def _reconciling(
 
 def _in_vain(outcome: Outcome, credentials: Condition) -> tuple[str, str] | None:
     """Say which keys are missing though all pods serve: nothing is under way that would bring them."""
-    complete = outcome.rollout is not None and outcome.rollout.complete
-    return (credentials.reason, credentials.message) if complete and outcome.credentials and outcome.settled else None
+    serves = outcome.rollout is not None and outcome.rollout.complete
+    return (credentials.reason, credentials.message) if serves and outcome.credentials and outcome.complete else None
 
 
 def _broken(outcome: Outcome) -> tuple[str, str] | None:
@@ -172,7 +172,7 @@ def _broken(outcome: Outcome) -> tuple[str, str] | None:
     that is awaited.
     """
     rollout = outcome.rollout
-    if rollout is None or rollout.complete or not rollout.over or outcome.awaited:
+    if rollout is None or rollout.complete or not rollout.over or outcome.awaiting_node:
         return None
     unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
     return None if unwritten else reasons.stuck(outcome, rollout)
@@ -182,7 +182,7 @@ def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:
     """Name what only observes and is not in its place; where all was settled, not while that may still pass."""
     settled = ("Reconciling", SETTLED, outcome.generation)
     was_settled = any((each["type"], each["reason"], each.get("observedGeneration")) == settled for each in stored)
-    undone = [fault for fault in outcome.faults if not (was_settled and fault.condition in outcome.held)]
+    undone = [fault for fault in outcome.faults if not (was_settled and fault.condition in outcome.in_grace)]
     return (
         (undone[0].reason, f"not done: {reasons.joined(undone)}")
         if undone
@@ -192,8 +192,8 @@ def _at_rest(outcome: Outcome, stored: Iterable[Object]) -> tuple[str, str]:
 
 def _under_way(outcome: Outcome) -> tuple[str, str] | None:
     """Say what goes on by itself though the pods are all there."""
-    if outcome.kept:
-        return "SwitchingRoute", f"{', '.join(map(str, outcome.kept))} is kept until RouteReady is True"
+    if outcome.old_routes:
+        return "SwitchingRoute", f"{', '.join(map(str, outcome.old_routes))} is kept until RouteReady is True"
     return ("Waiting", outcome.waiting) if outcome.waiting else reasons.failed(outcome, ROUTE_READY)
 
 
@@ -210,14 +210,14 @@ def _told(condition: Condition, outcome: Outcome, stored: Iterable[Object]) -> C
 
     False is told even so; True is not, by a pass that could not look.
     """
-    held, unseen = condition.type in outcome.held, condition.type in outcome.unseen and condition.holds
-    if not held and not unseen:
+    in_grace, unseen = condition.type in outcome.in_grace, condition.type in outcome.unseen and condition.holds
+    if not in_grace and not unseen:
         return condition
     for each in stored:
         same = (each["type"], each.get("observedGeneration")) == (condition.type, outcome.generation)
-        if same and (held or each["reason"] != NOT_VISIBLE):
+        if same and (in_grace or each["reason"] != NOT_VISIBLE):
             return Condition(condition.type, each["status"], each["reason"], each["message"])
-    if held:
+    if in_grace:
         message = "it is not in place yet, or could not be checked; it will be retried"
         return Condition(condition.type, UNKNOWN, "Pending", message)
     message = f"not known: the Secrets and ConfigMaps that the spec names could not be read: {outcome.failure}"

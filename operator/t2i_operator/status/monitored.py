@@ -1,9 +1,10 @@
 """Whether what observes the service is in place: a part of the truth table, one row for each block of the spec."""
 
 from t2i_operator import naming, spec
-from t2i_operator.known.children import Id
-from t2i_operator.known.faults import jaeger_of
+from t2i_operator.known.faults import condition_of, jaeger_of
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
+from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.absences import Absence
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
@@ -60,13 +61,13 @@ def monitored(outcome: Outcome) -> dict[str, Verdict]:
 
 def _metrics(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if resource.spec.monitoring.metrics.mode == "Disabled":
-        return _disabled("metrics")
+        return _disabled(outcome, resource, "metrics")
     return _kept(outcome, resource, SERVICE_MONITOR, naming.service_monitor(resource.metadata.name))
 
 
 def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     if resource.spec.monitoring.alerts.mode == "Disabled":
-        return _disabled("alerts")
+        return _disabled(outcome, resource, "alerts")
     found = _kept(outcome, resource, PROMETHEUS_RULE, naming.prometheus_rule(resource.metadata.name))
     if found.status == "True" and scraped_too_seldom(resource):
         return Verdict("False", "ScrapedTooSeldom", _SELDOM)
@@ -90,33 +91,46 @@ def scraped_too_seldom(resource: spec.TextToImageService) -> bool:
 def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     wanted = resource.spec.monitoring.dashboards
     if wanted.mode == "Disabled":
-        return _disabled("dashboards")
-    kind = GRAFANA_DASHBOARD if wanted.format == "GrafanaDashboard" else CONFIG_MAP
+        return _disabled(outcome, resource, "dashboards")
+    kind = GRAFANA_DASHBOARD if wanted.for_grafana_operator else CONFIG_MAP
     found = _kept(outcome, resource, kind, naming.dashboard(resource.metadata.name, "overview"))
     if found.status != "True" or kind != GRAFANA_DASHBOARD:
         return found
-    stays = f"; {', '.join(map(str, outcome.shown))} is kept until one has" if outcome.shown else ""
-    if outcome.unshown:
-        return Verdict("False", "NotSelected", f"{outcome.unshown[0]}: {_UNSHOWN}{stays}")
-    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if outcome.shown else found
+    fallback = outcome.fallback_dashboards
+    stays = f"; {', '.join(map(str, fallback))} is kept until one has" if fallback else ""
+    if outcome.unsynced_dashboards:
+        return Verdict("False", "NotSelected", f"{outcome.unsynced_dashboards[0]}: {_UNSHOWN}{stays}")
+    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if fallback else found
 
 
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     wanted = resource.spec.monitoring.tracing
     if wanted.mode == "Disabled":
-        return _disabled("tracing")
+        return _disabled(outcome, resource, "tracing")
     if wanted.mode == "External":
         return Verdict("True", "External", f"spans are sent to {wanted.endpoint}")
     jaeger = jaeger_of(resource)
     found = _kept(outcome, resource, jaeger.kind, jaeger.name)
     if found.status == "True" and (outcome.jaeger is None or not outcome.jaeger.complete):
-        hint = _LEFT if jaeger.kind == OPENTELEMETRY_COLLECTOR else "its pods' events say why"
-        return Verdict("False", "JaegerNotReady", f"{jaeger} has no ready pod; {hint}")
+        return Verdict("False", "JaegerNotReady", f"{jaeger} has no ready pod; {_why_not(outcome.jaeger, jaeger.kind)}")
     return found
 
 
-def _disabled(block: str) -> Verdict:
-    return Verdict("True", "Disabled", f"spec.monitoring.{block}.mode is Disabled")
+def _why_not(rollout: Rollout | None, kind: Kind) -> str:
+    """Say what the Deployment itself says: it may have no pods whose events could be looked at."""
+    told = rollout or Rollout()
+    hint = _LEFT if kind == OPENTELEMETRY_COLLECTOR else "its pods' events say why"
+    return told.replica_failure or told.paused or "; ".join(filter(None, (told.deadline_exceeded, hint)))
+
+
+def _disabled(outcome: Outcome, resource: spec.TextToImageService, block: str) -> Verdict:
+    """Name what is still there: an alert, say, goes on firing until it is gone."""
+    said, name = f"spec.monitoring.{block}.mode is Disabled", resource.metadata.name
+    left = [str(each) for each in outcome.objects if condition_of(each, name) == f"{block.capitalize()}Ready"]
+    if not left:
+        return Verdict("True", "Disabled", said)
+    until = "spec.paused is false" if resource.spec.paused else "everything that serves is in its place"
+    return Verdict("Unknown", "Pending", f"{said}; still there: {', '.join(left)}; it goes once {until}")
 
 
 def _kept(outcome: Outcome, resource: spec.TextToImageService, kind: Kind, name: str) -> Verdict:

@@ -82,7 +82,7 @@ def overdue(outcome: Outcome, rollout: Rollout) -> Reason | None:
     """
     unwritten = READY in outcome.unfinished or outcome.invalid or outcome.failure
     missing = rollout.wanted - rollout.available
-    explained = missing <= outcome.awaited if outcome.awaited else stuck(outcome, rollout)
+    explained = missing <= outcome.awaiting_node if outcome.awaiting_node else stuck(outcome, rollout)
     if not (outcome.overdue and rollout.over) or rollout.complete or unwritten or explained:
         return None
     why = "for ten minutes the others have not been ready and say no reason; see their readiness probe and their logs"

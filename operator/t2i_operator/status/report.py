@@ -6,19 +6,17 @@ import secrets
 import structlog
 
 from t2i_operator.known import drift
-from t2i_operator.known.children import Id
 from t2i_operator.known.contest import RIVAL, Contest
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.resources import Resources, Seen
-from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.cluster import ApiError, Cluster, NotLeadingError
 from t2i_operator.kube.kinds import EVENT, RESOURCE, Object
 from t2i_operator.naming import OPERATOR, Key
 from t2i_operator.status.conditions import conditions
 from t2i_operator.status.events import NOTE_BYTES, Notice, changes, deeds
 from t2i_operator.status.metrics import Metrics
 from t2i_operator.status.status import status
-
-_NOT_FOUND = 404
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +80,7 @@ class Reporter:
         try:
             self._resources.answered(await self._cluster.apply_status(RESOURCE, body))
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if not error.is_not_found:
                 raise
             log.info("the resource was deleted meanwhile")
             self._resources.drop(key, uid)
@@ -106,5 +104,5 @@ class Reporter:
         }
         try:
             await self._cluster.create(EVENT, event)
-        except ApiError as error:
-            log.warning("event not posted", reason=notice.reason, error=error.message)
+        except (ApiError, NotLeadingError) as error:
+            log.warning("event not posted", reason=notice.reason, error=str(error))

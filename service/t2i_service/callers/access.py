@@ -20,19 +20,17 @@ if TYPE_CHECKING:
     from t2i_service.observing.privacy import Privacy
 
 ANONYMOUS = "anonymous"
-PROTECTED_PATHS = frozenset({"/generate", "/feedback"})
-PROTECTED_PREFIXES = ("/v1/", "/generations/")
-# This route and no other, not even one that is yet to come: a link to an image carries its own signature.
-_IMAGE = re.compile(r"/generations/[^/]+/images/[^/]+")
+# All others need one, so that no spelling of a path, and no route that is yet to come, is open by an oversight.
+OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/health", "/ready", "/info", "/metrics"})
+# What Swagger UI loads, and links to images, which carry their own signature.
+_OPEN = re.compile(r"/docs/[^/]+|/generations/[^/]+/images/[^/]+")
 
 log = logs.get("app.access")
 
 
 def needs_key(path: str) -> bool:
     """Whether a path, or the template of a route, is behind the keys."""
-    if path in PROTECTED_PATHS:
-        return True
-    return path.startswith(PROTECTED_PREFIXES) and not _IMAGE.fullmatch(path)
+    return path not in OPEN_PATHS and not _OPEN.fullmatch(path)
 
 
 class Access:

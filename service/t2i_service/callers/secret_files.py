@@ -22,7 +22,7 @@ def read_files(folder: Path) -> dict[str, str]:
     Raise `OSError` for what cannot be read and `ValueError` for what is no text.
     """
     return {
-        file.name: _text(file) for file in sorted(folder.iterdir()) if not file.name.startswith(".") and file.is_file()
+        file.name: _text(file) for file in sorted(folder.iterdir()) if not file.name.startswith("..") and file.is_file()
     }
 
 

@@ -132,6 +132,8 @@ SPANS_BY_PATH = {
     "/feedback": "record_feedback",
 }
 SPANS_BY_PREFIX = {"/generations/": "access_generation"}
+# OpenTelemetry's word for what is scrubbed of a URL.
+HIDDEN_ID = "REDACTED"
 SPANS = frozenset({SPAN_QUEUE, SPAN_FETCH, *SPANS_BY_PATH.values(), *SPANS_BY_PREFIX.values()})
 
 # The guide's span attributes.
@@ -212,3 +214,8 @@ def span_name(path: str) -> str | None:
     if found:
         return found
     return next((name for prefix, name in SPANS_BY_PREFIX.items() if path.startswith(prefix)), None)
+
+
+def span_path(path: str) -> str:
+    """Return a path as its span shows it: a caller chooses how long an id is, and who reads one may use it."""
+    return next((f"{prefix}{HIDDEN_ID}" for prefix in SPANS_BY_PREFIX if path.startswith(prefix)), path)

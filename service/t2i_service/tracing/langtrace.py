@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -47,8 +48,9 @@ class LangTrace:
         self._key = settings.langtrace_api_key.get_secret_value()
         host = str(settings.langtrace_api_host).rstrip("/")
         self._base = host.removesuffix(TRACE_PATH)
+        self._answered = ""
         self._full = settings.langtrace_prompts == "Full"
-        self.export = SpanExport(NAME, self._exporter, metrics, lambda: f"{self._base} did not take them")
+        self.export = SpanExport(NAME, self._exporter, metrics, self._why)
         # Proxies of the environment are for LangTrace alone, as the SDK has it.
         self._client = HttpClient(
             EVALUATIONS_AT_ONCE,
@@ -93,15 +95,16 @@ class LangTrace:
         for name in FOREIGN_HEADERS:
             os.environ.pop(name, None)
         # Imported here: the package takes seconds and 40 MB, for those alone who use it.
-        from langtrace_python_sdk.extensions.langtrace_exporter import (  # type: ignore[import-untyped]  # noqa: PLC0415
-            LangTraceExporter,
-        )
+        from langtrace_python_sdk.extensions import langtrace_exporter  # type: ignore[import-untyped]  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415
 
         from t2i_service.tracing.langtrace_span import ModelSpan, process  # noqa: PLC0415
 
         described = process()
-        sdk = LangTraceExporter(api_host=f"{self._base}{TRACE_PATH}", api_key=self._key, disable_logging=True)
+        # All that it uses of `requests`.
+        langtrace_exporter.requests = SimpleNamespace(post=self._post)
+        url = f"{self._base}{TRACE_PATH}"
+        sdk = langtrace_exporter.LangTraceExporter(api_host=url, api_key=self._key, disable_logging=True)
 
         class Quiet(Exporter):
             """The SDK's exporter; its `shutdown` only prints a farewell and is not called."""
@@ -115,6 +118,20 @@ class LangTrace:
                 """Say nothing."""
 
         return Quiet()
+
+    def _why(self) -> str:
+        return f"{self._base} did not take them{self._answered}"
+
+    def _post(self, **request: Any) -> Any:
+        """Follow no redirect, as the SDK would: with the key, without the spans, and as if they had arrived."""
+        from requests import RequestException, post  # noqa: PLC0415 - with the SDK
+
+        self._answered = ""
+        response = post(**request, allow_redirects=False)  # noqa: S113 - the SDK sets one
+        self._answered = f": it answered {response.status_code}"
+        if not succeeded(response.status_code):
+            raise RequestException(response.reason)
+        return response
 
 
 def langtrace_of(settings: Settings, metrics: Metrics) -> LangTrace | None:

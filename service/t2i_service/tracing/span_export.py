@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 QUEUE_LENGTH = 8192
 BATCH_LENGTH = 512
+# Receivers of gRPC take messages of 4 MiB; one that is larger would be lost whole, and each time for the same reason.
+MOST_BATCH_BYTES = 3 * 1024 * 1024
 INTERVAL_SECONDS = 1.0
 SHUTDOWN_SECONDS = 5.0
 
@@ -103,11 +105,20 @@ class SpanExport:
             self._wake.wait(INTERVAL_SECONDS)
             self._wake.clear()
             while self._queue:
-                batch = [self._queue.popleft() for _ in range(min(BATCH_LENGTH, len(self._queue)))]
-                self._export(exporter, batch)
+                self._export(exporter, self._batch())
             if self._stopping:
                 exporter.shutdown()
                 return
+
+    def _batch(self) -> list[object]:
+        """Take so many spans, or of encoded ones so many bytes."""
+        batch: list[object] = []
+        size = 0
+        while self._queue and len(batch) < BATCH_LENGTH and size < MOST_BATCH_BYTES:
+            span = self._queue.popleft()
+            size += len(span) if isinstance(span, bytes) else 0
+            batch.append(span)
+        return batch
 
     def _export(self, exporter: Exporter, batch: list[object]) -> None:
         reason, self._in_hand = "", len(batch)

@@ -4,10 +4,11 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 from aiohttp import ClientSession, web
 
-from dev.bench.audit import Audit
+from dev.bench.audit import Audit, lines
 from dev.bench.client import session
 from dev.bench.recorder import Recorder, Subject, replay
 
@@ -108,3 +109,11 @@ def _append(log: Path, user: str, namespace: str, at: str) -> None:
     }
     with log.open("a") as file:
         file.write(json.dumps(entry, separators=(",", ":")) + "\n")
+
+
+@pytest.mark.parametrize("offset", [0, 5, 6, 9])
+def test_the_audit_log_is_read_from_a_whole_line_on(tmp_path: Path, offset: int) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"first\nsecond\nthird\nhalf")
+    whole = [b"first\n", b"second\n", b"third\n"]
+    assert list(lines(log, offset)) == whole[{0: 0, 5: 1, 6: 1, 9: 2}[offset] :]

@@ -10,9 +10,36 @@ from t2i_operator.kube.kinds import Kind, Object
 
 OBSERVED = Observed(image="ghcr.io/text-to-image/service:1.2.3", keys={"primary": "a2V5", "key": "AAAA"})
 WITH_JAEGER = msgspec.structs.replace(OBSERVED, jaeger_image="jaeger:2")
-
-
 UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
+
+
+def key(name: str, key: str = "k") -> dict[str, Any]:
+    return {"secretKeyRef": {"name": name, "key": key}}
+
+
+# Of a pod that refers to Secrets and ConfigMaps in each of the usual ways.
+POD = {
+    "imagePullSecrets": [{"name": "pull"}],
+    "containers": [
+        {
+            "name": "text-to-image",
+            "env": [
+                {"name": "A", "valueFrom": key("env")},
+                {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "m"}}},
+            ],
+            "envFrom": [{"secretRef": {"name": "from"}}, {"configMapRef": {"name": "map-from"}}],
+        }
+    ],
+    "volumes": [
+        {"name": "one", "secret": {"secretName": "volume"}},
+        {"name": "two", "configMap": {"name": "map-volume"}},
+        {
+            "name": "three",
+            "projected": {"sources": [{"secret": {"name": "projected"}}, {"configMap": {"name": "map"}}]},
+        },
+        {"name": "four", "persistentVolumeClaim": {"claimName": "claim"}},
+    ],
+}
 
 
 def resource(**wanted: Any) -> spec.TextToImageService:

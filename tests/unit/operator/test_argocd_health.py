@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from lupa.lua51 import LuaRuntime
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem
 from t2i_operator.known.faults import APPLY_FAILED, READY, ROUTE_READY, Fault
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.pods import Trouble
 from t2i_operator.kube.cluster import ApiError
@@ -39,7 +39,12 @@ def told(*, generation: int = 2, **found: Any) -> dict[str, Any]:
 
 
 STATES = {
-    "just made": ({"metadata": {"generation": 1}, "spec": {}}, "Progressing", "not seen this generation"),
+    "just made": (
+        {"metadata": {"generation": 1}, "spec": {}, "status": {"observedGeneration": -1}},
+        "Progressing",
+        "not seen this generation",
+    ),
+    "made under an older CRD": ({"metadata": {"generation": 1}, "spec": {}}, "Progressing", "not seen this generation"),
     "edited": (told(generation=3), "Progressing", "not seen this generation"),
     "serving": (told(), "Healthy", "2 of 2 pods serve"),
     "rolling out": (told(rollout=deployed("ReplicaSetUpdated", updatedReplicas=1)), "Progressing", "1 of 2 pods are"),
@@ -55,7 +60,7 @@ STATES = {
     ),
     "broken after a rollout": (told(rollout=deployed(**BROKEN), trouble=CRASH), "Degraded", "exits with code 1"),
     "waiting for a node": (
-        told(rollout=deployed(**BROKEN), trouble=UNPLACED, awaited=2),
+        told(rollout=deployed(**BROKEN), trouble=UNPLACED, awaiting_node=2),
         "Progressing",
         "0/3 nodes are available",
     ),

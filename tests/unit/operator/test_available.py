@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout, rollout

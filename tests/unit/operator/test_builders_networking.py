@@ -78,6 +78,14 @@ def test_dns_goes_by_udp_too_and_to_pods() -> None:
     assert {"namespaceSelector": {}} in rule["to"]
 
 
+def test_dns_pods_may_listen_where_those_of_openshift_do() -> None:
+    found = policy()
+
+    ports = [{"protocol": protocol, "port": 5353} for protocol in ("UDP", "TCP")]
+    assert {"to": [{"namespaceSelector": {}}], "ports": ports} in found["egress"]
+    assert not reaches(found, "203.0.113.7", 5353), "no address needs it"
+
+
 @pytest.mark.parametrize(
     ("monitoring", "port"),
     [
@@ -94,7 +102,7 @@ def test_the_endpoints_of_the_spec_stay_in_reach(monitoring: Any, port: int) -> 
 
 def test_the_operators_own_jaeger_stays_in_reach() -> None:
     labels = {"app.kubernetes.io/name": "text-to-image", "app.kubernetes.io/instance": "pictures"}
-    rule = policy({"tracing": {"mode": "Managed"}})["egress"][1]
+    rule = policy({"tracing": {"mode": "Managed"}})["egress"][2]
 
     assert rule["to"] == [{"podSelector": {"matchLabels": {**labels, "app.kubernetes.io/component": "jaeger"}}}]
     assert [each["port"] for each in rule["ports"]] == [4317, 4318]
@@ -102,7 +110,7 @@ def test_the_operators_own_jaeger_stays_in_reach() -> None:
 
 def test_a_collector_of_the_opentelemetry_operator_stays_in_reach() -> None:
     jaeger = {"format": "OpenTelemetryCollector"}
-    [peer] = policy({"tracing": {"mode": "Managed", "jaeger": jaeger}})["egress"][1]["to"]
+    [peer] = policy({"tracing": {"mode": "Managed", "jaeger": jaeger}})["egress"][2]["to"]
 
     assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/component": "opentelemetry-collector"}
 
@@ -163,7 +171,7 @@ def test_given_sources_come_in_and_given_networks_are_reached() -> None:
     )
 
     assert found["ingress"][0]["from"] == sources
-    assert found["egress"][1:] == [
+    assert found["egress"][2:] == [
         {
             "to": [proxy],
             "ports": [{"protocol": "TCP", "port": 3128}, {"protocol": "UDP", "port": 8000, "endPort": 8010}],

@@ -6,7 +6,8 @@ from unittest.mock import MagicMock
 import aiohttp
 import pytest
 from t2i_operator.known import drift
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, GRAFANA_DASHBOARD
 from t2i_operator.naming import Key
@@ -61,7 +62,7 @@ def test_the_event_of_our_own_write_is_not_even_digested(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("status", "shown"),
+    ("status", "synced"),
     [
         ({}, None),
         ({"conditions": [{"type": "DashboardSynchronized", "status": "True"}]}, True),
@@ -74,24 +75,24 @@ def test_the_event_of_our_own_write_is_not_even_digested(monkeypatch: pytest.Mon
     ],
     ids=[
         "not judged",
-        "shown",
+        "synced",
         "refused",
         "held up by the ConfigMap's",
         "no Grafana",
         "found again",
         "an older operator's",
-        "an older operator's, shown",
+        "an older operator's, synced",
     ],
 )
-def test_whether_a_grafana_has_a_dashboard_is_news(status: dict[str, Any], *, shown: bool | None) -> None:
+def test_whether_a_grafana_has_a_dashboard_is_news(status: dict[str, Any], *, synced: bool | None) -> None:
     children, before, after = Children(), config_map(5), {**config_map(6), "status": status}
     for live in (before, after):
         live["metadata"]["name"] = "a-dashboard-overview"
     children.observe(GRAFANA_DASHBOARD, before)
     told = children.observe(GRAFANA_DASHBOARD, after)
     ((_, child),) = children.of(KEY, "u")
-    assert child.shown is shown
-    assert told == (set() if shown is None else {KEY})
+    assert child.synced is synced
+    assert told == (set() if synced is None else {KEY})
 
 
 def test_an_event_that_changes_nothing_of_ours_concerns_nobody() -> None:
@@ -107,7 +108,7 @@ def test_an_object_made_anew_is_another() -> None:
     assert children.observe(CONFIG_MAP, config_map(2, uid="2")) == {KEY}
     found = children.get(ID)
     assert found is not None
-    assert found.settled is None
+    assert found.last_applied is None
 
 
 def test_what_our_own_apply_came_back_as_is_in_sync_until_something_changes() -> None:
@@ -195,10 +196,10 @@ def test_what_children_have_in_common_is_held_once() -> None:
     (one, first), (other, second) = children.of(Key("ns", "a"), "uv")
     assert (first.key is second.key, first.owner is second.owner, one.namespace is other.namespace) == (True,) * 3
     wanted = {Id(*one): bytes(bytearray(first.fingerprint)), Id(*other): b"something else"}
-    shared = children.shared(Key("ns", "a"), wanted)
-    assert shared == wanted
-    assert next(iter(shared)) is one
-    assert shared[one] is first.fingerprint
+    interned = children.interned(Key("ns", "a"), wanted)
+    assert interned == wanted
+    assert next(iter(interned)) is one
+    assert interned[one] is first.fingerprint
 
 
 async def test_what_goes_while_it_is_read_does_not_come_back() -> None:

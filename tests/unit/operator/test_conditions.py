@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from t2i_operator import spec
 from t2i_operator.known import references
-from t2i_operator.known.children import Id
 from t2i_operator.known.credentials import Problem, Secrets
 from t2i_operator.known.faults import APPLY_FAILED, CONFLICT, CONTESTED, DELETE_FAILED, REPLACING
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout, collector_rollout
 from t2i_operator.kube.absences import Absence
@@ -136,16 +136,16 @@ def test_receivers_that_no_alertmanager_takes_in_are_not_ready(of_receivers: tup
 )
 def test_dashboards_that_no_grafana_shows_are_not_ready(dashboards: dict[str, Any], said: tuple[str, str]) -> None:
     placed = [Id(kind, "n", "a-b-dashboard-overview") for kind in (GRAFANA_DASHBOARD, CONFIG_MAP)]
-    unshown = [Id(GRAFANA_DASHBOARD, "n", "a-b-dashboard-models")]
+    unsynced = [Id(GRAFANA_DASHBOARD, "n", "a-b-dashboard-models")]
     wanted = resource(dashboards=dashboards)
-    outcome = Outcome(generation=1, resource=wanted, rollout=SERVES, objects=placed, unshown=unshown)
+    outcome = Outcome(generation=1, resource=wanted, rollout=SERVES, objects=placed, unsynced_dashboards=unsynced)
     found = next(each for each in conditions(outcome) if each.type == "DashboardsReady")
     assert (found.status, found.reason) == said
     assert ("instanceSelector" in found.message) == (said[0] == "False")
 
 
-@pytest.mark.parametrize("unshown", [False, True], ids=["not known", "no Grafana"])
-def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unshown: bool) -> None:
+@pytest.mark.parametrize("unsynced", [False, True], ids=["not known", "no Grafana"])
+def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unsynced: bool) -> None:
     """Where no Grafana operator runs, nobody else would ever say why nothing goes on."""
     selector = {"matchLabels": {"a": "b"}}
     name, stays = "a-b-dashboard-overview", Id(CONFIG_MAP, "n", "a-b-dashboard-models")
@@ -154,12 +154,12 @@ def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unshown: bool) 
         resource=resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}),
         rollout=SERVES,
         objects=[Id(GRAFANA_DASHBOARD, "n", name), stays, Id(CONFIG_MAP, "n", "a-b-config")],
-        shown=[stays],
-        unshown=[Id(GRAFANA_DASHBOARD, "n", name)] if unshown else [],
+        fallback_dashboards=[stays],
+        unsynced_dashboards=[Id(GRAFANA_DASHBOARD, "n", name)] if unsynced else [],
     )
     found = {each.type: each for each in conditions(outcome)}
     said = found["DashboardsReady"]
-    assert (said.status, said.reason) == (("False", "NotSelected") if unshown else ("Unknown", "Pending"))
+    assert (said.status, said.reason) == (("False", "NotSelected") if unsynced else ("Unknown", "Pending"))
     assert said.message.endswith(f"; {stays} is kept until one has")
     assert found["Ready"].holds
 
@@ -226,6 +226,30 @@ def test_a_collector_is_ready_when_its_pod_is(seen: Rollout | None, said: tuple[
     found = next(each for each in conditions(outcome) if each.type == "TracingReady")
     assert (found.status, found.reason) == said
     assert found.message.startswith("OpenTelemetryCollector a-b-jaeger ")
+
+
+QUOTA = 'pods "a-b-jaeger-0" is forbidden: exceeded quota: few'
+RESUME = "somebody paused the rollout; it goes on after: kubectl rollout resume deployment/a-b-jaeger -n n"
+TIMED_OUT = 'ReplicaSet "a-b-jaeger-0" has timed out progressing.'
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (Rollout(observed=True), "its pods' events say why"),
+        (Rollout(observed=True, replica_failure=QUOTA), QUOTA),
+        (Rollout(observed=True, replica_failure=QUOTA, deadline_exceeded=TIMED_OUT), QUOTA),
+        (Rollout(observed=True, paused=RESUME), RESUME),
+        (Rollout(observed=True, deadline_exceeded=TIMED_OUT), f"{TIMED_OUT}; its pods' events say why"),
+    ],
+    ids=["pods", "no pods", "no pods for long", "paused", "pods for long"],
+)
+def test_a_jaeger_that_has_no_pods_is_not_explained_by_their_events(seen: Rollout, why: str) -> None:
+    placed = [Id(DEPLOYMENT, "n", "a-b-jaeger")]
+    outcome = Outcome(generation=1, resource=resource(), objects=placed, jaeger=seen)
+    found = next(each for each in conditions(outcome) if each.type == "TracingReady")
+    assert (found.status, found.reason) == ("False", "JaegerNotReady")
+    assert found.message == f"Deployment a-b-jaeger has no ready pod; {why}"
 
 
 @pytest.mark.parametrize(

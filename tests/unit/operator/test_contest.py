@@ -1,7 +1,7 @@
 """When to give way."""
 
-from t2i_operator.known.children import Id
 from t2i_operator.known.contest import Contest
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import SERVICE
 
 ONE, OTHER = Id(SERVICE, "n", "one"), Id(SERVICE, "n", "other")

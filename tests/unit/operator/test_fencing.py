@@ -110,6 +110,17 @@ async def test_a_write_whose_token_was_refused_asks_again_before_it_is_repeated(
             assert asked == ["POST", "reload"]
 
 
+async def test_a_token_that_is_refused_when_the_time_is_over_says_nothing_of_leading() -> None:
+    class Slow(Cluster):
+        async def _request(self, method: str, path: str, seconds: float, **_: Any) -> bytes:
+            await asyncio.sleep(2 * seconds)
+            raise ApiError(401, "Unauthorized", "old token")
+
+    async with ClientSession() as session:
+        with pytest.raises(ApiError, match="old token"):
+            await Slow(session).create(CONFIG_MAP, CONFIG, seconds=0.01)
+
+
 async def test_a_token_that_stays_refused_is_an_error_of_the_world_s(serve: Serve) -> None:
     asked: list[str] = []
 

@@ -5,7 +5,7 @@ from t2i_operator.known import drift
 from t2i_operator.kube.kinds import Object
 from t2i_operator.reconciling.finding import find, named
 
-from tests.unit.operator.test_drift import DESIRED, MAIN, fields, live
+from tests.unit.operator.drifted import DESIRED, MAIN, fields, live
 
 REPLICAS, IMAGE = "spec.replicas", "spec.template.spec.containers[main].image"
 EXPECTED = drift.expected(DESIRED)

@@ -6,9 +6,9 @@ from unittest.mock import MagicMock
 import aiohttp
 import pytest
 from t2i_operator.kube.kinds import POD
+from t2i_operator.runtime.cache_sync import CacheSync
 from t2i_operator.runtime.health import STREAM_LIMIT_SECONDS, Health
-from t2i_operator.runtime.picture import Picture
-from t2i_operator.runtime.watches import Selection, Stream
+from t2i_operator.runtime.watches import Stream, WatchScope
 from t2i_operator.status.metrics import Metrics
 
 
@@ -21,20 +21,20 @@ class Told:
     def __init__(self) -> None:
         self.refused: set[str] = set()
         self.may_lead = True
-        self.picture = Picture()
+        self.cache_sync = CacheSync()
         self.streams: dict[str, Stream] = {}
 
     def all_refused(self) -> set[str]:
-        return self.refused | self.picture.refused()
+        return self.refused | self.cache_sync.refused()
 
     def watch(self, namespace: str) -> None:
         """Watch one more namespace, by one stream that is not there yet."""
-        stream = self.streams[namespace] = Stream(MagicMock(), Selection(POD, namespace, "a=b"), MagicMock())
-        self.picture.add(namespace, [stream])
+        stream = self.streams[namespace] = Stream(MagicMock(), WatchScope(POD, namespace, "a=b"), MagicMock())
+        self.cache_sync.add(namespace, [stream])
 
     async def listed(self, namespace: str) -> None:
         self.streams[namespace].synced.set()
-        await self.picture._complete(namespace, lambda: None)
+        await self.cache_sync._sync(namespace, lambda: None)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def told() -> AsyncIterator[Told]:
         ages={"pods": lambda: told.age},
         silences={"pods": lambda: told.silence, "secrets": lambda: 0.0},
         refused=told.all_refused,
-        picture=told.picture,
+        cache_sync=told.cache_sync,
         may_lead=lambda: told.may_lead,
         metrics=Metrics(),
     )

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import unreachable
 from t2i_operator.kube.kinds import (
@@ -21,13 +21,11 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 from t2i_operator.naming import FIELD_MANAGER
-from t2i_operator.reconciling.objects import identify
-from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 from t2i_operator.status.status import status
 
-from tests.unit.operator.passes import KEY, Parts
+from tests.unit.operator.harness import DEPLOYED, KEY, Harness
 from tests.unit.operator.resources import UNOBSERVED
-from tests.unit.operator.test_unread import DEPLOYED
 
 HOOK = {"name": "hook", "webhook": {"url": {"secretKeyRef": {"name": "theirs", "key": "url"}}}}
 WATCHED: Object = {
@@ -45,10 +43,10 @@ LATE = unreachable("PATCH", "/of/one", TimeoutError())
 class Hanging:
     """Has a webhook hang that is asked about these kinds; `asked` is what was written of them in vain."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, parts: Parts, *kinds: Kind) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, harness: Harness, *kinds: Kind) -> None:
         self.kinds, self.error, self.asked = kinds, LATE, list[Id]()
-        self._apply = parts.cluster.apply
-        monkeypatch.setattr(parts.cluster, "apply", self.apply)
+        self._apply = harness.cluster.apply
+        monkeypatch.setattr(harness.cluster, "apply", self.apply)
 
     async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
         if kind in self.kinds:
@@ -57,16 +55,16 @@ class Hanging:
         return await self._apply(kind, body, manager=manager, dry_run=dry_run)
 
 
-async def steady() -> Parts:
-    parts = Parts()
-    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
-    await parts.look()
-    parts.cluster.written.clear()
-    return parts
+async def steady() -> Harness:
+    harness = Harness()
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    harness.cluster.written.clear()
+    return harness
 
 
-def dashboards(parts: Parts) -> int:
-    return len([each for each in parts.cluster.written if each.name.startswith(f"{KEY.name}-dashboard-")])
+def dashboards(harness: Harness) -> int:
+    return len([each for each in harness.cluster.written if each.name.startswith(f"{KEY.name}-dashboard-")])
 
 
 @pytest.mark.parametrize(
@@ -81,18 +79,18 @@ def dashboards(parts: Parts) -> int:
 async def test_a_webhook_of_two_kinds_that_hangs_lets_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, error: ApiError
 ) -> None:
-    parts = await steady()
-    webhook = Hanging(monkeypatch, parts, PROMETHEUS_RULE, ALERTMANAGER_CONFIG)
+    harness = await steady()
+    webhook = Hanging(monkeypatch, harness, PROMETHEUS_RULE, ALERTMANAGER_CONFIG)
     webhook.error = error
-    parts.edit(**WATCHED, logging={"level": "DEBUG"})
-    said = await parts.look(error)
-    assert DEPLOYED in parts.cluster.written
-    assert dashboards(parts) > 1
+    harness.edit(**WATCHED, logging={"level": "DEBUG"})
+    said = await harness.look(error)
+    assert DEPLOYED in harness.cluster.written
+    assert dashboards(harness) > 1
     assert {said[each].status for each in ("Ready", "MetricsReady", "DashboardsReady")} == {"True"}
     assert said["AlertsReady"][1:3] == ("Unknown", "Pending"), "it may pass"
 
-    parts.now = LASTING_SECONDS
-    said = await parts.look(error)
+    harness.now = GRACE_SECONDS
+    said = await harness.look(error)
     assert said["Ready"].status == "True"
     assert said["AlertsReady"][1:3] == ("False", "ApplyFailed")
     assert f"{RULE}: {error.message}" in said["AlertsReady"].message
@@ -101,37 +99,37 @@ async def test_a_webhook_of_two_kinds_that_hangs_lets_the_others_go_on(
 async def test_the_rest_of_a_kind_that_waits_is_not_tried_and_what_came_before_it_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    parts, policy = await steady(), Id(NETWORK_POLICY, *KEY)
-    parts.edit(networkPolicy={"mode": "Managed"})
-    await parts.look()
-    webhook = Hanging(monkeypatch, parts, CONFIG_MAP)
-    parts.edit(networkPolicy={"mode": "Disabled"}, **WATCHED)
-    await parts.look(LATE)
+    harness, policy = await steady(), Id(NETWORK_POLICY, *KEY)
+    harness.edit(networkPolicy={"mode": "Managed"})
+    await harness.look()
+    webhook = Hanging(monkeypatch, harness, CONFIG_MAP)
+    harness.edit(networkPolicy={"mode": "Disabled"}, **WATCHED)
+    await harness.look(LATE)
     (first,) = webhook.asked
-    others = [fault for fault in parts.outcome.faults if fault.identity != first]
+    others = [fault for fault in harness.outcome.faults if fault.identity != first]
     assert len(others) > 1
     assert {fault.condition for fault in others} == {"DashboardsReady"}
     assert all(f"was not tried: {first} had no answer" in fault.message for fault in others)
-    assert RULE in parts.cluster.written
-    assert policy not in parts.cluster.live, "what counts for another condition goes"
+    assert RULE in harness.cluster.written
+    assert policy not in harness.cluster.live, "what counts for another condition goes"
 
-    parts.edit(monitoring={**WATCHED["monitoring"], "dashboards": {"mode": "Disabled"}})
+    harness.edit(monitoring={**WATCHED["monitoring"], "dashboards": {"mode": "Disabled"}})
     webhook.asked.clear()
-    await parts.look()
+    await harness.look()
     assert not webhook.asked
 
 
 async def test_what_is_in_its_place_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = await steady()
-    parts.edit(**WATCHED)
-    await parts.look()
-    Hanging(monkeypatch, parts, CONFIG_MAP)
+    harness = await steady()
+    harness.edit(**WATCHED)
+    await harness.look()
+    Hanging(monkeypatch, harness, CONFIG_MAP)
     overview = Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-dashboard-overview")
-    parts.say(overview, {})
-    changed = {**parts.cluster.live[overview], "data": {}}
-    parts.cache.children.observe(CONFIG_MAP, parts.cluster.store(overview, changed))
-    await parts.look(LATE)
-    assert [fault.identity for fault in parts.outcome.faults] == [overview]
+    harness.say(overview, {})
+    changed = {**harness.cluster.live[overview], "data": {}}
+    harness.cache.children.observe(CONFIG_MAP, harness.cluster.store(overview, changed))
+    await harness.look(LATE)
+    assert [fault.identity for fault in harness.outcome.faults] == [overview]
 
 
 @pytest.mark.parametrize(
@@ -147,12 +145,13 @@ async def test_what_is_in_its_place_needs_no_answer(monkeypatch: pytest.MonkeyPa
 async def test_a_server_that_answers_nobody_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, error: ApiError, asked: int
 ) -> None:
-    parts = await steady()
-    server = Hanging(monkeypatch, parts, SERVICE_MONITOR, PROMETHEUS_RULE, ALERTMANAGER_CONFIG, CONFIG_MAP, DEPLOYMENT)
+    harness = await steady()
+    kinds = (SERVICE_MONITOR, PROMETHEUS_RULE, ALERTMANAGER_CONFIG, CONFIG_MAP, DEPLOYMENT)
+    server = Hanging(monkeypatch, harness, *kinds)
     server.error = error
-    parts.edit(**WATCHED, logging={"level": "DEBUG"})
+    harness.edit(**WATCHED, logging={"level": "DEBUG"})
     with pytest.raises(ApiError):
-        await parts.reconciler.reconcile(KEY)
+        await harness.reconciler.reconcile(KEY)
     assert len(server.asked) == asked
 
 
@@ -160,15 +159,15 @@ TEMPLATE: Object = {"spec": {"priorityClassName": "other"}}
 
 
 async def test_what_hangs_in_a_trial_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = await steady()
-    webhook = Hanging(monkeypatch, parts, DEPLOYMENT)
+    harness = await steady()
+    webhook = Hanging(monkeypatch, harness, DEPLOYMENT)
     jaeger: Object = {"tracing": {"mode": "Managed", "jaeger": {"podTemplate": TEMPLATE}}}
-    parts.edit(podTemplate=TEMPLATE, monitoring={**UNOBSERVED, **jaeger})
+    harness.edit(podTemplate=TEMPLATE, monitoring={**UNOBSERVED, **jaeger})
     with pytest.raises(ApiError):
-        await parts.reconciler.reconcile(KEY)
+        await harness.reconciler.reconcile(KEY)
     assert len(webhook.asked) == 1
-    parts.now = LASTING_SECONDS
-    said = await parts.look(LATE)
+    harness.now = GRACE_SECONDS
+    said = await harness.look(LATE)
     assert said["Ready"][1:3] == ("False", "ApplyFailed")
     assert said["Ready"].message.startswith(f"{DEPLOYED}: {LATE.message}")
     assert f"was not tried: {DEPLOYED} had no answer" in said["TracingReady"].message
@@ -177,28 +176,28 @@ async def test_what_hangs_in_a_trial_is_not_waited_for_again(monkeypatch: pytest
 async def test_the_service_is_said_to_answer_where_it_did_until_a_pass_came_to_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    parts = await steady()
-    server = Hanging(monkeypatch, parts, CONFIG_MAP)
+    harness = await steady()
+    server = Hanging(monkeypatch, harness, CONFIG_MAP)
     server.error = ApiError(503, "ServiceUnavailable", "shutting down")
     models = [{"name": "another", "provider": "Sandbox"}]
-    parts.edit(service={"port": 90}, models=models)
-    for parts.now in (0.0, LASTING_SECONDS):
+    harness.edit(service={"port": 90}, models=models)
+    for harness.now in (0.0, GRACE_SECONDS):
         with pytest.raises(ApiError):
-            await parts.reconciler.reconcile(KEY)
-    assert parts.outcome.stopped
+            await harness.reconciler.reconcile(KEY)
+    assert harness.outcome.stopped
     before: Object = {"endpoint": "http://pictures-service.studio.svc:80"}
-    assert status(KEY, parts.outcome, [], before, "now")["endpoint"] == before["endpoint"]
+    assert status(KEY, harness.outcome, [], before, "now")["endpoint"] == before["endpoint"]
 
     server.kinds = ()
-    await parts.look()
-    assert status(KEY, parts.outcome, [], before, "now")["endpoint"] == "http://pictures-service.studio.svc:90"
+    await harness.look()
+    assert status(KEY, harness.outcome, [], before, "now")["endpoint"] == "http://pictures-service.studio.svc:90"
 
 
 def test_what_a_webhook_denies_says_nothing_of_the_server() -> None:
     """It may deny with any status."""
     denied = 'admission webhook "a.example.com" denied the request: busy'
-    assert not ApiError(503, "ServiceUnavailable", denied).stops
-    assert ApiError(503, "ServiceUnavailable", "shutting down").stops
+    assert not ApiError(503, "ServiceUnavailable", denied).server_unavailable
+    assert ApiError(503, "ServiceUnavailable", "shutting down").server_unavailable
 
 
 async def test_an_answer_that_does_not_come_is_late_and_a_server_that_is_not_there_is_not() -> None:
@@ -219,7 +218,7 @@ async def test_an_answer_that_does_not_come_is_late_and_a_server_that_is_not_the
         await server.close()
         with pytest.raises(ApiError) as gone:
             await cluster.apply(CONFIG_MAP, body)
-    assert (late.value.late, gone.value.late) == (True, False)
-    assert gone.value.stops
+    assert (late.value.timed_out, gone.value.timed_out) == (True, False)
+    assert gone.value.server_unavailable
     assert late.value.transient
     assert gone.value.transient

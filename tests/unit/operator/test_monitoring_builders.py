@@ -178,8 +178,13 @@ def test_services_select_a_collector_s_pods_by_what_never_changes(namespace: str
     [({}, True), ({"replicas": 0}, False), ({"replicas": 0, "autoscaling": {"maxReplicas": 2}}, True)],
 )
 def test_nobody_misses_a_service_that_is_to_have_no_pods(wanted: dict[str, Any], *, missed: bool) -> None:
-    found = {"TextToImageDown", "TextToImageAbsent"} & alerts_of(resource(monitoring={}, **wanted))
+    """Nor its callers; that there are too many of them would be told."""
+    stopped = resource(monitoring={}, **wanted)
+    found = {"TextToImageDown", "TextToImageAbsent"} & alerts_of(stopped)
     assert bool(found) == missed
+    rules = (rule for group in prometheus_rule(stopped)["spec"]["groups"] for rule in group["rules"])
+    directions = {rule["labels"]["direction"] for rule in rules if rule.get("alert") == "TextToImageAnomaly"}
+    assert directions == ({"above", "below"} if missed else {"above"})
 
 
 def test_what_is_not_scraped_is_not_missed() -> None:
@@ -204,7 +209,7 @@ def test_what_looks_back_for_long_is_all_that_its_rule_selects() -> None:
     budget = {"amount": "50", "period": "Month"}
     groups = prometheus_rule(observed(alerts={"budget": budget}))["spec"]["groups"]
     expressions = [rule["expr"] for group in groups for rule in group["rules"]]
-    far = [expr for expr in expressions if re.search(r"\[\d+[dw]\]|\[(6|24|72)h\]|offset", expr)]
+    far = [expr for expr in expressions if re.search(r"\[\d+[dw]\]|\[(6|24|72)h\]|offset \d+d", expr)]
     assert {expr.count("{") for expr in far} == {1}
     assert len(far) == 3 + 1 + 2 * 2 + 1 + 1  # windows, the month, references, the week's mean, the month's cost
 
@@ -271,7 +276,8 @@ def test_runbooks_can_be_the_user_s_own() -> None:
 @pytest.mark.parametrize("grafana", ["https://grafana.example.com", "https://example.com/grafana/"])
 def test_alerts_lead_to_dashboards_where_grafana_is(grafana: str) -> None:
     paths = links_of("dashboard_url")
-    assert all(path.startswith("/d/t2i-") for path in paths.values())
+    chosen = "?var-namespace=studio&var-service=pictures-service"
+    assert all(path.startswith("/d/t2i-") and path.endswith(chosen) for path in paths.values())
     expected = {alert: f"{grafana.rstrip('/')}{path}" for alert, path in paths.items()}
     assert links_of("dashboard_url", dashboards={"grafanaURL": grafana}) == expected
     off = links_of("dashboard_url", dashboards={"grafanaURL": grafana, "mode": "Disabled"})

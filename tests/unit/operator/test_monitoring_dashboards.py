@@ -180,6 +180,15 @@ def test_nothing_is_neither_good_nor_bad(topic: str) -> None:
         assert sorted(colours) in (["text"], ["green", "red"]), panel["title"]
 
 
+def test_no_percentile_is_of_nothing() -> None:
+    """It would be NaN, which Grafana shows as a value."""
+    panels = [panel for text in rendered().values() for panel in json.loads(text)["panels"]]
+    asked = [target.get("expr", "") for panel in panels for target in panel.get("targets", ())]
+    percentiles = [expr for expr in asked if "histogram_quantile" in expr]
+    assert percentiles
+    assert [expr for expr in percentiles if not re.fullmatch(r"\(histogram_quantile\(.*\) >= 0\)", expr)] == []
+
+
 def test_what_can_be_below_zero_is_drawn_there() -> None:
     """An objective that is missed has less than nothing left of its budget."""
     panels = {panel["title"]: panel for panel in json.loads(rendered()["overview"])["panels"]}
@@ -344,6 +353,13 @@ def test_an_alert_is_named_where_it_is_marked(topic: str) -> None:
 
 COUNTED_AS = {"reqps": "Requests", "count:spans/s": "Spans", "count:generations/s": "Generations"}
 COUNTED_AS |= {"count:tokens/s": "Tokens", "ops": "Reconciliations"}
+
+
+def test_every_panel_of_spans_says_that_they_may_be_a_share() -> None:
+    panels = json.loads(rendered()["traces"])["panels"]
+    of_spans = [panel for panel in panels if "traces_span_metrics" in json.dumps(panel.get("targets"))]
+    assert len(of_spans) > 4
+    assert [panel["title"] for panel in of_spans if "tracing.samplingRatio" not in panel["description"]] == []
 
 
 @pytest.mark.parametrize("topic", sorted(rendered()))

@@ -10,11 +10,12 @@ from t2i_operator.known import drift
 from t2i_operator.known.children import Children
 from t2i_operator.known.contest import LIMIT, WINDOW_SECONDS, Contest
 from t2i_operator.known.faults import CONTESTED
+from t2i_operator.known.identity import identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.kinds import CONFIG_MAP, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 
 from tests.unit.operator.resources import built, resource
 

@@ -8,12 +8,11 @@ import aiohttp
 import pytest
 from t2i_operator import builders, spec
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, SERVICE_MONITOR, Kind, Object
 from t2i_operator.naming import FIELD_MANAGER, MANAGED_BY_LABEL, Key
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.settings import read
 from t2i_operator.status.conditions import Condition, conditions

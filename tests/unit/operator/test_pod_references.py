@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 from t2i_operator.known import references
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Object
 from t2i_operator.naming import ENVIRONMENT_CHECKSUM_ANNOTATION
 
-from tests.unit.operator.passes import KEY, Parts
-from tests.unit.operator.resources import resource
-from tests.unit.operator.test_references import POD
+from tests.unit.operator.harness import KEY, Harness
+from tests.unit.operator.resources import POD, resource
 
 THERE = base64.b64encode(b"x").decode()
 
@@ -100,63 +99,63 @@ def test_pods_are_rolled_for_what_they_start_with_and_not_for_volumes() -> None:
     assert references.environment_values(resource(), {}) == {}
 
 
-def checksum(parts: Parts) -> Any:
-    live = parts.cluster.live[Id(DEPLOYMENT, *KEY)]
+def checksum(harness: Harness) -> Any:
+    live = harness.cluster.live[Id(DEPLOYMENT, *KEY)]
     return live["spec"]["template"]["metadata"]["annotations"].get(ENVIRONMENT_CHECKSUM_ANNOTATION)
 
 
 @pytest.mark.parametrize("kind", [SECRET, CONFIG_MAP], ids=lambda kind: kind.name)
 async def test_a_change_rolls_the_pods_and_a_loss_only_is_told(kind: Any) -> None:
     ref = "secretRef" if kind == SECRET else "configMapRef"
-    parts, named = Parts(**template(env_from=[{ref: {"name": "theirs"}}])), Id(kind, KEY.namespace, "theirs")
+    harness, named = Harness(**template(env_from=[{ref: {"name": "theirs"}}])), Id(kind, KEY.namespace, "theirs")
 
     def hold(value: str) -> None:
         body: Object = {"metadata": {"name": "theirs", "namespace": KEY.namespace}, "data": {"A": value}}
-        parts.cluster.store(named, body)
+        harness.cluster.store(named, body)
 
     hold(THERE)
-    assert (await parts.look())["CredentialsReady"].holds
-    first = checksum(parts)
+    assert (await harness.look())["CredentialsReady"].holds
+    first = checksum(harness)
     hold(base64.b64encode(b"y").decode())
-    await parts.look()
-    second = checksum(parts)
+    await harness.look()
+    second = checksum(harness)
     assert len({None, first, second}) == 3
 
-    del parts.cluster.live[named]
-    said = await parts.look()
+    del harness.cluster.live[named]
+    said = await harness.look()
     assert (said["CredentialsReady"].status, said["CredentialsReady"].reason) == ("False", f"{kind.name}Missing")
-    assert checksum(parts) == second, "others could not start"
+    assert checksum(harness) == second, "others could not start"
     hold(THERE)
-    assert (await parts.look())["CredentialsReady"].holds
-    assert checksum(parts) == first
+    assert (await harness.look())["CredentialsReady"].holds
+    assert checksum(harness) == first
 
 
 async def test_variables_of_the_credentials_secret_roll_no_pods_into_being_without_their_token() -> None:
     """What the checksum of the credentials keeps, that of the variables must keep too: the pods would not get ready."""
     models = [{"name": "sdxl", "provider": "Replicate", "version": "a" * 64}]
     wanted = {"models": models, "credentials": {"secretRef": {"name": "tokens"}}}
-    parts = Parts(**wanted, **template(env_from=[{"secretRef": {"name": "tokens"}}]))
+    harness = Harness(**wanted, **template(env_from=[{"secretRef": {"name": "tokens"}}]))
 
     def hold(**data: str) -> None:
         body: Object = {"metadata": {"name": "tokens", "namespace": KEY.namespace}, "data": data}
-        parts.cluster.store(Id(SECRET, KEY.namespace, "tokens"), body)
+        harness.cluster.store(Id(SECRET, KEY.namespace, "tokens"), body)
 
     def template_of_pods() -> Any:
-        return parts.cluster.live[Id(DEPLOYMENT, *KEY)]["spec"]["template"]
+        return harness.cluster.live[Id(DEPLOYMENT, *KEY)]["spec"]["template"]
 
     hold(REPLICATE_API_TOKEN=THERE, OTHER=THERE)
-    assert (await parts.look())["CredentialsReady"].holds
+    assert (await harness.look())["CredentialsReady"].holds
     before = template_of_pods()
     hold(OTHER=THERE)
-    assert (await parts.look())["CredentialsReady"].reason == "KeyMissing"
+    assert (await harness.look())["CredentialsReady"].reason == "KeyMissing"
     assert template_of_pods() == before
     hold(REPLICATE_API_TOKEN=THERE, OTHER=base64.b64encode(b"y").decode())
-    await parts.look()
+    await harness.look()
     assert template_of_pods() != before
 
 
 async def test_an_item_may_be_binary() -> None:
-    parts = Parts(**mounted(configMap={"name": "m", "items": ITEMS}))
+    harness = Harness(**mounted(configMap={"name": "m", "items": ITEMS}))
     body: Object = {"metadata": {"name": "m", "namespace": KEY.namespace}, "binaryData": {"k": "AAAA"}}
-    parts.cluster.store(Id(CONFIG_MAP, KEY.namespace, "m"), body)
-    assert (await parts.look())["CredentialsReady"].holds
+    harness.cluster.store(Id(CONFIG_MAP, KEY.namespace, "m"), body)
+    assert (await harness.look())["CredentialsReady"].holds

@@ -270,11 +270,11 @@ def test_a_node_is_awaited_for_ten_minutes_from_when_the_scheduler_found_none() 
     pods.observe(pod(created="2026-01-01T11:00:00Z", **UNPLACED))
     found = pods.newest_trouble(KEY, ROLLS)
     assert found is not None
-    assert pods.awaited(KEY, ROLLS) == 1
+    assert pods.awaiting_node(KEY, ROLLS) == 1
     now = OVER
-    assert pods.awaited(KEY, ROLLS) == 0
+    assert pods.awaiting_node(KEY, ROLLS) == 0
     assert pods.newest_trouble(KEY, ROLLS) == found, "it is the same trouble, and lasts"
-    assert Pods().awaited(KEY, ROLLS) == 0
+    assert Pods().awaiting_node(KEY, ROLLS) == 0
 
 
 def test_what_is_only_awaited_hides_no_trouble_that_lasts() -> None:
@@ -283,7 +283,7 @@ def test_what_is_only_awaited_hides_no_trouble_that_lasts() -> None:
     pods.observe(pod("a-old", **container(state=ended("Error", 1))))
     pods.observe(pod("a-young", created=BEGAN, **UNPLACED))
     assert reason(pods, ROLLS) == "CrashLoopBackOff"
-    assert pods.awaited(KEY, ROLLS) == 0
+    assert pods.awaiting_node(KEY, ROLLS) == 0
     now = OVER
     assert reason(pods, ROLLS) == "Unschedulable", "the youngest one's, when neither is awaited"
 
@@ -295,7 +295,7 @@ def test_of_pods_that_are_awaited_the_one_that_is_given_up_first_is_told() -> No
     found = pods.newest_trouble(KEY, ROLLS)
     assert found is not None
     assert found.awaited_until == OVER, "or the look that finds it would come late"
-    assert pods.awaited(KEY, ROLLS) == 2
+    assert pods.awaiting_node(KEY, ROLLS) == 2
 
 
 def test_pods_on_their_way_out_do_not_count() -> None:

@@ -1,15 +1,18 @@
 """What `t2i-operator diff` says of objects that are owned and not wanted: what the operator would do with each."""
 
-from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
-import msgspec
 import pytest
+import yaml
 from t2i_operator import builders
-from t2i_operator.known.children import Id
-from t2i_operator.kube.cluster import ApiError, Page
+from t2i_operator.known.identity import Id, identify
+from t2i_operator.kube.cluster import ApiError
+from t2i_operator.kube.connection import connect
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
+    AUTOSCALER,
     CONFIG_MAP,
     DEPLOYMENT,
     GATEWAY,
@@ -17,18 +20,21 @@ from t2i_operator.kube.kinds import (
     HTTP_ROUTE,
     INGRESS,
     NETWORK_POLICY,
+    OPENTELEMETRY_COLLECTOR,
     PROMETHEUS_RULE,
+    RESOURCE,
     SECRET,
+    SERVICE,
     SERVICE_ACCOUNT,
+    SERVICE_MONITOR,
     Kind,
     Object,
 )
-from t2i_operator.naming import FIELD_MANAGER, OWNER_UID_ANNOTATION
+from t2i_operator.naming import ADOPT_ANNOTATION, OWNER_UID_ANNOTATION
 from t2i_operator.preview import Preview
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.settings import read
 
-from tests.unit.operator.passes import KEY, SERVES, Storing
+from tests.unit.operator.harness import DEPLOYED, JAEGER, KEY, ROUTED, SERVES, Shown
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource
 
 COMPOSED, DASHBOARD = (
@@ -38,25 +44,8 @@ COMPOSED, DASHBOARD = (
 INWARDS, ROUTE, POLICY = (Id(kind, *KEY) for kind in (INGRESS, HTTP_ROUTE, NETWORK_POLICY))
 COPIES = [Id(kind, KEY.namespace, "pictures-copy") for kind in (SERVICE_ACCOUNT, SECRET, CONFIG_MAP)]
 OWNER = {"kind": "TextToImageService", "name": KEY.name, "uid": "0f0f", "controller": True}
-ROUTED: Object = {"httpRoute": {"parentRefs": [{"name": "public"}]}}
 GRAFANA: Object = {"monitoring": {**UNOBSERVED, "dashboards": {"format": "GrafanaDashboard"}}}
 IN_PLACE: Object = {"credentials": {"secretRef": {"name": COMPOSED.name}}}
-
-
-class Shown(Storing):
-    """Answers dry runs, lists what it has, and takes no write."""
-
-    async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
-        assert dry_run, body
-        if kind == GRAFANA_DASHBOARD:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
-        return self.live.get(identify(body), body)
-
-    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
-        items = [
-            msgspec.Raw(msgspec.json.encode(live)) for identity, live in self.live.items() if identity.kind == kind
-        ]
-        yield Page(metadata={}, items=items)
 
 
 def in_order(*owned: Id, **wanted: Any) -> Shown:
@@ -196,3 +185,157 @@ async def test_what_came_before_an_object_of_somebody_else_s_stays(capsys: pytes
     assert f"--- live/{POLICY.kind.plural}/" in said
     assert f"# {earlier} would stay until the conflict is resolved\n" in said
     assert f"--- live/{earlier.kind.plural}/" not in said
+
+
+MONITORED: Object = {"monitoring": {**UNOBSERVED, "metrics": {"mode": "Managed"}}}
+MONITOR = Id(SERVICE_MONITOR, KEY.namespace, "pictures-monitor")
+FORBIDDEN = ApiError(403, "Forbidden", "User jane cannot patch resource servicemonitors")
+
+
+def refuses(monkeypatch: pytest.MonkeyPatch, cluster: Shown, refused: Id, error: ApiError) -> None:
+    """Have an object refused, and others stored as they are asked for."""
+
+    async def apply(_: Kind, body: Object, **_options: Any) -> Object:
+        if identify(body) == refused:
+            raise error
+        return body
+
+    monkeypatch.setattr(cluster, "apply", apply)
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["read", "tried"])
+async def test_a_kind_that_one_may_not_look_at_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, read: bool
+) -> None:
+    cluster = in_order(POLICY, **MONITORED)
+    if read:
+        cluster.refused[MONITOR] = FORBIDDEN
+    else:
+        refuses(monkeypatch, cluster, MONITOR, FORBIDDEN)
+    assert await diff(cluster, **MONITORED) == 1
+    said = capsys.readouterr().out
+    assert f"# {MONITOR} cannot be looked at: {FORBIDDEN.message}\n" in said
+    assert f"--- live/{POLICY.kind.plural}/" in said, "and goes on"
+
+
+def theirs(cluster: Shown, identity: Id) -> None:
+    cluster.live[identity]["metadata"]["ownerReferences"] = [{**OWNER, "name": "other", "uid": "theirs"}]
+
+
+SERVING, AUTOSCALED = Id(SERVICE, KEY.namespace, "pictures-service"), {"autoscaling": {"maxReplicas": 3}}
+SCALER = Id(AUTOSCALER, *KEY)
+HOSTED: Object = {"ingress": {"host": "images.example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("foreign", "left", "wanted"),
+    [
+        (Id(SERVICE_ACCOUNT, *KEY), DEPLOYED, {}),
+        (Id(SECRET, KEY.namespace, "pictures-keys"), DEPLOYED, {}),
+        (Id(CONFIG_MAP, KEY.namespace, "pictures-config"), DEPLOYED, {}),
+        (DEPLOYED, SCALER, AUTOSCALED),
+        (SERVING, INWARDS, HOSTED),
+        (SERVING, ROUTE, ROUTED),
+    ],
+    ids=lambda value: value.kind.name if isinstance(value, Id) else "",
+)
+async def test_what_stands_on_somebody_else_s_object_would_not_be_made(
+    capsys: pytest.CaptureFixture[str], foreign: Id, left: Id, wanted: Any
+) -> None:
+    cluster = in_order(**wanted)
+    theirs(cluster, foreign)
+    del cluster.live[left]
+    assert await diff(cluster, **wanted) == 0
+    conflict, rest = capsys.readouterr().out.splitlines()
+    assert conflict.startswith(f"# {foreign} is controlled by")
+    assert rest == f"# {left} would not be made: it needs {foreign}, which is not in its place"
+
+
+async def test_what_stands_on_what_would_be_made_would_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = in_order(**AUTOSCALED, **HOSTED)
+    for identity in (DEPLOYED, SCALER, SERVING, INWARDS):
+        del cluster.live[identity]
+    assert await diff(cluster, **AUTOSCALED, **HOSTED) == 1
+    made = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("+++", "# "))]
+    assert [line.split("/")[1] for line in made] == ["services", "deployments", SCALER.kind.plural, INWARDS.kind.plural]
+
+
+async def test_a_deployment_that_cannot_be_adopted_gets_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = in_order()
+    live = cluster.live[DEPLOYED]
+    live["metadata"] |= {"ownerReferences": [], "annotations": {ADOPT_ANNOTATION: KEY.name}}
+    live["spec"]["selector"] = {"matchLabels": {"app": "older"}}
+    assert await diff(cluster) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"# {DEPLOYED} cannot be adopted as it is, because its selector (app=older) differs")
+    assert f"kubectl -n {KEY.namespace} delete deployment {KEY.name} --cascade=orphan" in said
+
+
+async def test_what_would_be_repaired_though_the_api_server_refuses_both_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `kubectl set env` does, which puts a value beside our valueFrom: the operator takes the value away first."""
+    cluster = in_order()
+    (ours,) = cluster.live[DEPLOYED]["metadata"]["managedFields"]
+    del ours["fieldsV1"]["f:spec"]["f:strategy"]["f:type"]
+    fields = {"f:spec": {"f:strategy": {"f:type": {}, "f:recreate": {}}}}
+    cluster.live[DEPLOYED]["metadata"]["managedFields"] += [
+        {"manager": "kubectl-set", "operation": "Update", "fieldsV1": fields}
+    ]
+    cluster.live[DEPLOYED]["spec"]["strategy"] = {"type": "Recreate", "recreate": {}}
+    refuses(monkeypatch, cluster, DEPLOYED, ApiError(422, "Invalid", "spec.strategy: may not have both"))
+    assert await diff(cluster) == 1
+    assert f"# {DEPLOYED} would be repaired" in (said := capsys.readouterr().out)
+    assert "spec.strategy.type (kubectl-set)" in said
+
+
+async def test_what_is_handed_over_to_an_autoscaler_is_one_pod_at_least(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = in_order(replicas=0)
+    monkeypatch.setattr(cluster, "apply", AsyncMock(side_effect=lambda _kind, body, **_options: body))
+    await diff(cluster, **AUTOSCALED)
+    assert {"-  replicas: 0", "+  replicas: 1"} <= {*capsys.readouterr().out.splitlines()}
+
+
+async def test_a_file_without_a_namespace_is_of_the_context_s(tmp_path: Path) -> None:
+    cluster, file = Shown(), tmp_path / "resource.yaml"
+    spec = {"models": [{"name": "sdxl", "provider": "Sandbox"}]}
+    file.write_text(yaml.safe_dump({"kind": RESOURCE.name, "metadata": {"name": KEY.name}, "spec": spec}))
+    cluster.apply = AsyncMock(side_effect=lambda _kind, body, **_options: body)  # type: ignore[method-assign]
+    preview = Preview(cluster, read(["--service-image=service:1"], {}), namespace=KEY.namespace)
+    assert (await preview.resource(None, str(file))).metadata.namespace == KEY.namespace
+    assert cluster.read == [Id(RESOURCE, *KEY)]
+
+
+async def test_the_kubeconfig_says_the_namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    context = {"cluster": "here", "user": "jane", "namespace": "studio"}
+    config = {
+        "clusters": [{"name": "here", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "jane", "user": {"token": "secret"}}],
+        "contexts": [{"name": "it", "context": context}],
+        "current-context": "it",
+    }
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    for said, namespace in ((context, "studio"), ({**context, "namespace": ""}, "default")):
+        config["contexts"] = [{"name": "it", "context": said}]
+        file.write_text(yaml.safe_dump(config))
+        assert (await connect("me")).namespace == namespace
+
+
+async def test_a_collector_goes_though_its_own_service_has_the_name_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    traced: Object = {"monitoring": {**UNOBSERVED, "tracing": {"mode": "Managed"}}}
+    collector = JAEGER[OPENTELEMETRY_COLLECTOR]
+    cluster, spans = in_order(collector, **traced), Id(SERVICE, KEY.namespace, "pictures-jaeger-collector")
+    owner = {"kind": collector.kind.name, "name": collector.name, "uid": str(collector), "controller": True}
+    cluster.live[spans]["metadata"]["ownerReferences"] = [owner]
+    assert await diff(cluster, **traced) == 1
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"# {spans} is the OpenTelemetry operator's, and goes with {collector}"
+    assert second.startswith(f"--- live/{collector.kind.plural}/")
+
+    theirs(cluster, collector)
+    assert await diff(cluster, **traced) == 0
+    assert capsys.readouterr().out.startswith(f"# {spans} is controlled by {collector}; rename")

@@ -3,7 +3,7 @@
 import json
 
 from t2i_operator import printout
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Object
 
 KEPT, OLD, NEW = "a2VwdA==", "b2xk", "bmV3"

@@ -4,7 +4,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from t2i_operator.known.children import Children, Id
+from t2i_operator.known.children import Children
+from t2i_operator.known.faults import APPLY_FAILED, REPLACING
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.absences import Absence
@@ -38,7 +40,7 @@ class Deleting(Cluster):
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
-        self.refused: dict[str, ApiError] = {}
+        self.refused: dict[str, Exception] = {}
 
     async def delete(self, kind: Kind, metadata: Any) -> None:
         if metadata["name"] in self.refused:
@@ -92,7 +94,23 @@ async def test_a_dashboard_stays_until_a_grafana_has_its_successor(status: Objec
     async with aiohttp.ClientSession() as session:
         stays = await Pruner(Deleting(session), children).prune(wanted, {successor}, outcome)
     assert (stays, outcome.deleted) == (([DASHBOARD], []) if kept else ([], [DASHBOARD]))
-    assert outcome.settled, "an event tells when a Grafana has it"
+    assert outcome.complete, "an event tells when a Grafana has it"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "goes"), [([REPLACING], True), ([REPLACING, APPLY_FAILED], False)], ids=["its Service", "more"]
+)
+async def test_a_collector_goes_when_only_its_own_service_is_in_the_way(reasons: list[str], *, goes: bool) -> None:
+    """Else the two would wait for each other for ever: that Service goes with the collector."""
+    children, collector = Children(), Id(OPENTELEMETRY_COLLECTOR, "studio", "pictures-jaeger")
+    children.observe(collector.kind, {**live(collector), "spec": {}})
+    wanted = resource(monitoring={"tracing": {"mode": "Managed"}})
+    outcome = Outcome(generation=1, resource=wanted)
+    for identity, reason in zip(reversed(JAEGER), reasons, strict=False):
+        outcome.fault(identity, reason, "the sentence")
+    async with aiohttp.ClientSession() as session:
+        await Pruner(Deleting(session), children).prune(wanted, set(JAEGER), outcome)
+    assert outcome.deleted == ([collector] if goes else [])
 
 
 async def test_what_is_switched_off_goes_all_the_same() -> None:
@@ -190,7 +208,7 @@ async def test_who_leads_no_more_releases_nothing_more() -> None:
     wanted = resource(podTemplate={"spec": {"volumes": [{"name": "a", "configMap": {"name": ours.name}}]}})
     async with aiohttp.ClientSession() as session:
         cluster = Releasing(session)
-        cluster.refused[ours.name] = NotLeadingError(0, "NotLeading", "not the leader any more")
+        cluster.refused[ours.name] = NotLeadingError("not the leader any more")
         with pytest.raises(NotLeadingError):
             await Pruner(cluster, children).prune(wanted, set(), Outcome(generation=1, resource=wanted))
 

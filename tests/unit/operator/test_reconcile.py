@@ -73,8 +73,8 @@ async def test_what_is_known_of_credentials_stays_while_secrets_cannot_be_read(
     lacks = {"AlertsReady": Problem("SecretMissing", "there is no Secret hooks")}
     facts = Facts("u", 1, {}, {}, several_pods=False)
     complete = Pass(facts=facts, expected={}, stays=[], credentials=problem, lacks=lacks, at=0.0)
-    reconciler._ledger.settle(KEY, complete)
-    monkeypatch.setattr(reconciler, "_patience", MagicMock(held=lambda *_: frozenset()))
+    reconciler._ledger.record_complete(KEY, complete)
+    monkeypatch.setattr(reconciler, "_failure_grace", MagicMock(in_grace=lambda *_: frozenset()))
 
     with pytest.raises(ApiError):
         await reconciler.reconcile(KEY)

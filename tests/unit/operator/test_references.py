@@ -12,12 +12,7 @@ from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, OPENTELEMETRY_COLLEC
 from t2i_operator.naming import CREDENTIALS_CHECKSUM_ANNOTATION
 from t2i_operator.status.conditions import conditions
 
-from tests.unit.operator.resources import UNOBSERVED, WITH_JAEGER, resource
-
-
-def key(name: str, key: str = "k") -> dict[str, Any]:
-    return {"secretKeyRef": {"name": name, "key": key}}
-
+from tests.unit.operator.resources import POD, UNOBSERVED, WITH_JAEGER, key, resource
 
 RECEIVERS: list[dict[str, Any]] = [
     {"name": "a", "slack": {"apiURL": key("slack")}},
@@ -31,28 +26,6 @@ SEARCH = {"serverURLs": ["https://s:9200"], "credentialsSecretRef": {"name": "se
 JAEGER = {"mode": "Managed", "jaeger": {"storage": {"type": "Elasticsearch", "elasticsearch": SEARCH}}}
 SENT = {"mode": "External", "endpoint": "https://o:4317", "headersSecretRef": {"name": "headers"}, "tls": TLS}
 INGRESS = {"host": "images.example.com", "tls": {"secretName": "certificate"}}
-POD = {
-    "imagePullSecrets": [{"name": "pull"}],
-    "containers": [
-        {
-            "name": "text-to-image",
-            "env": [
-                {"name": "A", "valueFrom": key("env")},
-                {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "m"}}},
-            ],
-            "envFrom": [{"secretRef": {"name": "from"}}, {"configMapRef": {"name": "map-from"}}],
-        }
-    ],
-    "volumes": [
-        {"name": "one", "secret": {"secretName": "volume"}},
-        {"name": "two", "configMap": {"name": "map-volume"}},
-        {
-            "name": "three",
-            "projected": {"sources": [{"secret": {"name": "projected"}}, {"configMap": {"name": "map"}}]},
-        },
-        {"name": "four", "persistentVolumeClaim": {"claimName": "claim"}},
-    ],
-}
 
 
 def observed(**monitoring: Any) -> Any:

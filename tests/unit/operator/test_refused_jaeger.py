@@ -3,14 +3,13 @@
 from typing import Any
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, VOLUME_CLAIM
 
-from tests.unit.operator.passes import KEY, Parts
+from tests.unit.operator.harness import JAEGER, KEY, Harness
+from tests.unit.operator.refusals import READ_ERRORS, Refusing
 from tests.unit.operator.resources import UNOBSERVED
-from tests.unit.operator.test_refused_route import Refusing
-from tests.unit.operator.test_unread import JAEGER, PASSING
 
 DEPLOYED, *_ = JAEGER.values()
 TRIAL = DEPLOYED._replace(name=f"{DEPLOYED.name}.trial")
@@ -22,21 +21,21 @@ def traced(**jaeger: Any) -> Any:
     return {"monitoring": {**UNOBSERVED, "tracing": {"mode": "Managed", "jaeger": jaeger}}}
 
 
-@pytest.mark.parametrize("error", [REFUSED, PASSING[0]], ids=["for good", "may pass"])
+@pytest.mark.parametrize("error", [REFUSED, READ_ERRORS[0]], ids=["for good", "may pass"])
 async def test_its_configuration_waits_for_its_pod(monkeypatch: pytest.MonkeyPatch, error: ApiError) -> None:
-    parts = Parts(**traced())
-    await parts.look()
-    webhook = Refusing(parts, DEPLOYED, TRIAL)
+    harness = Harness(**traced())
+    await harness.look()
+    webhook = Refusing(harness, DEPLOYED, TRIAL)
     webhook.error = error
-    monkeypatch.setattr(parts.cluster, "apply", webhook.apply)
-    parts.cluster.written.clear()
+    monkeypatch.setattr(harness.cluster, "apply", webhook.apply)
+    harness.cluster.written.clear()
     template = {"spec": {"restartPolicy": "Sometimes"}}
-    parts.edit(**traced(storage={"type": "Badger"}, podTemplate=template), logging={"level": "DEBUG"})
-    said = await parts.look(error)
+    harness.edit(**traced(storage={"type": "Badger"}, podTemplate=template), logging={"level": "DEBUG"})
+    said = await harness.look(error)
     assert said["Ready"].status == "True"
-    assert CONFIG not in parts.cluster.written
-    assert not [each for each in parts.cluster.written if each.kind == VOLUME_CLAIM]
-    assert Id(DEPLOYMENT, *KEY) in parts.cluster.written, "all else is done"
-    (fault,) = parts.outcome.faults
+    assert CONFIG not in harness.cluster.written
+    assert not [each for each in harness.cluster.written if each.kind == VOLUME_CLAIM]
+    assert Id(DEPLOYMENT, *KEY) in harness.cluster.written, "all else is done"
+    (fault,) = harness.outcome.faults
     assert fault.identity == DEPLOYED
     assert ".trial" not in fault.message

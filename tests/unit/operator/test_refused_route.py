@@ -4,7 +4,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     AUTOSCALER,
@@ -16,79 +16,46 @@ from t2i_operator.kube.kinds import (
     Kind,
     Object,
 )
-from t2i_operator.naming import FIELD_MANAGER
-from t2i_operator.reconciling.objects import identify
-from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 
-from tests.unit.operator.passes import KEY, SERVES, Parts
+from tests.unit.operator.harness import DEPLOYED, KEY, ROUTED, SERVES, Harness
+from tests.unit.operator.refusals import CLAIMED, DENIED, INWARDS, READ_ERRORS, STALE, UNREACHABLE, refusing
 from tests.unit.operator.resources import UNOBSERVED
-from tests.unit.operator.test_unread import DEPLOYED, PASSING, ROUTED
 
-WEBHOOK = 'Internal error occurred: failed calling webhook "validate.nginx.ingress.kubernetes.io": connection refused'
-UNREACHABLE = ApiError(500, "InternalError", WEBHOOK)
-CLAIMED = 'host "images.example.com" and path "/" is already defined in ingress studio/older'
-DENIED = [
-    ApiError(
-        status, "Denied", f'admission webhook "validate.nginx.ingress.kubernetes.io" denied the request: {CLAIMED}'
-    )
-    for status in (400, 422)
-]
-INWARDS: dict[Kind, Object] = {INGRESS: {"ingress": {"host": "images.example.com"}}, HTTP_ROUTE: ROUTED}
 OVERVIEW = Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-dashboard-overview")
 OBSERVED: Object = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
-STALE: Object = {"ingress": {"host": "older.example.com"}}
-
-
-class Refusing:
-    """Has a webhook look at what is written of these objects."""
-
-    def __init__(self, parts: Parts, *refused: Id) -> None:
-        self.refused, self.error = refused, UNREACHABLE
-        self._apply = parts.cluster.apply
-
-    async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
-        if identify(body) in self.refused:
-            raise ApiError(self.error.status, self.error.reason, self.error.message)
-        return await self._apply(kind, body, manager=manager, dry_run=dry_run)
-
-
-def refusing(monkeypatch: pytest.MonkeyPatch, parts: Parts, kind: Kind, error: ApiError) -> Refusing:
-    refusing = Refusing(parts, Id(kind, *KEY))
-    refusing.error = error
-    monkeypatch.setattr(parts.cluster, "apply", refusing.apply)
-    return refusing
 
 
 @pytest.mark.parametrize("kind", INWARDS, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("error", [UNREACHABLE, *PASSING[1:]], ids=lambda error: str(error.status))
+@pytest.mark.parametrize("error", [UNREACHABLE, *READ_ERRORS[1:]], ids=lambda error: str(error.status))
 async def test_what_may_pass_is_waited_for_by_its_condition_alone(
     monkeypatch: pytest.MonkeyPatch, kind: Kind, error: ApiError
 ) -> None:
-    parts = Parts()
-    webhook = refusing(monkeypatch, parts, kind, error)
-    parts.edit(**INWARDS[kind])
-    said = await parts.look(error)
+    harness = Harness()
+    webhook = refusing(monkeypatch, harness, kind, error)
+    harness.edit(**INWARDS[kind])
+    said = await harness.look(error)
     assert {said[name].status for name in ("Ready", "Accepted", "Available", "Progressing")} == {"True"}
     assert said["RouteReady"][1:3] == ("Unknown", "Pending")
     assert said["Reconciling"][1:3] == ("True", "ApplyFailed")
     assert said["Stalled"].status == "False"
 
-    parts.now = LASTING_SECONDS - 1
-    parts.say(DEPLOYED, {**SERVES, "availableReplicas": 0, "conditions": []})
-    said = await parts.look(error)
+    harness.now = GRACE_SECONDS - 1
+    harness.say(DEPLOYED, {**SERVES, "availableReplicas": 0, "conditions": []})
+    said = await harness.look(error)
     assert (said["Available"].status, said["RouteReady"].reason) == ("False", "Pending")
 
-    parts.now = LASTING_SECONDS
-    parts.say(DEPLOYED, SERVES)
-    said = await parts.look(error)
+    harness.now = GRACE_SECONDS
+    harness.say(DEPLOYED, SERVES)
+    said = await harness.look(error)
     assert said["Ready"].status == "True"
     assert said["RouteReady"][1:3] == ("False", "ApplyFailed")
     assert error.message in said["RouteReady"].message
     assert str(Id(kind, *KEY)) in said["RouteReady"].message
 
     webhook.refused = ()
-    said = await parts.look()
-    assert Id(kind, *KEY) in parts.cluster.live
+    said = await harness.look()
+    assert Id(kind, *KEY) in harness.cluster.live
     assert "ApplyFailed" not in (said["RouteReady"].reason, said["Reconciling"].reason)
 
 
@@ -97,71 +64,107 @@ async def test_what_may_pass_is_waited_for_by_its_condition_alone(
 async def test_a_refusal_for_good_is_told_at_once_and_lowers_nothing_else(
     monkeypatch: pytest.MonkeyPatch, error: ApiError, before: Any
 ) -> None:
-    parts = Parts(**before)
-    await parts.look()
-    refusing(monkeypatch, parts, INGRESS, error)
-    parts.cluster.written.clear()
-    parts.edit(**INWARDS[INGRESS], **OBSERVED, logging={"level": "DEBUG"})
-    said = await parts.look(error)
+    harness = Harness(**before)
+    await harness.look()
+    refusing(monkeypatch, harness, INGRESS, error)
+    harness.cluster.written.clear()
+    harness.edit(**INWARDS[INGRESS], **OBSERVED, logging={"level": "DEBUG"})
+    said = await harness.look(error)
     assert said["RouteReady"][1:3] == ("False", "ApplyFailed")
     assert CLAIMED in said["RouteReady"].message
     assert {said[name].status for name in ("Ready", "Accepted", "Progressing")} == {"True"}
     assert said["Stalled"][1:] == ("True", *said["RouteReady"][2:])
     assert said["Reconciling"][1:3] == ("False", "ApplyFailed")
-    assert {DEPLOYED, OVERVIEW} <= set(parts.cluster.written)
+    assert {DEPLOYED, OVERVIEW} <= set(harness.cluster.written)
 
 
 async def test_the_way_in_that_works_stays_while_the_next_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = Parts(**INWARDS[INGRESS])
-    await parts.look()
-    refusing(monkeypatch, parts, HTTP_ROUTE, DENIED[0])
-    parts.edit(ingress=None, **ROUTED)
-    assert (await parts.look(DENIED[0]))["RouteReady"].reason == "ApplyFailed"
-    assert Id(INGRESS, *KEY) in parts.cluster.live
+    harness = Harness(**INWARDS[INGRESS])
+    await harness.look()
+    refusing(monkeypatch, harness, HTTP_ROUTE, DENIED[0])
+    harness.edit(ingress=None, **ROUTED)
+    assert (await harness.look(DENIED[0]))["RouteReady"].reason == "ApplyFailed"
+    assert Id(INGRESS, *KEY) in harness.cluster.live
 
 
 async def test_an_ingress_of_somebody_else_is_a_conflict_of_the_spec() -> None:
-    parts = Parts()
+    harness = Harness()
     theirs: Object = {
         "metadata": {"name": KEY.name, "namespace": KEY.namespace, "uid": "theirs", "resourceVersion": "1"}
     }
-    parts.cluster.live[Id(INGRESS, *KEY)] = theirs
-    parts.edit(**INWARDS[INGRESS], networkPolicy={"mode": "Managed"})
-    said = await parts.look()
+    harness.cluster.live[Id(INGRESS, *KEY)] = theirs
+    harness.edit(**INWARDS[INGRESS], networkPolicy={"mode": "Managed"})
+    said = await harness.look()
     assert said["Accepted"][1:3] == ("False", "Conflict")
     assert said["RouteReady"].reason != "Conflict"
-    assert Id(NETWORK_POLICY, *KEY) in parts.cluster.live
+    assert Id(NETWORK_POLICY, *KEY) in harness.cluster.live
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [(INGRESS, INWARDS[INGRESS]), (NETWORK_POLICY, {"networkPolicy": {"mode": "Managed"}})],
+    ids=["the way in", "what serves"],
+)
 async def test_an_autoscaler_that_is_switched_off_goes_and_does_not_fight_meanwhile(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, wanted: Any
 ) -> None:
-    parts, autoscaler = Parts(replicas=None, autoscaling={"maxReplicas": 9}), Id(AUTOSCALER, *KEY)
-    await parts.look()
-    refusing(monkeypatch, parts, INGRESS, DENIED[0])
-    parts.edit(**INWARDS[INGRESS])
-    await parts.look(DENIED[0])
-    assert autoscaler in parts.cluster.live
+    harness, autoscaler = Harness(replicas=None, autoscaling={"maxReplicas": 9}), Id(AUTOSCALER, *KEY)
+    await harness.look()
+    refusing(monkeypatch, harness, kind, DENIED[0])
+    harness.edit(**wanted)
+    await harness.look(DENIED[0])
+    assert autoscaler in harness.cluster.live
 
-    parts.edit(autoscaling=None)
-    await parts.look(DENIED[0])
-    assert "replicas" in parts.cluster.live[DEPLOYED]["spec"]
-    assert autoscaler not in parts.cluster.live
-    assert parts.outcome.deleted == [autoscaler]
+    harness.edit(autoscaling=None)
+    await harness.look(DENIED[0])
+    assert "replicas" in harness.cluster.live[DEPLOYED]["spec"]
+    assert autoscaler not in harness.cluster.live
+    assert harness.outcome.deleted == [autoscaler]
 
 
 RULED: Object = {"monitoring": {**UNOBSERVED, "alerts": {"mode": "Managed"}}}
 
 
-@pytest.mark.parametrize(("error", "goes"), [(UNREACHABLE, True), (PASSING[2], False)], ids=["webhook", "server"])
+async def test_what_is_switched_off_goes_while_the_way_in_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy, rule = Id(NETWORK_POLICY, *KEY), Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
+    harness = Harness(networkPolicy={"mode": "Managed"}, **RULED)
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    refusing(monkeypatch, harness, INGRESS, DENIED[0])
+    harness.edit(**INWARDS[INGRESS], networkPolicy={"mode": "Disabled"}, monitoring=UNOBSERVED)
+    said = await harness.look(DENIED[0])
+    assert not {policy, rule} & harness.cluster.live.keys()
+    assert said["AlertsReady"][1:3] == ("True", "Disabled")
+    assert said["RouteReady"].reason == "ApplyFailed"
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_what_is_switched_off_and_still_there_is_named(monkeypatch: pytest.MonkeyPatch, *, paused: bool) -> None:
+    policy, rule = Id(NETWORK_POLICY, *KEY), Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
+    harness = Harness(**RULED)
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    refusing(monkeypatch, harness, NETWORK_POLICY, DENIED[0])
+    harness.edit(networkPolicy={"mode": "Disabled" if paused else "Managed"}, monitoring=UNOBSERVED, paused=paused)
+    said = await harness.look(None if paused else DENIED[0])
+    assert policy not in harness.cluster.live
+    assert said["AlertsReady"][1:3] == ("Unknown", "Pending")
+    assert f"still there: {rule}; it goes once" in said["AlertsReady"].message
+
+    monkeypatch.undo()
+    harness.edit(paused=False)
+    assert (await harness.look())["AlertsReady"][1:3] == ("True", "Disabled")
+
+
+@pytest.mark.parametrize(("error", "goes"), [(UNREACHABLE, True), (READ_ERRORS[2], False)], ids=["webhook", "server"])
 async def test_what_is_not_wanted_waits_for_no_rule_but_for_a_server_that_bids_to_stop(
     monkeypatch: pytest.MonkeyPatch, error: ApiError, *, goes: bool
 ) -> None:
     policy, rule = Id(NETWORK_POLICY, *KEY), Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
-    parts = Parts(networkPolicy={"mode": "Managed"})
-    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
-    await parts.look()
-    refusing(monkeypatch, parts, PROMETHEUS_RULE, error).refused = (rule,)
-    parts.edit(networkPolicy={"mode": "Disabled"}, **RULED)
-    await parts.look(error)
-    assert (policy in parts.cluster.live) is not goes
+    harness = Harness(networkPolicy={"mode": "Managed"})
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    refusing(monkeypatch, harness, PROMETHEUS_RULE, error).refused = (rule,)
+    harness.edit(networkPolicy={"mode": "Disabled"}, **RULED)
+    await harness.look(error)
+    assert (policy in harness.cluster.live) is not goes

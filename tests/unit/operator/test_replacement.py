@@ -10,12 +10,13 @@ import pytest
 from t2i_operator.known.children import Children
 from t2i_operator.known.contest import LIMIT
 from t2i_operator.known.faults import REPLACING
+from t2i_operator.known.identity import identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import refused
 from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import ADOPT_ANNOTATION, FIELD_MANAGER
-from t2i_operator.reconciling.objects import Objects, identify
+from t2i_operator.reconciling.objects import Objects
 
 from tests.unit.operator.resources import resource
 

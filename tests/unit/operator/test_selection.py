@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 import pytest
 from t2i_operator.known.outcome import Outcome, Verdict
-from t2i_operator.kube.cluster import ApiError, Cluster, Page
+from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import (
     ALERTMANAGER,
     ALERTMANAGER_CONFIG,
@@ -20,6 +20,7 @@ from t2i_operator.kube.kinds import (
     Kind,
     Object,
 )
+from t2i_operator.kube.messages import Page
 from t2i_operator.reconciling.selection import Selection
 from t2i_operator.reconciling.selectors import Selecting, matches, verdict
 

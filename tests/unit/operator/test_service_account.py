@@ -40,6 +40,12 @@ async def test_the_token_is_read_again_after_a_minute(folder: Path) -> None:
     assert await _token(account) == "second"
 
 
+def test_the_pod_s_namespace_is_where_whoever_names_none_means_to_be(folder: Path) -> None:
+    assert ServiceAccount(HERE, folder).namespace == "default"
+    (folder / "namespace").write_text("studio")
+    assert ServiceAccount(HERE, folder).namespace == "studio"
+
+
 async def test_a_refused_token_is_read_again_at_once(folder: Path) -> None:
     account = ServiceAccount(HERE, folder)
     (folder / "token").write_text("second")

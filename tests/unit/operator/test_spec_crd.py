@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+import yaml
 from t2i_operator.crd import CRD_FILE, REFERENCE_FILE, crd, text
 from t2i_operator.reference import reference
 
@@ -101,6 +103,34 @@ def test_spellings_hold_the_whole_value() -> None:
 
     assert patterns
     assert [path for path, pattern in patterns.items() if not (pattern[0] == "^" and pattern[-1] == "$")] == []
+
+
+SPELLINGS: list[dict[str, Any]] = yaml.safe_load((CHECKOUT / "tests/cluster/crd_spellings.yaml").read_text())
+NUMBER = re.compile(r"type\(self\) == int \? self >= (\d+) :")
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling["says"])
+def test_spellings_take_and_refuse_what_the_cluster_s_tests_try(spelling: dict[str, Any]) -> None:
+    """As the API server will, whose regular expressions and Python's are alike in what is used here."""
+    rules = {
+        rule["rule"]
+        for field in SPEC
+        for rule in field.schema.get("x-kubernetes-validations", ())
+        if "properties" not in field.schema and rule["message"].startswith(spelling["says"])
+    }
+    assert rules
+    for rule in rules:
+        assert [value for value in spelling["passes"] if not _takes(rule, value)] == []
+        assert [value for value in spelling["refused"] if _takes(rule, value)] == []
+
+
+def _takes(rule: str, value: str | int) -> bool:
+    if isinstance(value, int):
+        found = NUMBER.search(rule)
+        return found is not None and value >= int(found[1])
+    pattern = MATCHES.search(rule)
+    assert pattern, rule
+    return re.search(pattern[1], value) is not None
 
 
 def _rules(schema: Schema) -> list[str]:

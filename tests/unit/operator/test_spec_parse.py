@@ -120,3 +120,26 @@ def test_what_goes_back_to_the_wire_is_read_as_the_same(sample: Path) -> None:
     metadata = {"name": resource.metadata.name, "namespace": resource.metadata.namespace}
 
     assert spec.parse({"metadata": metadata, "spec": spec.to_wire(resource.spec)}) == resource
+
+
+def _scaled(**target: Any) -> dict[str, Any]:
+    resource = {"name": "cpu", "target": {"type": "AverageValue", **target}}
+    return {"autoscaling": {"maxReplicas": 2, "metrics": [{"type": "Resource", "resource": resource}]}}
+
+
+EARLIER: list[dict[str, Any]] = [
+    {"podDisruptionBudget": {"minAvailable": -1}},
+    {"podDisruptionBudget": {"maxUnavailable": "999%"}},
+    _scaled(averageValue=0),
+    _scaled(averageValue="0"),
+    {"monitoring": {"tracing": {"jaeger": {"resources": {"limits": {"cpu": -1}}}}}},
+    {"networkPolicy": {"ingressFrom": [{"ipBlock": {"cidr": "999.0.0.0/99"}}]}},
+    {"httpRoute": {"parentRefs": [{"name": "public"}], "path": "//a#b"}},
+    {"ingress": {"host": "a.example.com", "path": "//"}},
+]
+
+
+@pytest.mark.parametrize("given", EARLIER, ids=[f"{number}-{next(iter(each))}" for number, each in enumerate(EARLIER)])
+def test_what_the_crd_took_once_locks_nobody_out(given: dict[str, Any]) -> None:
+    """The one object that is made of it is refused, and its condition says so; all else goes on."""
+    assert spec.to_wire(spec.parse(body(**given)).spec).items() >= given.items()

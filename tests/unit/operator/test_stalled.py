@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import pytest
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, READY
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.pods import Trouble
 from t2i_operator.known.rollout import Rollout
@@ -14,9 +14,9 @@ from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, INGRESS, SERVICE, Kind, Object
 from t2i_operator.status.conditions import Condition, conditions
 
-from tests.unit.operator.passes import KEY, SERVES, Parts
+from tests.unit.operator.harness import KEY, SERVES, Harness
+from tests.unit.operator.refusals import FINAL_ERRORS, TRANSIENT_ERRORS
 from tests.unit.operator.resources import deployed, resource
-from tests.unit.operator.test_patience import FINAL, PASSING
 
 CRASH = Trouble("0", "CrashLoopBackOff", "pod pictures-b: container main exits with code 1; see its logs")
 UNPLACED = Trouble("0", "Unschedulable", "pod pictures-b: 0/3 nodes are available")
@@ -37,7 +37,7 @@ def failed(kind: Kind, name: str, error: ApiError) -> Outcome:
     return outcome
 
 
-@pytest.mark.parametrize("error", FINAL, ids=str)
+@pytest.mark.parametrize("error", FINAL_ERRORS, ids=str)
 def test_what_is_refused_for_good_waits_for_a_person(error: ApiError) -> None:
     found = said(failed(SERVICE, "pictures-service", error))
     assert found["Ready"][1:] == found["Progressing"][1:]
@@ -46,21 +46,21 @@ def test_what_is_refused_for_good_waits_for_a_person(error: ApiError) -> None:
     assert found["Reconciling"][1:3] == ("False", APPLY_FAILED)
 
 
-@pytest.mark.parametrize("error", PASSING, ids=str)
+@pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=str)
 def test_what_may_pass_waits_for_nobody(error: ApiError) -> None:
     found = said(failed(SERVICE, "pictures-service", error))
     assert (found["Stalled"].status, found["Reconciling"][1:3]) == ("False", ("True", APPLY_FAILED))
 
 
 def test_what_only_observes_stalls_nothing() -> None:
-    outcome = failed(CONFIG_MAP, "pictures-dashboard-overview", FINAL[1])
+    outcome = failed(CONFIG_MAP, "pictures-dashboard-overview", FINAL_ERRORS[1])
     assert [said(outcome)[each].status for each in ("Ready", "Stalled")] == ["True", "False"]
 
     outcome.failed(Id(SERVICE, "studio", "pictures-service"), APPLY_FAILED, ApiError(500, "", "leader changed"))
     assert [said(outcome)[each].status for each in ("Ready", "Stalled")] == ["False", "False"]
 
 
-@pytest.mark.parametrize("error", [FINAL[1], TypeError("of ours")], ids=["refused", "a bug"])
+@pytest.mark.parametrize("error", [FINAL_ERRORS[1], TypeError("of ours")], ids=["refused", "a bug"])
 def test_a_pass_that_is_cut_short_for_good_waits_for_a_person(error: Exception) -> None:
     outcome = Outcome(generation=1, resource=resource(), rollout=deployed(), failure="the sentence")
     outcome.cannot_judge([READY], error)
@@ -103,7 +103,7 @@ def test_pods_that_break_after_their_rollout_are_not_waited_for(
 def test_a_pod_that_an_autoscaler_may_find_a_node_for_is_waited_for(awaited: int) -> None:
     told = UNPLACED.reason, UNPLACED.message
     seen = deployed(readyReplicas=1, availableReplicas=1)
-    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=UNPLACED, awaited=awaited))
+    found = said(Outcome(generation=1, resource=resource(), rollout=seen, trouble=UNPLACED, awaiting_node=awaited))
     assert found["Ready"][1:] == found["Progressing"][1:] == ("False", *told), "told at once either way"
     assert found["Reconciling"][1:] == (str(bool(awaited)), *told)
     assert found["Stalled"].status == "False"
@@ -129,7 +129,7 @@ def test_a_pause_that_holds_nothing_back_is_not_told_of(fields: Any, trouble: Tr
     assert found["Reconciling"].status == "False"
 
 
-@pytest.mark.parametrize("error", FINAL, ids=str)
+@pytest.mark.parametrize("error", FINAL_ERRORS, ids=str)
 def test_a_way_in_that_is_refused_for_good_waits_for_a_person_and_the_service_is_ready(error: ApiError) -> None:
     found = said(failed(INGRESS, "pictures", error))
     assert found["Ready"].holds
@@ -138,10 +138,10 @@ def test_a_way_in_that_is_refused_for_good_waits_for_a_person_and_the_service_is
     assert found["Reconciling"][1:3] == ("False", APPLY_FAILED)
 
 
-@pytest.mark.parametrize("error", [PASSING[0], None], ids=["may pass", "kept"])
+@pytest.mark.parametrize("error", [TRANSIENT_ERRORS[0], None], ids=["may pass", "kept"])
 def test_pods_that_break_are_not_waited_for_while_the_way_in_is(error: ApiError | None) -> None:
     outcome = failed(INGRESS, "pictures", error) if error else Outcome(generation=1, resource=resource())
-    outcome.kept = [] if error else [Id(INGRESS, "studio", "pictures")]
+    outcome.old_routes = [] if error else [Id(INGRESS, "studio", "pictures")]
     outcome.rollout, outcome.trouble = deployed(**BROKEN), CRASH
     assert said(outcome)["Reconciling"][1:] == ("False", CRASH.reason, CRASH.message)
 
@@ -161,8 +161,8 @@ def test_pods_that_are_not_ready_are_given_up_ten_minutes_after_the_first_was_mi
         (BROKEN, {}, "PodsNotReady"),
         (BROKEN, {"credentials": ("SecretMissing", "there is no Secret keys")}, "SecretMissing"),
         (BROKEN, {"trouble": CRASH}, None),
-        (BROKEN, {"trouble": UNPLACED, "awaited": 1}, "PodsNotReady"),
-        (BROKEN, {"trouble": UNPLACED, "awaited": 2}, None),
+        (BROKEN, {"trouble": UNPLACED, "awaiting_node": 1}, "PodsNotReady"),
+        (BROKEN, {"trouble": UNPLACED, "awaiting_node": 2}, None),
         (BROKEN, {"overdue": False}, None),
         (BROKEN, {"failure": "leader changed"}, None),
         ({**BROKEN, "reason": "ReplicaSetUpdated"}, {}, None),
@@ -199,12 +199,12 @@ def test_a_pod_that_an_autoscaler_has_asked_for_stalls_no_service_that_is_ready(
 async def test_a_look_is_due_when_pods_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     now = OVER - 60
     monkeypatch.setattr(time, "time", lambda: now)
-    parts = Parts()
-    parts.reconciler._judgement._clock = lambda: now
+    harness = Harness()
+    harness.reconciler._judgement._clock = lambda: now
     rolled_out = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
-    parts.say(Id(DEPLOYMENT, *KEY), {**SERVES, **BROKEN, "conditions": [rolled_out, AWAY]})
-    assert await parts.reconciler.reconcile(KEY) == 60
-    assert not said(parts.outcome)["Stalled"].holds
+    harness.say(Id(DEPLOYMENT, *KEY), {**SERVES, **BROKEN, "conditions": [rolled_out, AWAY]})
+    assert await harness.reconciler.reconcile(KEY) == 60
+    assert not said(harness.outcome)["Stalled"].holds
     now = OVER
-    assert await parts.reconciler.reconcile(KEY) != 0
-    assert said(parts.outcome)["Stalled"].reason == "PodsNotReady"
+    assert await harness.reconciler.reconcile(KEY) != 0
+    assert said(harness.outcome)["Stalled"].reason == "PodsNotReady"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from t2i_operator.builders.environment import environment
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import SERVICE
@@ -43,7 +43,7 @@ PAUSED = Outcome(generation=2, resource=resource(service={"port": 90}, paused=Tr
 CUT_SHORT = Outcome(generation=2, resource=resource(service={"port": 90}), failure="no answer in time")
 UNPLACED = Outcome(generation=2, resource=resource(service={"port": 90}))
 STOPPED = Outcome(generation=2, resource=resource(service={"port": 90}))
-STOPPED.leave([Id(SERVICE, "studio", "pictures-service")], ApiError(503, "ServiceUnavailable", "shutting down"))
+STOPPED.skip_rest([Id(SERVICE, "studio", "pictures-service")], ApiError(503, "ServiceUnavailable", "shutting down"))
 UNPLACED.failed(Id(SERVICE, "studio", "pictures-service"), APPLY_FAILED, ApiError(403, "Forbidden", "exceeded quota"))
 
 

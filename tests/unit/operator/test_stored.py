@@ -5,7 +5,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 from t2i_operator import builders
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.kinds import (
     ALERTMANAGER_CONFIG,
@@ -18,12 +18,10 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.preview import Preview
 from t2i_operator.reconciling import stored
-from t2i_operator.reconciling.objects import identify
 from t2i_operator.settings import read
 
-from tests.unit.operator.passes import KEY, Parts
+from tests.unit.operator.harness import KEY, Harness, Shown
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource
-from tests.unit.operator.test_preview import Shown
 
 OBSERVING: Any = {**UNOBSERVED, "metrics": {}, "alerts": {}, "dashboards": {}}
 PASSWORD = {"secretKeyRef": {"name": "mail", "key": "password"}}
@@ -35,7 +33,7 @@ def left(**monitoring: Any) -> dict[Kind, str]:
     """Return which kinds of objects are left as they are, and why."""
     wanted = resource(monitoring={**OBSERVING, **monitoring})
     outcome = Outcome(generation=1, resource=wanted)
-    stored.leave(wanted, map(identify, builders.desired(wanted, OBSERVED)), outcome)
+    stored.report_invalid(wanted, map(identify, builders.desired(wanted, OBSERVED)), outcome)
     return {fault.identity.kind: fault.message for fault in outcome.faults}
 
 
@@ -144,26 +142,26 @@ def test_a_folder_is_a_name_and_no_way(folder: str, kind: Kind) -> None:
 async def test_one_object_is_left_as_it_is_and_the_service_is_looked_after(
     written: dict[str, Any], condition: str, child: Id
 ) -> None:
-    parts, service = Parts(monitoring=OBSERVING), Id(SERVICE, KEY.namespace, "pictures-service")
-    parts.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
-    await parts.look()
-    before = parts.cluster.live[child]
-    parts.edit(monitoring={**OBSERVING, **written})
-    del parts.cluster.live[service]
-    parts.cache.children.drop(service)
+    harness, service = Harness(monitoring=OBSERVING), Id(SERVICE, KEY.namespace, "pictures-service")
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    before = harness.cluster.live[child]
+    harness.edit(monitoring={**OBSERVING, **written})
+    del harness.cluster.live[service]
+    harness.cache.children.drop(service)
 
-    said = await parts.look()
+    said = await harness.look()
 
     assert {said[each].status for each in ("Ready", "Accepted", "Progressing")} == {"True"}
     assert said["Stalled"].status == "False"
     assert (said[condition].status, said[condition].reason) == ("False", "InvalidSpec")
     assert f"{child} is left as it is" in said[condition].message
-    assert parts.cluster.live[child] == before
-    assert service in parts.cluster.live
-    assert (await parts.reconciler.reconcile(KEY) or 0) > 30, "an edit that mends it is an event"
+    assert harness.cluster.live[child] == before
+    assert service in harness.cluster.live
+    assert (await harness.reconciler.reconcile(KEY) or 0) > 30, "an edit that mends it is an event"
 
-    parts.edit(monitoring=OBSERVING)
-    assert (await parts.look())[condition].reason != "InvalidSpec"
+    harness.edit(monitoring=OBSERVING)
+    assert (await harness.look())[condition].reason != "InvalidSpec"
 
 
 async def test_render_and_diff_say_what_is_left_and_show_it_not(capsys: pytest.CaptureFixture[str]) -> None:

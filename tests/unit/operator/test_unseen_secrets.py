@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import CONFIG_MAP, INGRESS, SECRET, Object
-from t2i_operator.reconciling.patience import LASTING_SECONDS
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
 
-from tests.unit.operator.passes import KEY, Parts
+from tests.unit.operator.harness import KEY, Harness
 from tests.unit.operator.resources import UNOBSERVED
 
 FORBIDDEN = ApiError(403, "Forbidden", 'secrets "tokens" is forbidden: no right to get it')
@@ -30,20 +30,20 @@ DEPENDS: list[tuple[str, Id, dict[str, Any], tuple[str, str]]] = [
 async def test_nobody_says_that_all_is_there_who_could_not_look(
     condition: str, source: Id, wanted: Any, told: tuple[str, str]
 ) -> None:
-    parts = Parts(**wanted)
+    harness = Harness(**wanted)
     if condition == "RouteReady":
-        parts.say(Id(INGRESS, *KEY), {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
-    parts.cluster.refused[source] = FORBIDDEN
-    said = (await parts.look(FORBIDDEN))[condition]
+        harness.say(Id(INGRESS, *KEY), {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
+    harness.cluster.refused[source] = FORBIDDEN
+    said = (await harness.look(FORBIDDEN))[condition]
     assert (said.status, said.reason) == told
     assert FORBIDDEN.message in said.message
 
 
 async def test_a_new_process_repeats_what_was_said_of_the_same_spec() -> None:
-    before = Parts(**CREDENTIALS)
+    before = Harness(**CREDENTIALS)
     said = (await before.look())["CredentialsReady"]
     assert (said.status, said.reason) == ("False", "SecretMissing")
-    after = Parts(**CREDENTIALS)
+    after = Harness(**CREDENTIALS)
     after.stored = before.stored
     after.cluster.refused[TOKENS] = FORBIDDEN
     assert (await after.look(FORBIDDEN))["CredentialsReady"] == said
@@ -53,31 +53,31 @@ async def test_a_new_process_repeats_what_was_said_of_the_same_spec() -> None:
 
 
 async def test_why_nobody_could_look_is_not_repeated_when_it_is_another_reason() -> None:
-    parts = Parts(**CREDENTIALS)
-    parts.cluster.refused[TOKENS] = FORBIDDEN
-    await parts.look(FORBIDDEN)
+    harness = Harness(**CREDENTIALS)
+    harness.cluster.refused[TOKENS] = FORBIDDEN
+    await harness.look(FORBIDDEN)
     down = ApiError(500, "InternalError", "etcdserver: leader changed")
-    parts.cluster.refused[TOKENS] = down
+    harness.cluster.refused[TOKENS] = down
     with pytest.raises(ApiError):
-        await parts.reconciler.reconcile(KEY)
-    parts.now = LASTING_SECONDS
-    assert down.message in (await parts.look(down))["CredentialsReady"].message
+        await harness.reconciler.reconcile(KEY)
+    harness.now = GRACE_SECONDS
+    assert down.message in (await harness.look(down))["CredentialsReady"].message
 
 
 async def test_what_needs_no_secret_is_judged_without_one() -> None:
-    parts = Parts(**{**CREDENTIALS, "monitoring": {**UNOBSERVED, "tracing": {**EXTERNAL, "tls": None}}})
-    parts.cluster.refused[TOKENS] = FORBIDDEN
-    said = await parts.look(FORBIDDEN)
+    harness = Harness(**{**CREDENTIALS, "monitoring": {**UNOBSERVED, "tracing": {**EXTERNAL, "tls": None}}})
+    harness.cluster.refused[TOKENS] = FORBIDDEN
+    said = await harness.look(FORBIDDEN)
     assert (said["TracingReady"].reason, said["RouteReady"].reason) == ("External", "Disabled")
 
 
 async def test_a_token_that_no_field_leads_to_is_missing_whatever_the_secrets_hold() -> None:
-    parts = Parts(models=[{"name": "sdxl", "provider": "Replicate"}], **ROUTED)
-    parts.cluster.refused[TOKENS] = FORBIDDEN
-    assert (await parts.look(FORBIDDEN))["CredentialsReady"].reason == "SecretMissing"
+    harness = Harness(models=[{"name": "sdxl", "provider": "Replicate"}], **ROUTED)
+    harness.cluster.refused[TOKENS] = FORBIDDEN
+    assert (await harness.look(FORBIDDEN))["CredentialsReady"].reason == "SecretMissing"
 
 
 async def test_a_way_in_that_does_not_work_is_told_of_though_its_certificate_is_unseen() -> None:
-    parts = Parts(**ROUTED)
-    parts.cluster.refused[TOKENS] = FORBIDDEN
-    assert (await parts.look(FORBIDDEN))["RouteReady"].reason == "AddressPending"
+    harness = Harness(**ROUTED)
+    harness.cluster.refused[TOKENS] = FORBIDDEN
+    assert (await harness.look(FORBIDDEN))["RouteReady"].reason == "AddressPending"

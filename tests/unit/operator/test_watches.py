@@ -17,17 +17,18 @@ from kopf._cogs.structs.references import Resource
 from kubernetes.aio.client import Configuration
 from t2i_operator import naming
 from t2i_operator.kube import cluster
-from t2i_operator.kube.cluster import Cluster, Named
+from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import CONFIG_MAP, Object
+from t2i_operator.kube.messages import ObjectMeta
 from t2i_operator.runtime import framework, watches
-from t2i_operator.runtime.watches import Selection, Stream
+from t2i_operator.runtime.watches import Stream, WatchScope
 
 
 class Nobody:
     """Has no use for what it is told."""
 
-    def knows(self, _: Named) -> bool:
+    def knows(self, _: ObjectMeta) -> bool:
         return False
 
     def seen(self, live: Object) -> None:
@@ -75,7 +76,7 @@ async def test_watches_that_end_at_once_are_not_asked_for_in_a_loop() -> None:
     app = web.Application()
     app.router.add_get("/api/v1/configmaps", answer)
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
-        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody())
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody())
         assert stream.age_seconds == 0.0
         running = asyncio.create_task(stream.run())
         await asyncio.wait_for(enough.wait(), timeout=30)
@@ -100,7 +101,7 @@ async def test_lists_that_work_do_not_hide_a_watch_that_cannot_be_restored() -> 
     app = web.Application()
     app.router.add_get("/api/v1/configmaps", answer)
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
-        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
         running = asyncio.create_task(stream.run())
         began = time.monotonic()
         await asyncio.wait_for(enough.wait(), timeout=30)
@@ -133,7 +134,7 @@ async def test_a_watch_that_is_resumed_each_time_it_breaks_is_alive() -> None:
     app = web.Application()
     app.router.add_get("/api/v1/configmaps", answer)
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
-        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
         running = asyncio.create_task(stream.run())
         await asyncio.wait_for(enough.wait(), timeout=30)
         assert stream.age_seconds <= 100.0
@@ -157,7 +158,7 @@ async def test_the_first_error_after_refusals_is_no_silence() -> None:
     app = web.Application()
     app.router.add_get("/api/v1/configmaps", answer)
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
-        stream = Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
         running = asyncio.create_task(stream.run())
         await asyncio.wait_for(until(403), timeout=30)
         now = 3600.0
@@ -199,7 +200,7 @@ async def test_an_object_that_trips_a_bug_is_passed_over() -> None:
     app.router.add_get("/api/v1/configmaps", answer)
     sink = Tripping()
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
-        running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), sink).run())
+        running = asyncio.create_task(Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), sink).run())
         await asyncio.wait_for(sink.all.wait(), timeout=30)
         assert not running.done()
         running.cancel()
@@ -247,7 +248,7 @@ async def test_a_long_line_is_read_and_an_endless_one_is_listed(line: str, lists
     async with TestServer(app) as server:
         ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
         async with ours.session() as session:
-            running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), sink).run())
+            running = asyncio.create_task(Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), sink).run())
             await asyncio.wait_for(sink.all.wait(), timeout=30)
             assert not running.done()
             running.cancel()
@@ -282,7 +283,7 @@ async def test_what_is_no_utf_8_is_asked_for_again() -> None:
     app.router.add_get("/api/v1/configmaps", answer)
     sink = Taking(last="watched")
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
-        running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), sink).run())
+        running = asyncio.create_task(Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), sink).run())
         await asyncio.wait_for(sink.all.wait(), timeout=30)
         assert not running.done()
         running.cancel()
@@ -344,7 +345,7 @@ async def test_a_stream_that_falls_silent_is_resumed_without_a_list(
     monkeypatch.setattr(cluster, "SILENCE_SECONDS", 0.2)
     server, asked, resumed = falling
     async with ClientSession(server.make_url("/")) as session:
-        running = asyncio.create_task(Stream(Cluster(session), Selection(CONFIG_MAP, None, "a=b"), Nobody()).run())
+        running = asyncio.create_task(Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody()).run())
         await asyncio.wait_for(resumed.wait(), timeout=30)
         running.cancel()
     assert ["watch" in query for query in asked[:3]] == [False, True, True]

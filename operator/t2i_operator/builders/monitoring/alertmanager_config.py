@@ -5,7 +5,7 @@ from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring import notifications
 from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, Object
 from t2i_operator.spec.receivers import Email, PagerDuty, Receiver, Slack, Webhook
-from t2i_operator.spec.scalars import SecretValue
+from t2i_operator.spec.shared import SecretValue
 
 # Or Alertmanager would take its own, and show the credentials in it to whatever address the spec's Secret holds.
 _OWN_CLIENT: Object = {"followRedirects": True}

@@ -16,6 +16,8 @@ from t2i_operator.kube.kinds import CONFIG_MAP, GRAFANA_DASHBOARD, Object
 from t2i_operator.spec.monitoring import Dashboards
 
 FOLDER = "Text to image"
+# The series whose values of that label a variable offers; dashboards/ asks for them alone, as of nobody's dashboard.
+OFFERED = {"namespace": "t2i_build_info", "service": 't2i_build_info{namespace="$namespace"}'}
 # All that Grafana's schema asks of a link.
 _LINK: Object = {
     "type": "link",
@@ -39,7 +41,7 @@ def topics(resource: spec.TextToImageService) -> tuple[str, ...]:
 
 def dashboards(resource: spec.TextToImageService) -> list[Object]:
     """Return one object a topic, in the format that the spec asks for."""
-    build = _grafana_dashboard if resource.spec.monitoring.dashboards.format == "GrafanaDashboard" else _config_map
+    build = _grafana_dashboard if resource.spec.monitoring.dashboards.for_grafana_operator else _config_map
     return [build(resource, topic) for topic in topics(resource)]
 
 
@@ -52,13 +54,23 @@ def content(resource: spec.TextToImageService, topic: str) -> str:
     own = {"namespace": owner.namespace, "service": naming.service(owner.name), "jaeger": owner.name}
     for variable in body["templating"]["list"]:
         if value := own.get(variable["name"]):
-            variable["current"] = {"text": value, "value": value, "selected": True}
+            variable.update(_chosen(variable["name"], value))
     body["panels"] = msgspec.Raw(_panels(topic, _step(resource), _limits(resource)))
     body["tags"].append(links.dashboard_tag(resource))
     for link in (link for link in body["links"] if link["title"] == links.RUNBOOKS_TITLE):
         link["url"] = links.runbooks(resource)
     body["links"] = [_own_dashboards(resource), *body["links"], *_links(resource)]
     return msgspec.json.encode(body, order="sorted").decode()
+
+
+def _chosen(name: str, value: str) -> Object:
+    """Offer the value also while it has no series: for one that is not offered Grafana takes the first that is."""
+    body: Object = {"current": {"text": value, "value": value, "selected": True}}
+    if series := OFFERED.get(name):
+        own = f'label_replace(vector(1), "{name}", "{value}", "", "")'
+        body["query"] = f"query_result(group by ({name}) (last_over_time({series}[$__range])) or {own})"
+        body["regex"] = f'/{name}="([^"]+)"/'
+    return body
 
 
 def _step(resource: spec.TextToImageService) -> str:

@@ -37,7 +37,7 @@ def _jaeger(resource: spec.TextToImageService, observed: Observed) -> Iterator[O
     yield from (each for each in (claim, policy) if each)
     scraped = resource.spec.monitoring.metrics.mode == "Managed"
     yield query_service(resource)
-    if resource.spec.monitoring.tracing.jaeger.format == "OpenTelemetryCollector":
+    if resource.spec.monitoring.tracing.jaeger.is_collector:
         yield open_telemetry_collector(resource, image, checksum)
         if scraped:
             yield metrics_service(resource)

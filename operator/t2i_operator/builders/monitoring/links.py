@@ -1,8 +1,10 @@
 """Where an alert or a panel leads: runbooks, dashboards, traces."""
 
 import hashlib
+from urllib.parse import urlencode
 
 from t2i_operator import spec
+from t2i_operator.builders.monitoring.promql import scope
 
 RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/blob/main/docs/runbooks"
 # Of the dashboards' link to their folder.
@@ -41,5 +43,6 @@ def of_alert(resource: spec.TextToImageService, alert: str, topic: str) -> dict[
     annotations, wanted = {"runbook_url": runbook(resource, alert)}, resource.spec.monitoring.dashboards
     if wanted.mode == "Managed":
         grafana = (wanted.grafana_url or "").rstrip("/")
-        annotations["dashboard_url"] = f"{grafana}/d/{dashboard_uid(resource, topic)}"
+        chosen = urlencode({f"var-{name}": value for name, value in scope(resource).labels.items()})
+        annotations["dashboard_url"] = f"{grafana}/d/{dashboard_uid(resource, topic)}?{chosen}"
     return annotations

@@ -9,6 +9,8 @@ GENERATION = f'endpoint=~"{"|".join(metrics.GENERATION_ENDPOINTS)}"'
 # An asynchronous request is answered 202 at once: it says nothing about how the generation went.
 SYNCHRONOUS = f'{GENERATION},status!="202"'
 SERVER_ERROR = f'{GENERATION},status=~"5.."'
+# Who has no key, or asks more often than it may, was not let in: what came of the others is what is judged.
+JUDGED = f'{GENERATION},status!~"401|429"'
 # Of generations: what was canceled or refused says nothing about the model.
 ENDED, SUCCEEDED, FAILED = 'status=~"success|error"', 'status="success"', 'status="error"'
 

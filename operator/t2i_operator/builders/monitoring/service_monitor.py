@@ -6,7 +6,7 @@ from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger.services import COLLECTOR, METRICS
 from t2i_operator.builders.monitoring.promql import scope
-from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, SERVICE_MONITOR, Object
+from t2i_operator.kube.kinds import SERVICE_MONITOR, Object
 from t2i_operator.spec.relabeling import IDENTITY, Relabeling
 
 # The Prometheus Operator names a target label `endpoint` before these steps run (promcfg.go); left there, it would
@@ -42,7 +42,7 @@ def jaeger_monitor(resource: spec.TextToImageService) -> Object:
     """Scrape the span metrics and the collector's own, as of one service whoever runs the pods."""
     wanted, name = resource.spec.monitoring, resource.metadata.name
     component, relabelings = COLLECTOR, [_KEEP_OWN_ENDPOINT]
-    if wanted.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name:
+    if wanted.tracing.jaeger.is_collector:
         component = METRICS
         relabelings.append(
             {"action": "replace", "targetLabel": "service", "replacement": naming.jaeger_collector(name)}

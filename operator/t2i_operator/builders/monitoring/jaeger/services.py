@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from t2i_operator import naming, spec
 from t2i_operator.builders.metadata import metadata
 from t2i_operator.builders.monitoring.jaeger.deployment import COMPONENT, PORTS
-from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, SERVICE, Object
+from t2i_operator.kube.kinds import SERVICE, Object
 
 COLLECTOR, METRICS = "jaeger-collector", "jaeger-metrics"
 _QUERY_PORT = "http-query"
@@ -34,7 +34,7 @@ def query_service(resource: spec.TextToImageService) -> Object:
 def pods(resource: spec.TextToImageService) -> dict[str, str]:
     """Return their labels; where the OpenTelemetry operator runs the pods, they bear its own."""
     owner = resource.metadata
-    if resource.spec.monitoring.tracing.jaeger.format == OPENTELEMETRY_COLLECTOR.name:
+    if resource.spec.monitoring.tracing.jaeger.is_collector:
         return naming.collector_selector(owner.namespace, naming.jaeger(owner.name))
     return naming.selector_labels(owner.name, COMPONENT)
 

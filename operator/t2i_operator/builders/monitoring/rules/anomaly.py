@@ -10,6 +10,7 @@ from typing import NamedTuple
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
 from t2i_operator.builders.monitoring.promql import ENDED, FAILED, GENERATION, Scope, scope
+from t2i_operator.builders.monitoring.rules.availability import is_stopped
 from t2i_operator.builders.monitoring.rules.rule import FEWEST_ERRORS, HOURS, TRENDS, Alert, Part, Recording, Topic
 
 SIGNAL, HOUR, USUAL, HIGH = "t2i:signal", "t2i:signal:mean1h", "t2i:signal:usual", "t2i:signal:high"
@@ -47,9 +48,10 @@ def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     # Rules of a group are evaluated in turn, so the others need not count requests again.
     learnt = (Recording(record=SIGNAL, expr=each.expr, labels={"signal": each.name}) for each in signals)
     above = (_above(series, each) for each in signals)
+    below = () if is_stopped(resource) else (_below(series),)
     hour = Recording(record=HOUR, expr=f"avg_over_time({series.select(SIGNAL)}[1h])")
     yield Part(HOURS, (hour,))
-    yield Part(TRENDS, (*learnt, *_bands(series, alerts.anomalies.deviations), *above, _below(series)))
+    yield Part(TRENDS, (*learnt, *_bands(series, alerts.anomalies.deviations), *above, *below))
 
 
 def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
@@ -138,9 +140,14 @@ def _above(series: Scope, signal: Signal) -> Alert:
 
 
 def _below(series: Scope) -> Alert:
+    """Compare half hours that were scraped throughout: after a start, or Prometheus' own, fewer requests are known of.
+
+    Three moments tell: what lies between them and is longer than five minutes keeps the alert from waiting for ten.
+    """
+    scraped = (f"max({series.select('up')}{ago}) == 1" for ago in ("", " offset 15m", " offset 30m"))
     return Alert(
         alert="TextToImageAnomaly",
-        expr=f"{series.select(SIGNAL, _REQUESTS)} < {series.select(LOWER)}",
+        expr="\nand on ()\n".join((f"{series.select(SIGNAL, _REQUESTS)} < {series.select(LOWER)}", *scraped)),
         for_="10m",
         severity="warning",
         summary=f"Requests to {series.namespace}/{series.service}: far fewer than usual",

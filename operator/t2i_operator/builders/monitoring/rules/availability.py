@@ -11,11 +11,15 @@ from t2i_operator.builders.monitoring.rules.rule import ALERTS, Alert, Part
 def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     """Leave out the first two while nothing is to be scraped, so that a service at 0 replicas is never missed."""
     unscraped = resource.spec.monitoring.metrics.mode == "Disabled"
-    stopped = resource.spec.autoscaling is None and resource.spec.replicas == 0
     series = scope(resource)
-    if not (unscraped or stopped):
+    if not (unscraped or is_stopped(resource)):
         yield Part(ALERTS, _missing(series, resource.spec.monitoring.alerts.thresholds.down_for))
     yield Part(ALERTS, (_breaker_open(series),))
+
+
+def is_stopped(resource: spec.TextToImageService) -> bool:
+    """Tell whether it is to have no pods: neither they nor who asks them are missed."""
+    return resource.spec.autoscaling is None and resource.spec.replicas == 0
 
 
 def _missing(series: Scope, patience: str) -> tuple[Alert, Alert]:

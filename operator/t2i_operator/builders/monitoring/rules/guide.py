@@ -8,6 +8,7 @@ from t2i_operator.builders.monitoring.promql import (
     ENDED,
     FAILED,
     GENERATION,
+    JUDGED,
     SERVER_ERROR,
     Scope,
     percent,
@@ -30,13 +31,16 @@ def _ratio_above(above: str, all_: str, threshold: str, minimum: int) -> str:
 
 
 def _high_error_rate(series: Scope, alerts: Alerts) -> Alert:
-    """Count what is answered 202 as well: who asks so and is turned away is among the errors."""
+    """Count what is answered 202 as well: who asks so and is turned away is among the errors.
+
+    Not whoever is not let in: a client with a revoked key would hide an outage by asking on and on.
+    """
     limits = alerts.thresholds
     return Alert(
         alert="HighErrorRate",
         expr=_ratio_above(
             series.increase(metrics.REQUESTS, SERVER_ERROR, limits.window),
-            series.increase(metrics.REQUESTS, GENERATION, limits.window),
+            series.increase(metrics.REQUESTS, JUDGED, limits.window),
             limits.error_rate,
             alerts.minimum_requests,
         ),

@@ -8,7 +8,7 @@ import msgspec
 
 from t2i_operator import spec
 from t2i_operator.builders.monitoring import metrics
-from t2i_operator.builders.monitoring.promql import GENERATION, SERVER_ERROR, Scope, bound, percent, scope
+from t2i_operator.builders.monitoring.promql import JUDGED, SERVER_ERROR, Scope, bound, percent, scope
 from t2i_operator.builders.monitoring.rules.rule import (
     ALERTS,
     FEWEST_ERRORS,
@@ -50,7 +50,7 @@ class Objective(NamedTuple):
 
 
 def objectives(resource: spec.TextToImageService) -> tuple[Objective, Objective]:
-    """Count what is answered 202 as well: who asks so and is turned away is an error of that.
+    """Count what is answered 202 as well: who asks so and is turned away is an error of that; not who is not let in.
 
     Latency is of generations that ran, synchronous or not; what is not in the threshold's bucket was too slow.
     """
@@ -59,7 +59,7 @@ def objectives(resource: spec.TextToImageService) -> tuple[Objective, Objective]
         Objective(
             "availability",
             slo.availability,
-            (metrics.REQUESTS, GENERATION),
+            (metrics.REQUESTS, JUDGED),
             errors=(metrics.REQUESTS, SERVER_ERROR),
             meaning="without 5xx",
         ),

@@ -10,14 +10,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from t2i_operator import builders, spec
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
 from t2i_operator.known.faults import APPLY_FAILED, READY, Failure
+from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Repair
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.errors import transient
 from t2i_operator.kube.kinds import CONFIG_MAP, PROMETHEUS_RULE, SECRET, SERVICE, SERVICE_MONITOR, Kind, Object
 from t2i_operator.naming import Key
-from t2i_operator.reconciling.patience import LASTING_SECONDS, Patience
+from t2i_operator.reconciling.failure_grace import GRACE_SECONDS, FailureGrace
 from t2i_operator.reconciling.placement import Placement
 from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.runtime.queue import Queue
@@ -26,35 +26,14 @@ from t2i_operator.settings import read
 from t2i_operator.status.conditions import Condition, conditions
 from t2i_operator.status.metrics import Metrics
 
-from tests.unit.operator.resources import OBSERVED, resource
+from tests.unit.operator.refusals import FINAL_ERRORS, TRANSIENT_ERRORS, WEBHOOK
+from tests.unit.operator.resources import OBSERVED, UNOBSERVED, resource
 
 KEY = Key("n", "pictures")
-WEBHOOK = 'Internal error occurred: failed calling webhook "policy.example.com": connection refused'
-PASSING = [
-    ApiError(0, "Unreachable", "no answer in time"),
-    ApiError(409, "Conflict", "the object has been modified"),
-    ApiError(429, "TooManyRequests", "try again later"),
-    ApiError(500, "InternalError", "etcdserver: leader changed"),
-    ApiError(500, "InternalError", WEBHOOK),
-    ApiError(503, "ServiceUnavailable", "the server is currently unable to handle the request"),
-    ApiError(504, "Timeout", "the server was unable to return a response in the time allotted"),
-]
-FINAL = [
-    ApiError(400, "BadRequest", "json: cannot unmarshal"),
-    ApiError(403, "Forbidden", "secrets is forbidden: User cannot get resource"),
-    ApiError(403, "Forbidden", "exceeded quota: none, requested: services=1"),
-    ApiError(413, "RequestEntityTooLarge", "limit is 3145728"),
-    ApiError(422, "Invalid", "spec.ports: Required value"),
-    ApiError(500, "InternalError", "failed to create typed patch object (n/pictures; apps/v1, Kind=Deployment)"),
-    ApiError(500, "InternalError", "failed to convert new object: unable to convert unstructured object to apps/v1"),
-    ApiError(500, "InternalError", "etcdserver: request is too large"),
-    ApiError(503, "Unavailable", 'admission webhook "policy.example.com" denied the request: not here'),
-    ApiError(429, "TooMany", "ValidatingAdmissionPolicy 'none' with binding 'none' denied request: not here"),
-]
 
 
 class Parts:
-    """A reconciler whose work is the test's; `now` is what its patience takes for the time."""
+    """A reconciler whose work is the test's; `now` is what its grace period takes for the time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -64,7 +43,7 @@ class Parts:
             "metadata": metadata,
             "spec": {
                 "models": [{"name": "sdxl", "provider": "Sandbox"}],
-                "monitoring": {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")},
+                "monitoring": UNOBSERVED,
             },
         }
         cache.resources.observe(self.body)
@@ -72,7 +51,7 @@ class Parts:
         settings = read(["--service-image=service:1"], {})
         cluster = MagicMock(get=AsyncMock(return_value=None))
         self.reconciler = Reconciler(cluster, cache, MagicMock(), self.reporter, settings)
-        self.reconciler._patience = Patience(lambda: self.now)
+        self.reconciler._failure_grace = FailureGrace(lambda: self.now)
         self.work = AsyncMock()
         monkeypatch.setattr(self.reconciler, "_bring_about", self.work)
 
@@ -95,21 +74,21 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     return Parts(monkeypatch)
 
 
-@pytest.mark.parametrize("error", PASSING, ids=str)
+@pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=str)
 async def test_what_may_pass_is_told_only_when_it_lasts(parts: Parts, error: ApiError) -> None:
     parts.work.side_effect = error
     await parts.fails(error)
-    parts.now = LASTING_SECONDS - 1
+    parts.now = GRACE_SECONDS - 1
     await parts.fails(error)
     assert parts.told == 0
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     await parts.fails(error)
     assert parts.told == 1
     assert parts.reporter.report.await_args.args[2].failure == error.message
 
 
-@pytest.mark.parametrize("error", FINAL, ids=str)
+@pytest.mark.parametrize("error", FINAL_ERRORS, ids=str)
 async def test_what_needs_a_person_is_told_at_once(parts: Parts, error: ApiError) -> None:
     parts.work.side_effect = error
     await parts.fails(error)
@@ -117,20 +96,20 @@ async def test_what_needs_a_person_is_told_at_once(parts: Parts, error: ApiError
 
 
 async def test_a_success_in_between_begins_the_count_anew(parts: Parts) -> None:
-    parts.work.side_effect = PASSING[0]
-    await parts.fails(PASSING[0])
+    parts.work.side_effect = TRANSIENT_ERRORS[0]
+    await parts.fails(TRANSIENT_ERRORS[0])
     parts.now = 60.0
     parts.work.side_effect = None
     await parts.reconciler.reconcile(KEY)
     assert parts.told == 1
 
-    parts.now = LASTING_SECONDS + 1
-    parts.work.side_effect = PASSING[0]
-    await parts.fails(PASSING[0])
+    parts.now = GRACE_SECONDS + 1
+    parts.work.side_effect = TRANSIENT_ERRORS[0]
+    await parts.fails(TRANSIENT_ERRORS[0])
     assert parts.told == 1
 
 
-@pytest.mark.parametrize(("error", "told"), [(PASSING[1], 0), (FINAL[1], 1)], ids=["passing", "final"])
+@pytest.mark.parametrize(("error", "told"), [(TRANSIENT_ERRORS[1], 0), (FINAL_ERRORS[1], 1)], ids=["passing", "final"])
 async def test_a_single_object_s_failure_is_judged_alike(parts: Parts, error: ApiError, told: int) -> None:
     async def work(_: Key, body: dict[str, Any], outcome: Outcome) -> None:
         outcome.resource = spec.parse(body)
@@ -158,7 +137,7 @@ async def test_what_only_observes_holds_back_its_own_condition(parts: Parts) -> 
         outcome.failed(RULE, APPLY_FAILED, ApiError(500, "InternalError", WEBHOOK))
 
     parts.work.side_effect = work
-    for now in (0.0, LASTING_SECONDS - 1):
+    for now in (0.0, GRACE_SECONDS - 1):
         parts.now = now
         with pytest.raises(ApiError):
             await parts.reconciler.reconcile(KEY)
@@ -170,7 +149,7 @@ async def test_what_only_observes_holds_back_its_own_condition(parts: Parts) -> 
         assert of_an_older_spec["Monitored"].status == "Unknown"
     assert parts.told == 2
 
-    parts.now = LASTING_SECONDS
+    parts.now = GRACE_SECONDS
     with pytest.raises(ApiError):
         await parts.reconciler.reconcile(KEY)
     said = parts.says(in_place(generation=1))
@@ -186,34 +165,34 @@ async def test_a_look_at_a_prometheus_that_fails_holds_back_what_it_would_tell(
         outcome.resource = spec.parse({**body, "spec": {**body["spec"], "monitoring": monitoring}})
 
     parts.work.side_effect = work
-    monkeypatch.setattr(parts.reconciler.selection, "_recent", AsyncMock(side_effect=PASSING[3]))
-    await parts.fails(PASSING[3])
+    monkeypatch.setattr(parts.reconciler.selection, "_recent", AsyncMock(side_effect=TRANSIENT_ERRORS[3]))
+    await parts.fails(TRANSIENT_ERRORS[3])
     assert parts.says(in_place(generation=1))["AlertsReady"].status == "True"
-    assert parts.reporter.report.await_args.args[2].held == {"AlertsReady"}
+    assert parts.reporter.report.await_args.args[2].in_grace == {"AlertsReady"}
 
 
-def test_each_condition_has_a_patience_of_its_own() -> None:
+def test_each_condition_has_a_grace_period_of_its_own() -> None:
     now = 0.0
-    patience = Patience(lambda: now)
-    alerts, whole = (Failure(each, PASSING[3]) for each in ("AlertsReady", READY))
-    patience.note(KEY, [alerts])
-    now = LASTING_SECONDS
-    assert patience.held(KEY, [alerts, whole]) == {READY}
-    patience.note(KEY, [whole])
-    assert patience.held(KEY, [alerts, whole]) == {READY}, "a pass that was cut short tells nothing of alerts"
+    grace = FailureGrace(lambda: now)
+    alerts, whole = (Failure(each, TRANSIENT_ERRORS[3]) for each in ("AlertsReady", READY))
+    grace.note(KEY, [alerts])
+    now = GRACE_SECONDS
+    assert grace.in_grace(KEY, [alerts, whole]) == {READY}
+    grace.note(KEY, [whole])
+    assert grace.in_grace(KEY, [alerts, whole]) == {READY}, "a pass that was cut short tells nothing of alerts"
 
-    patience.note(KEY, [Failure("DashboardsReady", PASSING[3])])
-    assert patience.held(KEY, [alerts]) == {"AlertsReady"}
-    patience.note(KEY, [Failure("AlertsReady", FINAL[1])])
-    assert patience.held(KEY, [alerts]) == {"AlertsReady"}
+    grace.note(KEY, [Failure("DashboardsReady", TRANSIENT_ERRORS[3])])
+    assert grace.in_grace(KEY, [alerts]) == {"AlertsReady"}
+    grace.note(KEY, [Failure("AlertsReady", FINAL_ERRORS[1])])
+    assert grace.in_grace(KEY, [alerts]) == {"AlertsReady"}
 
 
 @pytest.mark.parametrize(
-    ("refused", "held"),
+    ("refused", "in_grace"),
     [(SERVICE_MONITOR, {"MetricsReady", "AlertsReady"}), (CONFIG_MAP, {READY})],
     ids=["one that observes", "one that serves"],
 )
-async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: set[str]) -> None:
+async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, in_grace: set[str]) -> None:
     off = {block: {"mode": "Disabled"} for block in ("dashboards", "tracing")}
     watched = resource(monitoring=off)
     wanted = builders.desired(watched, OBSERVED)
@@ -221,14 +200,14 @@ async def test_what_was_not_reached_waits_with_what_failed(refused: Kind, held: 
 
     async def place(desired: Object, *_: Any, **__: Any) -> bytes:
         if desired["kind"] == refused.name:
-            raise PASSING[0]
+            raise TRANSIENT_ERRORS[0]
         return b""
 
     objects.place = place
     outcome = Outcome(generation=1, resource=watched)
     await Placement(MagicMock(), objects).place(watched, wanted, outcome, {})
-    assert Patience().held(KEY, outcome.failures) >= held
-    assert (READY in Patience().held(KEY, outcome.failures)) == (READY in held)
+    assert FailureGrace().in_grace(KEY, outcome.failures) >= in_grace
+    assert (READY in FailureGrace().in_grace(KEY, outcome.failures)) == (READY in in_grace)
 
 
 async def test_a_server_s_wish_to_be_left_alone_is_read() -> None:
@@ -246,7 +225,9 @@ async def test_a_server_s_wish_to_be_left_alone_is_read() -> None:
             assert raised.value.retry_after == seconds
 
 
-@pytest.mark.parametrize(("error", "at_most"), [(PASSING[0], 30.0), (FINAL[0], 120.0)], ids=["passing", "final"])
+@pytest.mark.parametrize(
+    ("error", "at_most"), [(TRANSIENT_ERRORS[0], 30.0), (FINAL_ERRORS[0], 120.0)], ids=["passing", "final"]
+)
 async def test_what_may_pass_is_tried_again_sooner(error: ApiError, at_most: float) -> None:
     queue: Queue[Key] = Queue()
     delays = [await _one_run(queue, error) for _ in range(12)]
@@ -280,5 +261,5 @@ async def _one_run(queue: Queue[Key], error: ApiError, poll_seconds: float | Non
     return due.when() - asyncio.get_running_loop().time()
 
 
-def test_patience_is_for_what_may_pass_only() -> None:
+def test_the_grace_period_is_for_what_may_pass_only() -> None:
     assert not transient(TypeError("of ours"))

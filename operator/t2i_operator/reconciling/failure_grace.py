@@ -10,10 +10,10 @@ from t2i_operator.known.faults import READY, Failure
 from t2i_operator.kube.errors import transient
 from t2i_operator.naming import Key
 
-LASTING_SECONDS = 120.0
+GRACE_SECONDS = 120.0
 
 
-class Patience:
+class FailureGrace:
     """Remembers since when a resource's passes fail in a row for what may end by itself, for each condition apart."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,10 +29,10 @@ class Patience:
         else:
             self.forget(key)
 
-    def held(self, key: Key, failures: Sequence[Failure]) -> frozenset[str]:
+    def in_grace(self, key: Key, failures: Sequence[Failure]) -> frozenset[str]:
         """Return the conditions that stay as they are stored, since their failure is young; with READY, all do."""
         since, now = self._failing_since.get(key, {}), self._clock()
-        return frozenset(each for each in _passing(failures) if now - since.get(each, now) < LASTING_SECONDS)
+        return frozenset(each for each in _passing(failures) if now - since.get(each, now) < GRACE_SECONDS)
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of a resource."""

@@ -7,7 +7,7 @@ from t2i_operator.kube.kinds import GATEWAY, HTTP_ROUTE, INGRESS, Kind, Object
 GATEWAY_GROUP = GATEWAY.api_version.partition("/")[0]
 
 
-class Entry(NamedTuple):
+class RouteStatus(NamedTuple):
     """Whether requests come in by it: True, False with a reason to act on, or None while its controller is silent.
 
     `programmed`: its controller says more than it has to, namely that the route is in force.
@@ -18,44 +18,31 @@ class Entry(NamedTuple):
     programmed: bool = False
 
 
-class Route(NamedTuple):
-    """The status, reason and message of the condition RouteReady."""
-
-    status: str
-    reason: str
-    message: str
-
-    @property
-    def works(self) -> bool:
-        """Whether what came before it may go."""
-        return self.status == "True"
-
-
-def entry(kind: Kind, live: Object) -> Entry | None:
+def route_status(kind: Kind, live: Object) -> RouteStatus | None:
     """Read a live object; None for the kinds that lead nowhere."""
     if kind == INGRESS:
         return _ingress(live)
     return _http_route(live) if kind == HTTP_ROUTE else None
 
 
-def _ingress(live: Object) -> Entry:
+def _ingress(live: Object) -> RouteStatus:
     points = live.get("status", {}).get("loadBalancer", {}).get("ingress", ())
     addresses = [point.get("hostname") or point.get("ip") for point in points]
     if not any(addresses):
-        return Entry(None, "its controller has given it no address yet")
-    return Entry(True, f"it answers at {', '.join(filter(None, addresses))}")
+        return RouteStatus(None, "its controller has given it no address yet")
+    return RouteStatus(True, f"it answers at {', '.join(filter(None, addresses))}")
 
 
-def _http_route(live: Object) -> Entry:
+def _http_route(live: Object) -> RouteStatus:
     """Every parent has to accept the newest generation; of several controllers of one parent, one is enough."""
     verdicts = [_of_parent(live, parent) for parent in live["spec"].get("parentRefs", ())]
     silent_or_refused = sorted((each for each in verdicts if not each.works), key=lambda each: each.works is None)
     if silent_or_refused:
         return silent_or_refused[0]
-    return Entry(True, "it is accepted", all(each.programmed for each in verdicts))
+    return RouteStatus(True, "it is accepted", all(each.programmed for each in verdicts))
 
 
-def _of_parent(live: Object, parent: Object) -> Entry:
+def _of_parent(live: Object, parent: Object) -> RouteStatus:
     metadata = live["metadata"]
     name = f"{parent.get('kind', GATEWAY.name)} {parent.get('namespace', metadata['namespace'])}/{parent['name']}"
     verdicts = [
@@ -68,8 +55,8 @@ def _of_parent(live: Object, parent: Object) -> Entry:
         return accepted
     refused = next((each for each in verdicts if each.works is False), None)
     if refused is not None:
-        return Entry(False, f"{name} does not accept it: {refused.message}")
-    return Entry(None, f"{name} has not accepted it yet")
+        return RouteStatus(False, f"{name} does not accept it: {refused.message}")
+    return RouteStatus(None, f"{name} has not accepted it yet")
 
 
 def _who(parent: Object, metadata: Object) -> tuple[object, ...]:
@@ -78,7 +65,7 @@ def _who(parent: Object, metadata: Object) -> tuple[object, ...]:
     return tuple(full.get(part) for part in ("group", "kind", "namespace", "name", "sectionName", "port"))
 
 
-def _verdict(status: Object, generation: int) -> Entry:
+def _verdict(status: Object, generation: int) -> RouteStatus:
     """Look at more than Accepted: where references are not resolved, every request is answered with 500."""
     fresh = {
         each["type"]: each
@@ -86,8 +73,8 @@ def _verdict(status: Object, generation: int) -> Entry:
         if each.get("observedGeneration", generation) >= generation
     }
     if "Accepted" not in fresh:
-        return Entry(None, "")
+        return RouteStatus(None, "")
     for condition in (fresh[kind] for kind in ("Accepted", "ResolvedRefs", "Programmed") if kind in fresh):
         if condition["status"] != "True":
-            return Entry(False, f"{condition.get('reason', condition['type'])}: {condition.get('message', '')}")
-    return Entry(True, "", "Programmed" in fresh)
+            return RouteStatus(False, f"{condition.get('reason', condition['type'])}: {condition.get('message', '')}")
+    return RouteStatus(True, "", "Programmed" in fresh)

@@ -4,7 +4,7 @@ import asyncio
 
 import aiohttp
 import pytest
-from t2i_operator.known.secret_watch import SecretWatch, max_age
+from t2i_operator.known.version_cache import VersionCache, max_age
 from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.settings import read
@@ -31,29 +31,29 @@ class SlowCluster(Cluster):
 async def test_an_event_during_the_question_makes_its_answer_old() -> None:
     async with aiohttp.ClientSession() as session:
         cluster = SlowCluster(session)
-        watch = SecretWatch(cluster, max_age_seconds=MAX_AGE)
+        cache = VersionCache(cluster, max_age_seconds=MAX_AGE)
         cluster.answer.clear()
-        asking = asyncio.create_task(watch.versions("n", ["a"]))
+        asking = asyncio.create_task(cache.versions("n", ["a"]))
         await asyncio.sleep(0)
         assert cluster.asked == 1
         cluster.version = 2
-        watch.changed("n", "a")
+        cache.changed("n", "a")
         cluster.answer.set()
         assert await asking == {"a": ("u", "1")}
 
-        assert await watch.versions("n", ["a"]) == {"a": ("u", "2")}
-        assert await watch.versions("n", ["a"]) == {"a": ("u", "2")}
+        assert await cache.versions("n", ["a"]) == {"a": ("u", "2")}
+        assert await cache.versions("n", ["a"]) == {"a": ("u", "2")}
         assert cluster.asked == 2
 
 
 async def test_what_nobody_asks_for_is_dropped() -> None:
     now = 0.0
     async with aiohttp.ClientSession() as session:
-        watch = SecretWatch(SlowCluster(session), max_age_seconds=MAX_AGE, clock=lambda: now)
-        await watch.versions("n", [f"s{number}" for number in range(50)])
+        cache = VersionCache(SlowCluster(session), max_age_seconds=MAX_AGE, clock=lambda: now)
+        await cache.versions("n", [f"s{number}" for number in range(50)])
         now += MAX_AGE
-        await watch.versions("n", ["another"])
-        assert watch.remembered == 1
+        await cache.versions("n", ["another"])
+        assert cache.remembered == 1
 
 
 @pytest.mark.parametrize("changed_at", range(90, 140, 5))
@@ -63,11 +63,11 @@ async def test_resources_that_share_a_secret_see_its_change_within_a_minute(offs
     now, poll = 0.0, read(["--service-image=i"], {}).poll_seconds
     async with aiohttp.ClientSession() as session:
         cluster = SlowCluster(session)
-        watch = SecretWatch(cluster, max_age_seconds=max_age(poll), clock=lambda: now)
+        cache = VersionCache(cluster, max_age_seconds=max_age(poll), clock=lambda: now)
         seen: dict[float, float] = {}
         for now, who in sorted((first + number * poll, first) for first in (0.0, offset) for number in range(6)):
             cluster.version = 2 if now >= changed_at else 1
-            if (await watch.versions("n", ["a"]))["a"] == ("u", "2"):
+            if (await cache.versions("n", ["a"]))["a"] == ("u", "2"):
                 seen.setdefault(who, now)
     assert len(seen) == 2
     assert max(seen.values()) - changed_at < 60 - 3, "a pass takes time, too"

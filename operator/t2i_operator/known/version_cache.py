@@ -26,7 +26,7 @@ def max_age(poll_seconds: float) -> float:
     return min(_MAX_AGE_SECONDS, poll_seconds - 1)
 
 
-class SecretWatch:
+class VersionCache:
     """Remembers versions for `max_age_seconds`, so that a busy resource does not ask at every event."""
 
     def __init__(

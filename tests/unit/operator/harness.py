@@ -1,21 +1,31 @@
 """A resource whose whole passes are run, over a cluster that stores what is applied."""
 
 import copy
+from collections.abc import AsyncIterator
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 import aiohttp
+import msgspec
 import pytest
 from t2i_operator import builders, spec
 from t2i_operator.known.cache import Cache
-from t2i_operator.known.children import Id
+from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
-from t2i_operator.known.secret_watch import SecretWatch
+from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.cluster import ApiError, Cluster
-from t2i_operator.kube.kinds import CHILDREN, DEPLOYMENT, RESOURCE, Kind, Object
+from t2i_operator.kube.kinds import (
+    CHILDREN,
+    DEPLOYMENT,
+    GRAFANA_DASHBOARD,
+    OPENTELEMETRY_COLLECTOR,
+    RESOURCE,
+    Kind,
+    Object,
+)
+from t2i_operator.kube.messages import Page
 from t2i_operator.naming import FIELD_MANAGER, Key
-from t2i_operator.reconciling.objects import identify
-from t2i_operator.reconciling.patience import Patience
+from t2i_operator.reconciling.failure_grace import FailureGrace
 from t2i_operator.reconciling.reconcile import Reconciler
 from t2i_operator.settings import read
 from t2i_operator.status.conditions import Condition, conditions
@@ -23,12 +33,15 @@ from t2i_operator.status.conditions import Condition, conditions
 from tests.unit.operator.resources import OBSERVED, UNOBSERVED
 
 KEY = Key("studio", "pictures")
+DEPLOYED = Id(DEPLOYMENT, *KEY)
+JAEGER = {kind: Id(kind, KEY.namespace, "pictures-jaeger") for kind in (DEPLOYMENT, OPENTELEMETRY_COLLECTOR)}
+ROUTED: Object = {"httpRoute": {"parentRefs": [{"name": "public"}]}}
 SERVES: Object = dict.fromkeys(
     ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "observedGeneration"), 1
 )
 
 
-class Storing(Cluster):
+class StoringCluster(Cluster):
     """Stores what is applied; what is `refused` cannot be read."""
 
     def __init__(self) -> None:
@@ -68,14 +81,30 @@ def _fields(value: Any) -> Any:
     return {f"f:{name}": _fields(inside) for name, inside in value.items()} if isinstance(value, dict) else {}
 
 
-class Parts:
-    """A resource that is in place and ready; `now` is what patience takes for the time."""
+class Shown(StoringCluster):
+    """Answers dry runs, lists what it has, and takes no write."""
+
+    async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
+        assert dry_run, body
+        if kind == GRAFANA_DASHBOARD:
+            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+        return self.live.get(identify(body), body)
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
+        items = [
+            msgspec.Raw(msgspec.json.encode(live)) for identity, live in self.live.items() if identity.kind == kind
+        ]
+        yield Page(metadata={}, items=items)
+
+
+class Harness:
+    """A resource that is in place and ready; `now` is what the grace period takes for the time."""
 
     def __init__(self, **wanted: Any) -> None:
         models = [{"name": "sdxl", "provider": "Sandbox"}]
         self.metadata: Object = {"name": KEY.name, "namespace": KEY.namespace, "uid": "0f0f", "generation": 0}
         self.fields: Object = {"replicas": 1, "models": models, "monitoring": UNOBSERVED, **wanted}
-        self.cluster, self.stored, self.now, self._version = Storing(), list[Object](), 0.0, 0
+        self.cluster, self.stored, self.now, self._version = StoringCluster(), list[Object](), 0.0, 0
         self.reporter = MagicMock(report=AsyncMock(), report_deeds=AsyncMock())
         self._start()
         self.edit()
@@ -85,10 +114,10 @@ class Parts:
 
     def _start(self) -> None:
         self.cache = Cache()
-        secrets = SecretWatch(self.cluster, max_age_seconds=0)
+        secrets = VersionCache(self.cluster, max_age_seconds=0)
         settings = read(["--service-image=service:1"], {})
         self.reconciler = Reconciler(self.cluster, self.cache, secrets, self.reporter, settings)
-        self.reconciler._patience = Patience(lambda: self.now)
+        self.reconciler._failure_grace = FailureGrace(lambda: self.now)
 
     def restart(self) -> None:
         """Have a new process begin, which knows what the API server shows."""

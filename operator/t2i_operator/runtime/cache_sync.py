@@ -7,7 +7,7 @@ from t2i_operator.naming import Key
 from t2i_operator.runtime.watches import Stream
 
 
-class Picture:
+class CacheSync:
     """The streams of each watched namespace (None: of all), none of which waits for another namespace's."""
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class Picture:
         """All streams of all namespaces."""
         return [stream for streams in self._streams.values() for stream in streams]
 
-    def holds(self, key: Key) -> bool:
+    def has_synced(self, key: Key) -> bool:
         """Tell whether a resource's namespace is seen in full."""
         return None in self._full or key.namespace in self._full
 
-    def lacking(self) -> list[str]:
+    def unsynced(self) -> list[str]:
         """Name the streams that were never listed."""
         return [stream.name for stream in self.streams if not stream.synced.is_set()]
 
@@ -38,14 +38,14 @@ class Picture:
     @property
     def ready(self) -> bool:
         """Whether there is a namespace to serve, and nothing to wait for but what is refused."""
-        return bool(self._full) and self.refused().issuperset(self.lacking())
+        return bool(self._full) and self.refused().issuperset(self.unsynced())
 
-    async def complete(self, release: Callable[[], None]) -> None:
+    async def run(self, release: Callable[[], None]) -> None:
         """Call `release` whenever one more namespace is seen in full; for ever, as every part of the process runs."""
-        await asyncio.gather(*(self._complete(namespace, release) for namespace in self._streams))
+        await asyncio.gather(*(self._sync(namespace, release) for namespace in self._streams))
         await asyncio.Event().wait()
 
-    async def _complete(self, namespace: str | None, release: Callable[[], None]) -> None:
+    async def _sync(self, namespace: str | None, release: Callable[[], None]) -> None:
         for stream in self._streams[namespace]:
             await stream.synced.wait()
         self._full.add(namespace)

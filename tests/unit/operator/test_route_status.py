@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from t2i_operator.known.entry import entry
+from t2i_operator.known.route_status import route_status
 from t2i_operator.kube.kinds import HTTP_ROUTE, INGRESS, SERVICE
 
 GATEWAY = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public", "namespace": "gateways"}
@@ -17,7 +17,7 @@ def conditions(generation: int = 2, **states: str) -> list[dict[str, Any]]:
 
 
 def route(*statuses: Any, parents: Any = ({"name": "public", "namespace": "gateways"},)) -> Any:
-    return entry(
+    return route_status(
         HTTP_ROUTE,
         {
             "metadata": {"namespace": "studio", "generation": 2},
@@ -79,11 +79,11 @@ def test_a_controller_may_say_by_itself_that_the_route_is_in_force() -> None:
     ],
 )
 def test_an_ingress_works_once_it_has_an_address(status: Any, works: bool | None) -> None:
-    said = entry(INGRESS, {"metadata": {}, "spec": {}, "status": status})
+    said = route_status(INGRESS, {"metadata": {}, "spec": {}, "status": status})
 
     assert said is not None
     assert said.works is works
 
 
 def test_other_kinds_are_no_way_in() -> None:
-    assert entry(SERVICE, {"metadata": {}, "spec": {}}) is None
+    assert route_status(SERVICE, {"metadata": {}, "spec": {}}) is None

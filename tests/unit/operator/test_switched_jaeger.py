@@ -1,0 +1,53 @@
+"""Jaeger that we run again: the OpenTelemetry operator's Service has the name of ours, and goes with its collector."""
+
+from t2i_operator.known.identity import Id
+from t2i_operator.kube.kinds import DEPLOYMENT, OPENTELEMETRY_COLLECTOR, SERVICE, Object
+
+from tests.unit.operator.harness import JAEGER, KEY, Harness
+from tests.unit.operator.resources import UNOBSERVED
+
+COLLECTOR, DEPLOYED = JAEGER[OPENTELEMETRY_COLLECTOR], JAEGER[DEPLOYMENT]
+SPANS = Id(SERVICE, KEY.namespace, f"{KEY.name}-jaeger-collector")
+
+
+def jaeger(form: str) -> Object:
+    return {"monitoring": {**UNOBSERVED, "tracing": {"mode": "Managed", "jaeger": {"format": form}}}}
+
+
+async def beside_the_other_operator_s_service() -> Harness:
+    """Return a resource whose collector has a Service, as that operator makes one."""
+    harness = Harness(**jaeger("OpenTelemetryCollector"))
+    await harness.look()
+    uid = harness.cluster.live[COLLECTOR]["metadata"]["uid"]
+    owner = {"kind": COLLECTOR.kind.name, "name": COLLECTOR.name, "uid": uid, "controller": True}
+    metadata = {"name": SPANS.name, "namespace": SPANS.namespace, "uid": "theirs", "resourceVersion": "1"}
+    harness.cluster.live[SPANS] = {"metadata": {**metadata, "ownerReferences": [owner]}}
+    return harness
+
+
+async def test_the_collector_makes_room_for_our_own_service() -> None:
+    harness = await beside_the_other_operator_s_service()
+    harness.edit(**jaeger("Deployment"))
+    said = await harness.look()
+    assert said["TracingReady"][1:3] == ("False", "Replacing")
+    assert f"{SPANS} is the OpenTelemetry operator's, and goes with {COLLECTOR}" in said["TracingReady"].message
+    assert said["Ready"].holds
+    assert DEPLOYED in harness.outcome.created, "its pod mounts no Service"
+    assert harness.outcome.deleted == [COLLECTOR]
+
+    await harness.look()
+    assert harness.outcome.faults == []
+    assert harness.outcome.waiting == f"{SPANS} belongs to a deleted {COLLECTOR}; it is being collected"
+
+    del harness.cluster.live[SPANS]
+    await harness.look()
+    assert harness.outcome.created == [SPANS]
+
+
+async def test_a_collector_of_somebody_else_stays_and_is_told_of() -> None:
+    harness = await beside_the_other_operator_s_service()
+    (owner,) = harness.cluster.live[COLLECTOR]["metadata"]["ownerReferences"]
+    owner["uid"] = "another"
+    harness.edit(**jaeger("Deployment"))
+    assert (await harness.look())["TracingReady"][1:3] == ("False", "Conflict")
+    assert COLLECTOR in harness.cluster.live
