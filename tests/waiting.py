@@ -6,11 +6,11 @@ from typing import TypeVar
 
 import httpx
 
-from dev.cluster.errors import UnfitError
+from tests.kubectl import KubectlError
 
 T = TypeVar("T")
 # What asking too early raises, beside what the condition itself asserts.
-NOT_YET = (AssertionError, KeyError, IndexError, TypeError, StopIteration, UnfitError, httpx.TransportError)
+NOT_YET = (AssertionError, KeyError, IndexError, TypeError, StopIteration, KubectlError, httpx.TransportError)
 
 
 def eventually(ask: Callable[[], T], what: str, seconds: float = 30.0, *, every: float = 0.1) -> T:

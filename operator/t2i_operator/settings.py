@@ -4,6 +4,7 @@ import argparse
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -11,6 +12,8 @@ from t2i_operator import naming
 
 JAEGER_IMAGE = "cr.jaegertracing.io/jaegertracing/jaeger:2.13.0"
 _PREFIX = "T2I_OPERATOR_"
+# By none at all, what is done every so many seconds would be done all the time.
+_Seconds = Annotated[float, msgspec.Meta(gt=0)]
 _FLAGS: tuple[tuple[str, str, str], ...] = (
     ("namespaces", "", "Namespaces to look after, separated by commas. Empty: all of them."),
     ("class-name", "", "Look after resources with this spec.className only. Empty: those without one."),
@@ -35,9 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     class_name: str | None = None
     service_image: str
     jaeger_image: str
-    workers: int = 12
-    resync_seconds: float = 600.0
-    poll_seconds: float = 45.0
+    workers: Annotated[int, msgspec.Meta(ge=1)] = 12
+    resync_seconds: _Seconds = 600.0
+    poll_seconds: _Seconds = 45.0
     listen_port: int = 8080
     leader_election: bool = True
     lease_namespace: str
@@ -63,7 +66,7 @@ def from_arguments(parser: argparse.ArgumentParser, given: argparse.Namespace, e
     if not given.service_image:
         parser.error("no image of the service: give --service-image or set T2I_SERVICE_IMAGE")
     values = {name: value for name, value in vars(given).items() if value != ""}
-    values["namespaces"] = [part for part in given.namespaces.split(",") if part]
+    values["namespaces"] = list(filter(None, map(str.strip, given.namespaces.split(","))))
     values["leader_election"] = given.leader_election.lower()
     values.setdefault("lease_namespace", environ.get("POD_NAMESPACE", "default"))
     values["lease_name"] = "-".join(filter(None, (naming.OPERATOR, given.class_name)))

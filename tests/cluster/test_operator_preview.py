@@ -84,6 +84,20 @@ def test_a_file_shows_what_would_come_and_what_would_go(command: Command, made: 
     assert made.child("networkpolicies")
 
 
+def test_a_file_that_names_no_namespace_is_of_the_context_s(
+    command: Command, made: Service, cluster: Layout, tmp_path: Path
+) -> None:
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    [context] = config["contexts"]
+    context["context"]["namespace"] = made.namespace
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(yaml.safe_dump(config))
+    body = {**made.live(), "metadata": {"name": made.name}}
+    shown = command("diff", "-f", "-", stdin=json.dumps(body), kubeconfig=kubeconfig)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
+
+
 def test_a_secret_that_an_edit_comes_to_name_is_not_shown_as_deleted(
     command: Command, service: Service, cluster: Layout
 ) -> None:

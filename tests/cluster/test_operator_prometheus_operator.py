@@ -21,7 +21,7 @@ from t2i_operator.kube.kinds import (
 )
 
 from tests.cluster.api import Api, Object
-from tests.cluster.fault_proxy import NOT_SERVED, FaultProxy, only
+from tests.cluster.fault_proxy import BROKEN, NOT_SERVED, FaultProxy, only
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric
 from tests.unit.operator.resources import UNOBSERVED
@@ -79,6 +79,11 @@ class Scene(NamedTuple):
         _, condition, _ = KINDS[kind]
         sentence = f"the cluster knows no {kind.name}: install the Prometheus Operator"
         eventually(lambda: sentence in self.service.wait(condition, "False", MISSING)["message"], sentence)
+
+    def uid(self, kind: Kind) -> str:
+        """Return which object there is of a kind, by what no other has."""
+        uid: str = self.service.child(kind.plural, KINDS[kind][0])["metadata"]["uid"]
+        return uid
 
     def in_place(self) -> None:
         """Wait until everything is made, and selected."""
@@ -144,6 +149,41 @@ def test_one_of_them_is_missed_by_its_name_and_the_others_stay(scene: Scene, kin
 
     scene.way.heal()
     scene.in_place()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+def test_what_was_only_out_of_sight_is_the_same_object_still(scene: Scene, kind: Kind) -> None:
+    """As while a ClusterRoleBinding is made anew: what users added to the object must not be lost."""
+    scene.way.heal()
+    scene.in_place()
+    before, deleted = scene.uid(kind), scene.service.events("Deleted")
+
+    scene.hide(f"/{kind.plural}")
+    scene.missing(kind)
+    scene.way.heal()
+    scene.in_place()
+    assert scene.uid(kind) == before
+    assert scene.service.events("Deleted") == deleted
+
+
+def test_who_starts_while_one_of_them_cannot_be_listed_does_all_else(scene: Scene) -> None:
+    """As while its conversion webhook is broken."""
+    scene.way.heal()
+    scene.in_place()
+    before, operator = scene.uid(SERVICE_MONITOR), scene.operator
+
+    scene.way.spoil(only("/servicemonitors", BROKEN))
+    assert operator.stop() == 0
+    operator.start()
+    operator.wait_until_leading()
+    told = scene.service.wait("MetricsReady", "Unknown", "NotVisible", seconds=60)
+    assert "servicemonitors cannot be listed: etcdserver" in told["message"]
+    assert scene.service.conditions()["AlertsReady"]["status"] == "True"
+    assert operator.get("/readyz").status_code == 200
+
+    scene.way.heal()
+    scene.in_place()
+    assert scene.uid(SERVICE_MONITOR) == before
 
 
 def _asks_for_nothing_in_haste(scene: Scene) -> None:

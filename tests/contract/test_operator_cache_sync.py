@@ -10,6 +10,8 @@ from tests.cluster.operators import OperatorProcess
 from tests.fakes.api_server import ApiServer, api_server
 from tests.waiting import eventually
 
+BROKEN = ("opentelemetrycollectors", "servicemonitors")
+
 
 @pytest.fixture
 def server() -> Iterator[ApiServer]:
@@ -50,6 +52,14 @@ def leaseless(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
     yield from _running(OperatorProcess(kubeconfig, log, "red", namespaces="kept", lease_namespace="gone"))
 
 
+@pytest.fixture
+def unconverted(server: ApiServer, kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Run an operator that another product's broken webhook keeps from ever listing two kinds."""
+    server.broken = set(BROKEN)
+    log = tmp_path / "unconverted.log"
+    yield from _running(OperatorProcess(kubeconfig, log, "", namespaces="kept", leader_election=False))
+
+
 def test_a_namespace_that_may_not_be_seen_does_not_hold_up_the_others(
     server: ApiServer, confined: OperatorProcess
 ) -> None:
@@ -84,6 +94,14 @@ def test_who_may_not_have_the_lease_is_not_ready_until_it_may(server: ApiServer,
     assert (told["level"], told["namespace"], told["lease"]) == ("error", "gone", "text-to-image-operator-red")
     server.visible = {"kept", "gone"}
     eventually(lambda: leaseless.get("/readyz").status_code == 200, "it to be ready once it may")
+
+
+def test_a_kind_that_cannot_be_listed_holds_nothing_up(server: ApiServer, unconverted: OperatorProcess) -> None:
+    eventually(lambda: server.written, "something to be written all the same", seconds=60)
+    eventually(lambda: unconverted.get("/readyz").status_code == 200, "it to be ready")
+    assert unconverted.get("/readyz").json()["never_listed"] == []
+    ages = unconverted.get("/healthz").json()["stream_age_seconds"]
+    assert {name.split("@")[0] for name, age in ages.items() if age > 5} >= set(BROKEN), "which an alert tells of"
 
 
 def test_every_watch_is_counted_kopfs_among_them(server: ApiServer, leaseless: OperatorProcess) -> None:

@@ -28,6 +28,7 @@ FOUND = {
     "/apis": {"groups": [{"name": "texttoimage.dev", "preferredVersion": VERSION, "versions": [VERSION]}]},
     GROUP: {"resources": [served("texttoimageservices", "TextToImageService")]},
 }
+MISSING = json.dumps({"kind": "Status", "reason": "NotFound", "code": 404})
 DEEP = '{"a":' * 1_500 + "1" + "}" * 1_500
 
 
@@ -60,12 +61,12 @@ class Hostile(BaseHTTPRequestHandler):
             items = self.listed if own else self.children if path == "/api/v1/configmaps" else []
             self._answer(200, f'{{"metadata":{{"resourceVersion":"9"}},"items":[{",".join(items)}]}}')
         else:
-            self._answer(404, "{}")
+            self._answer(404, MISSING)
 
     def do_PATCH(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.patched[body["metadata"]["name"]] = body
-        self._answer(404, "{}")
+        self._answer(404, MISSING)
 
     def _answer(self, status: int, body: str) -> None:
         self.send_response(status)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 import yaml
+from aiohttp.test_utils import make_mocked_request
 from kubernetes.aio.client import Configuration
 from t2i_operator.kube.connection import Connection
 from t2i_operator.naming import Key
+from t2i_operator.runtime.health import STREAM_LIMIT_SECONDS
 from t2i_operator.runtime.process import Operator
 from t2i_operator.settings import read
 
@@ -80,3 +83,18 @@ async def test_only_the_queue_of_the_leader_grows_old(*, leading: bool) -> None:
         operator._queue.add(Key("n", "a"))
         operator._queue._since[Key("n", "a")] -= 60
         assert (oldest_seconds(operator) >= 60) == leading
+
+
+@pytest.mark.parametrize(("optional", "status"), [(True, 200), (False, 503)], ids=["optional", "required"])
+async def test_an_optional_kind_that_is_not_heard_is_no_reason_for_a_restart(*, optional: bool, status: int) -> None:
+    """A conversion webhook of another product's that stays broken would end each new process too."""
+    settings = read(["--service-image", "i"], {})
+    async with aiohttp.ClientSession() as session:
+        operator = Operator(settings, Connection(Configuration(), asyncio.Event().wait, identity="me"), session)
+        health = operator._health()
+        for stream in operator._cache_sync.streams:
+            if stream.optional is optional:
+                stream._heard_at = time.monotonic() - 2 * STREAM_LIMIT_SECONDS
+                assert health.ages[stream.name]() > STREAM_LIMIT_SECONDS, "an alert tells of it"
+        answer = await health._healthz(make_mocked_request("GET", "/healthz"))
+        assert answer.status == status

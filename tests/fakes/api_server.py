@@ -1,4 +1,7 @@
-"""As much of an API server as the operator's process needs to begin, with some namespaces that it may not look into."""
+"""As much of an API server as the operator's process needs to begin, with some namespaces that it may not look into.
+
+Kinds whose conversion webhook is `broken` cannot be listed.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ class ApiServer(ThreadingHTTPServer):
     def __init__(self, *visible: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.visible, self.ended = set(visible), threading.Event()
+        self.broken: set[str] = set()
         self.written: list[str] = []
         self.watched: list[str] = []
 
@@ -48,6 +52,8 @@ class ApiServer(ThreadingHTTPServer):
         namespace, plural, *name = parts[parts.index("namespaces") + 1 :]
         if namespace not in self.visible:
             return _refusal(403, f'{plural} is forbidden in the namespace "{namespace}"')
+        if plural in self.broken:
+            return _refusal(500, "conversion webhook failed: connection refused")
         if plural in _OPTIONAL or (name and plural != naming.PLURAL):
             return _refusal(404, "there is none")
         items = [_resource(namespace)] if plural == naming.PLURAL else []
@@ -101,7 +107,9 @@ def api_server(*visible: str) -> Iterator[ApiServer]:
 
 
 def _refusal(status: int, message: str) -> tuple[int, Mapping[str, Any]]:
-    return status, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": status}
+    reason = {403: "Forbidden", 404: "NotFound"}.get(status, "InternalError")
+    told = {"status": "Failure", "reason": reason, "message": message, "code": status}
+    return status, {"kind": "Status", "apiVersion": "v1", **told}
 
 
 def _discovery(path: str) -> Mapping[str, Any]:

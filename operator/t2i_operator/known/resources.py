@@ -48,8 +48,8 @@ class Resources:
         """Take note of a resource; tell whether anything changed that a reconciliation looks at."""
         key, seen = _key(live), _seen(live)
         known = self._seen.get(key)
-        if known is not None and known.uid == seen.uid and known.version >= seen.version:
-            return False
+        if known is not None and known.version >= seen.version:
+            return False  # old news, also of a resource that had the name before: versions grow across a deletion
         self._seen[key] = seen
         return known is None or _told(known) != _told(seen)
 

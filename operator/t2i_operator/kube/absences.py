@@ -1,15 +1,30 @@
 """Optional kinds that are not served, as their own streams find out: no CRD is watched, so no right to it is needed."""
 
-from enum import Enum, auto
+from typing import ClassVar
+
+import msgspec
 
 from t2i_operator.kube.kinds import Kind
 
 
-class Absence(Enum):
-    """MISSING: nobody has installed the CRD. FORBIDDEN: whether it is there is not for us to see."""
+class Absence(msgspec.Struct, frozen=True):
+    """MISSING: nobody has installed the CRD. FORBIDDEN: whether it is there is not for us to see.
 
-    MISSING = auto()
-    FORBIDDEN = auto()
+    Else it cannot be listed, as while its conversion webhook is broken, and `answer` is what the API server says.
+    """
+
+    name: str
+    answer: str = ""
+    MISSING: ClassVar["Absence"]
+    FORBIDDEN: ClassVar["Absence"]
+
+    @classmethod
+    def failing(cls, answer: str) -> "Absence":
+        """Return what becomes of a kind whose list fails."""
+        return cls("failing", answer)
+
+
+Absence.MISSING, Absence.FORBIDDEN = Absence("missing"), Absence("forbidden")
 
 
 class Absences:
@@ -25,7 +40,7 @@ class Absences:
             self._known.pop((kind, namespace), None)
         else:
             self._known[kind, namespace] = absence
-        return before is not absence
+        return before != absence
 
     def of(self, namespace: str) -> dict[Kind, Absence]:
         """Return what a resource in this namespace has to do without."""

@@ -10,7 +10,7 @@ import msgspec
 
 from t2i_operator import naming
 from t2i_operator.kube.errors import ApiError, NotLeadingError, refused, unreachable
-from t2i_operator.kube.kinds import Kind, Object
+from t2i_operator.kube.kinds import GATEWAY, OPTIONAL, Kind, Object
 from t2i_operator.kube.messages import Event, Page, decode, read_event
 
 __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
@@ -58,7 +58,7 @@ class Cluster:
         try:
             return await self._json("GET", kind.path(namespace, name), READ_SECONDS, headers=headers)
         except ApiError as error:
-            if error.is_not_found:
+            if _is_missing(kind, error):
                 return None
             raise
 
@@ -106,7 +106,7 @@ class Cluster:
         try:
             await self._write(Write("DELETE", kind.path(metadata["namespace"], metadata["name"]), _JSON, {}), body)
         except ApiError as error:
-            if not error.is_not_found:
+            if not _is_missing(kind, error):
                 raise
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
@@ -195,6 +195,12 @@ class Cluster:
             raise unreachable(method, path, error) from error
         finally:
             self._observe(method.lower(), code)
+
+
+def _is_missing(kind: Kind, error: ApiError) -> bool:
+    """Tell whether an object is not there; of a kind that is always served, a bare 404 is but a proxy's."""
+    may_be_missing = kind in OPTIONAL or kind == GATEWAY
+    return error.is_object_not_found or (error.is_not_found and may_be_missing)
 
 
 def _params(*, dry_run: bool) -> dict[str, str]:

@@ -17,6 +17,8 @@ _PASSING = frozenset({0, 401, 404, 408, 409, 410, 429})
 _OVERALL = frozenset({0, 429, 503})
 # The API server's own word, with 504, for what we say of an answer that did not come; a proxy has none.
 _GATEWAY_TIMEOUT, _LATE = 504, "Timeout"
+# The API server's own word, with 404, for an object that is not there.
+_NOT_FOUND = "NotFound"
 _NO_HEADERS: Mapping[str, str] = {}
 # A Retry-After of more would have a resource wait for a server that has long been well again.
 _MOST_PATIENCE_SECONDS = 30.0
@@ -54,6 +56,11 @@ class ApiError(Exception):
     def is_not_found(self) -> bool:
         """404: there is no such object, or no such kind."""
         return self.status == HTTPStatus.NOT_FOUND
+
+    @property
+    def is_object_not_found(self) -> bool:
+        """404 in the API server's own words: there is no such object; a proxy's 404, or an unknown path's, has none."""
+        return self.is_not_found and self.reason == _NOT_FOUND
 
     @property
     def is_conflict(self) -> bool:

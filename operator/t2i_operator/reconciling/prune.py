@@ -21,15 +21,16 @@ from t2i_operator.kube.kinds import (
     Kind,
     Object,
 )
+from t2i_operator.reconciling.ownership import Whose, whose
 
 
 class PruneDecision(Enum):
     """What becomes of an object that is the resource's and not wanted.
 
-    KEEP_UNTIL_PLACED: what counts for the same condition is not all in its place. KEEP_UNTIL_ROLLED_OUT: pods of the
-    old template may still read it. KEEP_AS_FALLBACK: it does meanwhile the work of one whose kind the cluster does not
-    serve. KEEP_OLD_ROUTE: it is the way in until its successor works. KEEP_OLD_DASHBOARD: it is what people see until a
-    Grafana has its successor.
+    KEEP_UNTIL_PLACED: what counts for the same condition is not all in its place; or the kind was not served when the
+    pass began, so that it is left out of what is wanted. KEEP_UNTIL_ROLLED_OUT: pods of the old template may still read
+    it. KEEP_AS_FALLBACK: it does meanwhile the work of one whose kind the cluster does not serve. KEEP_OLD_ROUTE: it is
+    the way in until its successor works. KEEP_OLD_DASHBOARD: it is what people see until a Grafana has its successor.
     """
 
     DELETE = auto()
@@ -52,7 +53,8 @@ def prune_decisions(
     for identity, child in list(children.of(naming.Key(metadata.namespace, metadata.name), metadata.uid)):
         if identity not in wanted and not child.deleting:
             decision = PruneDecision.KEEP_UNTIL_PLACED
-            if condition_of(identity, metadata.name) not in unfinished or _is_waited_for(identity, outcome):
+            unhindered = condition_of(identity, metadata.name) not in unfinished or _is_waited_for(identity, outcome)
+            if unhindered and identity.kind not in outcome.absent:
                 decision = _decision(identity, resource, outcome, seen=awaits_grafana(identity, children, wanted))
             yield identity, child, decision
 
@@ -103,7 +105,7 @@ class Pruner:
                 case PruneDecision.KEEP_OLD_ROUTE:
                     outcome.old_routes.append(identity)
                 case PruneDecision.RELEASE:
-                    await self._release(identity, outcome)
+                    await self._release(identity, resource, outcome)
                 case PruneDecision.KEEP_UNTIL_ROLLED_OUT:
                     outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
                 case PruneDecision.DELETE:
@@ -131,11 +133,11 @@ class Pruner:
         self._children.drop(identity)
         outcome.deleted.append(identity)
 
-    async def _release(self, identity: Id, outcome: Outcome) -> None:
-        """Take our marks off an object and leave the rest, our record of having set it included."""
+    async def _release(self, identity: Id, resource: spec.TextToImageService, outcome: Outcome) -> None:
+        """Take our marks off what is still the resource's; leave the rest, our record of having set it included."""
         try:
             live = await self._cluster.get(*identity)
-            if live is not None:
+            if live is not None and whose(live, resource) is Whose.OURS:
                 await self._cluster.patch(identity.kind, identity.namespace, identity.name, released(live))
         except ApiError as error:
             self._not_done(identity, APPLY_FAILED, error, outcome)
@@ -146,7 +148,7 @@ class Pruner:
         """Look again soon at what has changed since it was seen: of a status that is not read no event tells us."""
         if error.is_conflict:
             outcome.waiting = f"{identity} has changed since it was seen, and is looked at again before it goes"
-        elif error.is_not_found:
+        elif error.is_object_not_found:
             self._children.drop(identity)
         else:
             outcome.failed(identity, reason, error)

@@ -88,6 +88,8 @@ def _absent(absence: Absence) -> Verdict:
         return Verdict(
             "Unknown", "NotVisible", f"the operator has no right to {served}; grant it, as its ClusterRole does"
         )
+    if absence is not Absence.MISSING:
+        return Verdict("Unknown", "NotVisible", f"{served} cannot be listed: {absence.answer}")
     return Verdict("False", "GatewayAPIMissing", f"the cluster serves no {served}; install the CRDs of the Gateway API")
 
 

@@ -1,7 +1,7 @@
 """Tracks which namespaces have finished their first lists: before that, objects that exist would look deleted."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from t2i_operator.naming import Key
 from t2i_operator.runtime.watches import Stream
@@ -46,7 +46,15 @@ class CacheSync:
         await asyncio.Event().wait()
 
     async def _sync(self, namespace: str | None, release: Callable[[], None]) -> None:
-        for stream in self._streams[namespace]:
-            await stream.synced.wait()
+        streams = self._streams[namespace]
+        await _listed(stream for stream in streams if not stream.optional)
+        for stream in streams:
+            stream.wait_no_longer()
+        await _listed(streams)
         self._full.add(namespace)
         release()
+
+
+async def _listed(streams: Iterable[Stream]) -> None:
+    for stream in streams:
+        await stream.synced.wait()

@@ -1,5 +1,7 @@
 """Kopf, set up to watch the resources and write nothing by itself."""
 
+import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -14,6 +16,9 @@ from t2i_operator import naming
 from t2i_operator.kube.cluster import SILENCE_SECONDS, WATCH_SECONDS
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import RESOURCE
+
+# Who asks for a session again within that has been refused with the last one.
+_LOGIN_SECONDS = 60.0
 
 
 class _Backoffs:
@@ -160,10 +165,21 @@ def counted(observe: Callable[[str, str], None]) -> aiohttp.TraceConfig:
 
 
 def log_in(registry: kopf.OperatorRegistry, connection: Connection, *traces: aiohttp.TraceConfig) -> None:
-    """Give Kopf a session that authenticates as ours does; it closes what it is given."""
+    """Give Kopf a session that authenticates as ours does; it closes what it is given.
+
+    Kopf asks for one at each 401 and tries it at once. It bars what was refused before, and each of ours is another, so
+    that a token which stays refused is waited for here.
+    """
+    waits, given_at = iter(_Backoffs()), -math.inf
 
     @kopf.on.login(registry=registry)
     async def session(**_: Any) -> kopf.AiohttpSession:
+        nonlocal waits, given_at
+        if time.monotonic() - given_at < _LOGIN_SECONDS:
+            await asyncio.sleep(next(waits))
+        else:
+            waits = iter(_Backoffs())
+        given_at = time.monotonic()
         return kopf.AiohttpSession(aiohttp_session=connection.session(*traces), server=connection.server)
 
 

@@ -13,10 +13,13 @@ from t2i_operator.known.pods import Pods
 from t2i_operator.known.resources import Resources
 from t2i_operator.known.version_cache import VersionCache
 from t2i_operator.kube.absences import Absence
+from t2i_operator.kube.errors import ApiError
 from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.kube.messages import ObjectMeta
 from t2i_operator.naming import Key
 from t2i_operator.runtime.queue import Queue
+
+_ABSENCES = {403: Absence.FORBIDDEN, 404: Absence.MISSING}
 
 
 def registry(resources: Resources, queue: Queue[Key]) -> kopf.OperatorRegistry:
@@ -76,10 +79,10 @@ class OptionalSink(ChildSink):
         super().listed(names, version)
         self._note(None)
 
-    def absent(self, forbidden: bool) -> None:
-        """Forget the objects, which went with their kind."""
+    def absent(self, error: ApiError) -> None:
+        """Forget the objects, which went with their kind or out of sight."""
         super().listed(set(), sys.maxsize)
-        self._note(Absence.FORBIDDEN if forbidden else Absence.MISSING)
+        self._note(_ABSENCES.get(error.status) or Absence.failing(error.message))
 
     def _note(self, absence: Absence | None) -> None:
         if self._cache.absences.note(self._kind, self._namespace, absence):

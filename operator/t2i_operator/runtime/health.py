@@ -16,7 +16,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Alive as long as every stream hears from the API server; ready with a namespace to serve and a right to lead.
 
     What is refused has been heard, and is in `silences` but not in `ages`: a restart would end the service of the
-    other namespaces and bring no right back.
+    other namespaces and bring no right back. Nor are optional kinds in `silences`: while another product's conversion
+    webhook is broken, each new process would be restarted too.
     """
 
     ages: Mapping[str, Callable[[], float]]

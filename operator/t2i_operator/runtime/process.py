@@ -175,7 +175,8 @@ class Operator:
         return ages | self._heartbeat.ages()
 
     def _health(self) -> Health:
-        silences = {stream.name: (lambda stream=stream: stream.silent_seconds) for stream in self._cache_sync.streams}
+        required = (stream for stream in self._cache_sync.streams if not stream.optional)
+        silences = {stream.name: (lambda stream=stream: stream.silent_seconds) for stream in required}
         return Health(
             ages=self._ages(),
             silences=silences | self._heartbeat.silences(),

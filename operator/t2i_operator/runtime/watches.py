@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 _BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 # How often a kind that is not served is asked for again: a small request, and no right to read CRDs is needed.
 _ABSENT_SECONDS = 5.0
+# A kind that may be absent is done without when so many lists of it in a row have failed, all others having worked.
+_TRIES = 5
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
 
@@ -51,7 +53,7 @@ class Sink(Protocol):
 class Stream:
     """Follows a scope for ever, through every failure of the API server.
 
-    `absent` is told that the kind is not served (or, when True, that we may not see it); without it, that is a failure.
+    `absent` is told why a kind that another product defines is not listed; without it, that is but a failure.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Stream:
         scope: WatchScope,
         sink: Sink,
         *,
-        absent: Callable[[bool], None] | None = None,
+        absent: Callable[[ApiError], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._scope, self._sink = cluster, scope, sink
@@ -70,9 +72,15 @@ class Stream:
         self._version = ""
         self._failures = 0
         self.synced = asyncio.Event()
+        self._awaited = True
         self.name = str(scope)
         # The server answers and says no: neither a broken connection nor what another process would do better.
         self.refused = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether its kind may be absent."""
+        return self._absent is not None
 
     @property
     def age_seconds(self) -> float:
@@ -83,6 +91,10 @@ class Stream:
     def silent_seconds(self) -> float:
         """How long ago the server last said anything, if only no: the first error after that is no silence yet."""
         return min(self.age_seconds, self._clock() - self._refused_at)
+
+    def wait_no_longer(self) -> None:
+        """Have the kind pass for absent while it cannot be listed: only itself is to blame, all others can be."""
+        self._awaited = False
 
     async def run(self) -> None:
         """List once, then watch from where the last watch ended; only a version that is too old costs a new list."""
@@ -96,15 +108,15 @@ class Stream:
                 if self._clock() - began < _SHORT_SECONDS:
                     await asyncio.sleep(_SHORT_SECONDS)
             except ApiError as error:
-                if self._absent is not None and _is_refusal(error):
-                    self._absent(error.is_forbidden)
+                lists = not self._version
+                if self._absent is not None and lists and _is_refusal(error):
+                    self._absent(error)
                     await self._wait_for_kind()
                 else:
                     await self._back_off(error)
 
     async def _wait_for_kind(self) -> None:
         """Count the answer as a sign of life: nothing is broken where a product is not installed."""
-        self._version = ""
         self._heard()
         self.synced.set()
         await asyncio.sleep(_ABSENT_SECONDS)
@@ -113,12 +125,20 @@ class Stream:
         self.refused = _is_refusal(error)
         if self.refused:
             self._refused_at = self._clock()
-        if error.is_gone:
-            self._version = ""
+        if error.is_gone or (self.refused and self._absent is not None):
+            self._version = ""  # of a kind that may be absent only a list tells whether it is
         log.warning("stream broken", stream=self.name, status=error.status, error=error.message)
         backoff = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
-        await asyncio.sleep(max(backoff, error.retry_after))
         self._failures += 1
+        self._do_without(error)
+        await asyncio.sleep(max(backoff, error.retry_after))
+
+    def _do_without(self, error: ApiError) -> None:
+        """Let the process begin: a broken conversion webhook of another product's would hold it up for ever."""
+        given_up = not self._awaited and self._failures >= _TRIES and not self.synced.is_set()
+        if self._absent is not None and given_up:
+            self._absent(error)
+            self.synced.set()
 
     async def _list(self) -> None:
         names: set[tuple[str, str]] = set()

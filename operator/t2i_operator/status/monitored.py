@@ -140,6 +140,8 @@ def _kept(outcome: Outcome, resource: spec.TextToImageService, kind: Kind, name:
     if absence is Absence.MISSING:
         reason, product = _PRODUCTS[kind]
         return Verdict("False", reason, f"the cluster knows no {kind.name}: install {product}")
+    if absence is not None:
+        return Verdict("Unknown", "NotVisible", f"{kind.plural} cannot be listed: {absence.answer}")
     identity = Id(kind, resource.metadata.namespace, name)
     if identity not in outcome.objects:
         return Verdict("Unknown", "Pending", f"{identity} is not applied yet")

@@ -37,8 +37,12 @@ class Reporter:
         now = datetime.datetime.now(datetime.UTC)
         after = status(key, outcome, found, before, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
         gives_way = self._gives_way(key, before, outcome)
-        if not gives_way:
-            await self._say(key, seen.uid, before, after, rivalled=outcome.rivalled)
+        try:
+            if not gives_way:
+                await self._say(key, seen.uid, before, after, rivalled=outcome.rivalled)
+        except Exception:
+            await self.report_deeds(key, seen, outcome)  # the next pass knows nothing of them
+            raise
         self._metrics.reported(key, found)
         await self.report_deeds(key, seen, outcome)
         for notice in () if gives_way else changes(before.get("conditions", []), found):
@@ -80,7 +84,7 @@ class Reporter:
         try:
             self._resources.answered(await self._cluster.apply_status(RESOURCE, body))
         except ApiError as error:
-            if not error.is_not_found:
+            if not error.is_object_not_found:
                 raise
             log.info("the resource was deleted meanwhile")
             self._resources.drop(key, uid)

@@ -113,6 +113,15 @@ def test_alerts_that_can_reach_nobody_are_not_ready(absence: Absence, status: st
     assert found["AlertsReady"] == (status, reason)
 
 
+def test_a_kind_that_cannot_be_listed_is_told_in_the_api_servers_own_words() -> None:
+    absent = {SERVICE_MONITOR: Absence.failing("conversion webhook failed: connection refused")}
+    outcome = Outcome(generation=1, resource=service(), rollout=SERVES, absent=absent)
+    found = next(each for each in conditions(outcome) if each.type == "MetricsReady")
+    assert (found.status, found.reason) == ("Unknown", "NotVisible")
+    assert "servicemonitors" in found.message
+    assert "connection refused" in found.message
+
+
 @pytest.mark.parametrize("of_receivers", [("False", "NotSelected", "no"), ("Unknown", "NotVisible", "no")])
 def test_receivers_that_no_alertmanager_takes_in_are_not_ready(of_receivers: tuple[str, str, str]) -> None:
     outcome = Outcome(
@@ -179,7 +188,7 @@ def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unsynced: bool)
 )
 def test_alerts_that_too_few_scrapes_would_keep_silent_are_not_ready(fields: dict[str, Any], said: str) -> None:
     """The CRD refuses them, but not in a resource that was stored before it did."""
-    placed = [Id(PROMETHEUS_RULE, "n", "a-b-alerts")]
+    placed = [] if said == "Disabled" else [Id(PROMETHEUS_RULE, "n", "a-b-alerts")]
     outcome = Outcome(generation=1, resource=service(monitoring=fields), rollout=SERVES, objects=placed)
     found = next(each for each in conditions(outcome) if each.type == "AlertsReady")
     assert (found.reason, found.status) == (said, "False" if said == "ScrapedTooSeldom" else "True")

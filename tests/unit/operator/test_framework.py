@@ -1,12 +1,24 @@
 """What Kopf's streams, of which there is one for each namespace, tell of their health."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 
+import kopf
 import pytest
 from aiohttp import ClientError, ClientSession, web
 from aiohttp.test_utils import TestServer
+from kopf._cogs.clients.auth import vault_var
+from kopf._cogs.clients.watching import infinite_watch
+from kopf._cogs.structs.credentials import Vault
+from kopf._cogs.structs.references import Resource
+from kopf._core.engines.activities import authenticator
+from kopf._core.engines.indexing import OperatorIndexers
+from kubernetes.aio.client import Configuration
+from t2i_operator import naming
+from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import RESOURCE
-from t2i_operator.runtime.framework import Heartbeat, counted
+from t2i_operator.runtime.framework import Heartbeat, counted, log_in, settings
 from t2i_operator.status.metrics import Metrics
 
 
@@ -117,3 +129,43 @@ async def test_kopfs_requests_are_counted_by_verb_and_code(server: tuple[Server,
         if sample.name.endswith("_total")
     }
     assert found == {("watch", "200"): 1, ("get", "200"): 1, ("get", "403"): 1, ("watch", "none"): 1}
+
+
+async def test_a_token_that_stays_refused_is_not_tried_in_a_loop() -> None:
+    """Kopf asks for another session at each 401, for ever, and each of ours reads the token anew before it gives up."""
+    asked: list[float] = []
+    enough = asyncio.Event()
+
+    async def answer(_: web.Request) -> web.Response:
+        asked.append(time.monotonic())
+        if len(asked) == 6:
+            enough.set()
+        return web.json_response({"code": 401, "message": "Unauthorized"}, status=401)
+
+    async def no_reload() -> None:
+        pass
+
+    async def follow() -> None:
+        followed = Resource(naming.GROUP, naming.VERSION, naming.PLURAL, namespaced=True)
+        async for _ in infinite_watch(settings=settings(), resource=followed, namespace=None):
+            pass
+
+    app, registry, vault = web.Application(), kopf.OperatorRegistry(), Vault()
+    app.router.add_get("/{path:.*}", answer)
+    vault_var.set(vault)
+    async with TestServer(app) as running:
+        connection = Connection(Configuration(host=str(running.make_url("/"))), no_reload, identity="me")
+        log_in(registry, connection)
+        indices, memo = OperatorIndexers().indices, kopf.Memo()
+        tasks = [
+            asyncio.create_task(
+                authenticator(registry=registry, settings=settings(), indices=indices, vault=vault, memo=memo)
+            ),
+            asyncio.create_task(follow()),
+        ]
+        await asyncio.wait_for(enough.wait(), timeout=30)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await vault.close()
+    assert asked[-1] - asked[0] >= 1.0

@@ -1,5 +1,6 @@
 """What the probes are told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from unittest.mock import MagicMock
 
@@ -87,6 +88,21 @@ async def test_readiness_waits_for_the_first_lists(told: Told) -> None:
     assert '"never_listed": ["pods@two?a=b"], "refused": []' in text
     await told.listed("two")
     assert (await _get(told, "/readyz"))[0] == 200
+
+
+async def test_no_kind_is_done_without_before_all_others_are_listed() -> None:
+    """Until then the API server itself may be what fails its lists."""
+    optional, required = (MagicMock(optional=each, synced=asyncio.Event()) for each in (True, False))
+    optional.wait_no_longer.side_effect = optional.synced.set
+    cache_sync = CacheSync()
+    cache_sync.add("one", [optional, required])
+    syncing = asyncio.create_task(cache_sync._sync("one", lambda: None))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not optional.wait_no_longer.called
+    required.synced.set()
+    await asyncio.wait_for(syncing, timeout=30)
+    assert cache_sync.ready
 
 
 async def test_readiness_waits_for_no_namespace_that_is_refused_but_for_one_at_least(told: Told) -> None:

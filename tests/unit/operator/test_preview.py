@@ -187,6 +187,16 @@ async def test_what_came_before_an_object_of_somebody_else_s_stays(capsys: pytes
     assert f"--- live/{earlier.kind.plural}/" not in said
 
 
+async def test_what_credentials_lack_is_said_though_the_rest_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cluster, keys = in_order(), Id(SECRET, KEY.namespace, "pictures-keys")
+    cluster.refused[keys] = ApiError(403, "Forbidden", "secrets is forbidden")
+    with pytest.raises(ApiError, match="secrets is forbidden"):
+        await diff(cluster, credentials={"secretRef": {"name": "nowhere"}})
+    assert capsys.readouterr().err.startswith("SecretMissing: ")
+
+
 MONITORED: Object = {"monitoring": {**UNOBSERVED, "metrics": {"mode": "Managed"}}}
 MONITOR = Id(SERVICE_MONITOR, KEY.namespace, "pictures-monitor")
 FORBIDDEN = ApiError(403, "Forbidden", "User jane cannot patch resource servicemonitors")

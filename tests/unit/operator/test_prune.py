@@ -19,6 +19,7 @@ from t2i_operator.kube.kinds import (
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
+    SERVICE_MONITOR,
     VOLUME_CLAIM,
     Kind,
     Object,
@@ -113,6 +114,17 @@ async def test_a_collector_goes_when_only_its_own_service_is_in_the_way(reasons:
     assert outcome.deleted == ([collector] if goes else [])
 
 
+@pytest.mark.parametrize("absent", [True, False], ids=["out of sight", "served"])
+async def test_what_comes_into_sight_during_a_pass_is_not_taken_for_unwanted(*, absent: bool) -> None:
+    """A pass that began without its kind has left it out of what is wanted."""
+    monitor, children = Id(SERVICE_MONITOR, "studio", "pictures-monitor"), Children()
+    children.observe(SERVICE_MONITOR, live(monitor))
+    outcome = Outcome(generation=1, absent={SERVICE_MONITOR: Absence.FORBIDDEN} if absent else {})
+    async with aiohttp.ClientSession() as session:
+        await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
+    assert outcome.deleted == ([] if absent else [monitor])
+
+
 async def test_what_is_switched_off_goes_all_the_same() -> None:
     children = Children()
     children.observe(DASHBOARD.kind, live(DASHBOARD))
@@ -128,9 +140,11 @@ class Releasing(Deleting):
     def __init__(self, session: aiohttp.ClientSession) -> None:
         super().__init__(session)
         self.released: list[str] = []
+        self.owner = OWNER
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
-        return live(Id(kind, namespace, name))
+        found = live(Id(kind, namespace, name))
+        return {**found, "metadata": {**found["metadata"], "ownerReferences": [self.owner]}}
 
     async def patch(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
         if name in self.refused:
@@ -157,6 +171,20 @@ async def test_whatever_the_spec_names_is_released_and_not_deleted() -> None:
         await Pruner(cluster, children).prune(wanted, set(), outcome)
     assert sorted(cluster.released) == sorted(names)
     assert outcome.deleted == []
+
+
+async def test_what_has_another_owner_by_now_is_not_released() -> None:
+    children = Children()
+    children.observe(OTHER.kind, live(OTHER))
+    volumes = [{"name": "a", "configMap": {"name": OTHER.name}}]
+    outcome = Outcome(generation=1)
+    async with aiohttp.ClientSession() as session:
+        cluster = Releasing(session)
+        cluster.owner = {"kind": "Deployment", "name": "theirs", "uid": "1111", "controller": True}
+        await Pruner(cluster, children).prune(resource(podTemplate={"spec": {"volumes": volumes}}), set(), outcome)
+    assert cluster.released == []
+    assert (outcome.deleted, outcome.faults) == ([], [])
+    assert children.get(OTHER) is None, "it is none of ours"
 
 
 CONFLICTING = ApiError(409, "Conflict", "the object has been modified")

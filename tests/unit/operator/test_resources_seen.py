@@ -73,3 +73,13 @@ def test_an_answer_that_comes_late_undoes_nothing() -> None:
     resources.forget(live(3))
     resources.answered(live(2))
     assert resources.get(KEY) is None
+
+
+def test_old_news_of_a_resource_that_was_replaced_does_not_hide_the_new_one() -> None:
+    resources = Resources()
+    assert resources.observe(live(3, "new"))
+    assert not resources.observe(live(2, "old"))
+    resources.forget(live(4, "old"))
+    found = resources.get(KEY)
+    assert found is not None
+    assert found.uid == "new"

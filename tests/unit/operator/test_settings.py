@@ -25,6 +25,11 @@ def test_a_flag_wins_over_its_variable() -> None:
     assert settings.leader_election is False
 
 
+def test_namespaces_are_told_apart_by_commas_whatever_is_around_them() -> None:
+    assert read(["--namespaces", " a, b ,,c"], IMAGE).namespaces == ("a", "b", "c")
+    assert read(["--namespaces", " "], IMAGE).namespaces == ()
+
+
 def test_two_classes_have_two_leases() -> None:
     leases = {read(["--class-name", name], IMAGE).lease_name for name in ("", "blue", "green")}
     assert len(leases) == 3
@@ -32,9 +37,18 @@ def test_two_classes_have_two_leases() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "variables", "words"),
-    [([], {}, "T2I_SERVICE_IMAGE"), (["--workers", "many"], IMAGE, "workers"), (["--nonsense"], IMAGE, "--nonsense")],
+    [
+        ([], {}, "T2I_SERVICE_IMAGE"),
+        (["--workers", "many"], IMAGE, "workers"),
+        (["--workers", "0"], IMAGE, "$.workers"),
+        (["--resync-seconds", "0"], IMAGE, "resync_seconds"),
+        (["--poll-seconds", "-1"], IMAGE, "poll_seconds"),
+        (["--poll-seconds", "nan"], IMAGE, "poll_seconds"),
+        ([], {**IMAGE, "T2I_OPERATOR_POLL_SECONDS": "0"}, "poll_seconds"),
+        (["--nonsense"], IMAGE, "--nonsense"),
+    ],
 )
-def test_what_cannot_be_read_is_said(
+def test_what_cannot_be_is_said(
     arguments: list[str], variables: dict[str, str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_:

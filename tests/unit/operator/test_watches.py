@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import kopf
 import pytest
@@ -169,6 +170,62 @@ async def test_the_first_error_after_refusals_is_no_silence() -> None:
         assert (stream.refused, stream.age_seconds, stream.silent_seconds) == (False, 3600.0, 0.0)
         now += 300.0
         assert stream.silent_seconds == 300.0
+        running.cancel()
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_kind_is_not_absent_while_it_can_be_listed(status: int) -> None:
+    """As with a right to list and none to watch: what is seen would be forgotten and seen anew for ever."""
+    asked, absent = asyncio.Queue[str](), Mock()
+
+    async def answer(request: web.Request) -> web.Response:
+        if "watch" in request.query:
+            asked.put_nowait("watch")
+            return web.json_response({"message": "no"}, status=status)
+        asked.put_nowait("list")
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody(), absent=absent)
+        running = asyncio.create_task(stream.run())
+        turns = [await asyncio.wait_for(asked.get(), timeout=30) for _ in range(6)]
+        assert turns == ["list", "watch"] * 3
+        assert stream.refused
+        assert not absent.called
+        running.cancel()
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_kind_that_cannot_be_listed_is_done_without_once_all_others_can_be() -> None:
+    """As while the conversion webhook of another product is broken; before that the API server itself may be."""
+    now, asked, absent = 0.0, asyncio.Queue[None](), Mock()
+
+    async def answer(_: web.Request) -> web.Response:
+        asked.put_nowait(None)
+        return web.json_response({"message": "conversion webhook failed"}, status=500)
+
+    async def tried(times: int) -> None:
+        for _ in range(times):
+            await asyncio.wait_for(asked.get(), timeout=30)
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        scope = WatchScope(CONFIG_MAP, None, "a=b")
+        stream = Stream(Cluster(session), scope, Nobody(), absent=absent, clock=lambda: now)
+        running = asyncio.create_task(stream.run())
+        await tried(watches._TRIES + 2)
+        assert not absent.called
+        stream.wait_no_longer()
+        await asyncio.wait_for(stream.synced.wait(), timeout=30)
+        now = 1000.0
+        await tried(watches._TRIES + 2)
+        (told,) = absent.call_args_list
+        assert told.args[0].message == "conversion webhook failed"
+        assert stream.age_seconds == 1000.0, "it is told of by the metric, and by the alert on that"
         running.cancel()
 
 
