@@ -124,7 +124,7 @@ def test_others_than_a_prometheus_select_too(kind: Kind, one: Selecting, selecto
     nothing = prometheus(**{selector: None})
     assert verdict(kind, OURS, "studio", {}, [nothing, one]) == Verdict("True", "Selected", f"{one} selects it")
     other = one._replace(spec={**one.spec, selector: {"matchLabels": {"release": "x"}}})
-    assert f"{one} selects release=x: set spec.monitoring." in verdict(kind, OURS, "studio", {}, [other]).message
+    assert f"{one} selects only release=x: set spec.monitoring." in verdict(kind, OURS, "studio", {}, [other]).message
 
 
 @pytest.mark.parametrize(
