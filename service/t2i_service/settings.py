@@ -54,14 +54,14 @@ def _base(url: HttpUrl) -> HttpUrl:
 def _own(host: str) -> str:
     """Hold that connections can be taken there: on any of the addresses that a name may have."""
     try:
-        addresses = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         addresses = []
     for family, kind, protocol, _, address in addresses:
         with suppress(OSError), socket.socket(family, kind, protocol) as tried:
             tried.bind(address)
             return host
-    raise ValueError(f"{host!r} is no address of this machine: write one to listen on, or 0.0.0.0 for all.")
+    raise ValueError(f"{host!r} is no address of this machine: write one to listen on, or none for all.")
 
 
 Compression = Annotated[Literal["none", "gzip", "deflate"], BeforeValidator(lambda value: str(value).strip().lower())]
@@ -122,7 +122,9 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     service_name: str = Field(default="text-to-image", validation_alias="OTEL_SERVICE_NAME", min_length=1)
 
-    host: Annotated[str, AfterValidator(_own)] = "0.0.0.0"  # noqa: S104 - a pod's address is not known before it starts
+    # A pod's address is not known before it starts, nor of which kind it is. Empty is a socket for each kind: uvloop's
+    # for `::` takes IPv6 alone, and with two a client's address is spelled as it always was.
+    host: Annotated[str, AfterValidator(_own)] = ""
     port: int = Field(default=8000, ge=0, le=65535)
     models_file: Annotated[Path, _readable(read_models)] | None = None
     api_keys_dir: Annotated[Path, _readable(read_api_keys)] | None = None

@@ -7,8 +7,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from dev.bench.programs import free_port
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
 from tests.fakes.processes import RunningService
@@ -17,8 +19,6 @@ from tests.fakes.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import httpx
 
     from tests.fakes.replicate import FakeReplicate
 
@@ -87,8 +87,20 @@ def test_a_trace_url_that_cannot_be_used_costs_the_links_alone(start: Callable[.
 
 
 def test_an_address_of_another_machine_is_no_host() -> None:
-    wanted = "T2I_HOST: '192.0.2.1' is no address of this machine: write one to listen on, or 0.0.0.0 for all."
+    wanted = "T2I_HOST: '192.0.2.1' is no address of this machine: write one to listen on, or none for all."
     assert refusal(T2I_HOST="192.0.2.1") == (2, wanted)
+
+
+def test_without_a_host_it_listens_on_both_kinds_of_address() -> None:
+    """A cluster's pods may have an address of IPv6 alone, and the kubelet asks there."""
+    port = free_port()
+    service = RunningService({"T2I_HOST": "", "T2I_PORT": str(port)})
+    try:
+        wait_for(lambda: any("Uvicorn running on" in line for line in service.lines))
+        for address in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{address}:{port}/health", trust_env=False).status_code == 200
+    finally:
+        assert service.stop() == 0
 
 
 @pytest.mark.parametrize("variable", ["REPLICATE_API_TOKEN", "LANGTRACE_API_KEY"])
