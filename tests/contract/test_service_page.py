@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tests.contract.conftest import SANDBOX
 from tests.fakes.browser import Page, browsing
+from tests.fakes.processes import serving
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from starlette.requests import Request
 
     from tests.fakes.processes import RunningService
 
@@ -106,6 +114,21 @@ def test_nothing_comes_from_elsewhere_and_the_policy_holds(page: Page, service: 
     page.console.clear()
 
 
+def click(page: Page, selector: str) -> None:
+    wait_for(lambda: page.value(f"!!document.querySelector('{selector}')"))
+    page.value(f"document.querySelector('{selector}').click()")
+
+
+def listed_models(page: Page) -> str:
+    """Have the docs try out the list of models; return the status of the answer."""
+    operation = '.opblock[id*="models_v1_models_get"]'
+    click(page, f"{operation} .opblock-summary-control")
+    click(page, f"{operation} .try-out__btn")
+    click(page, f"{operation} .execute")
+    wait_for(lambda: page.value("!!document.querySelector('.live-responses-table .response-col_status')"))
+    return page.text(".live-responses-table .response .response-col_status").split()[0]
+
+
 def test_the_docs_draw_the_whole_api_and_ask_no_other_origin(page: Page, service: RunningService) -> None:
     page.requested.clear()
     page.console.clear()
@@ -122,23 +145,49 @@ def test_the_docs_draw_the_whole_api_and_ask_no_other_origin(page: Page, service
 
 def test_the_docs_try_it_out_with_a_key(page: Page, start: Callable[..., RunningService], tmp_path: Path) -> None:
     (tmp_path / "alice").write_text("key-of-alice")
-
-    def click(selector: str) -> None:
-        wait_for(lambda: page.value(f"!!document.querySelector('{selector}')"))
-        page.value(f"document.querySelector('{selector}').click()")
-
     page.open(f"{start(PRICED, T2I_API_KEYS_DIR=str(tmp_path)).url}/docs")
-    click(".scheme-container .authorize")
+    click(page, ".scheme-container .authorize")
     wait_for(lambda: page.value("!!document.querySelector('.auth-container input')"))
     write(page, ".auth-container input", "key-of-alice")
-    click(".auth-container .authorize")
-    click(".auth-container .btn-done")
-    operation = '.opblock[id*="models_v1_models_get"]'
-    click(f"{operation} .opblock-summary-control")
-    click(f"{operation} .try-out__btn")
-    click(f"{operation} .execute")
-    wait_for(lambda: page.value("!!document.querySelector('.live-responses-table .response-col_status')"))
-    assert page.text(".live-responses-table .response .response-col_status").split()[0] == "200"
+    click(page, ".auth-container .authorize")
+    click(page, ".auth-container .btn-done")
+    assert listed_models(page) == "200"
+
+
+@contextmanager
+def below_images(service: RunningService) -> Iterator[tuple[str, list[str]]]:
+    """Stand before a service as a Gateway that takes `/images` off; yield its URL and what else it was asked for."""
+    others: list[str] = []
+
+    async def pass_on(request: Request) -> Response:
+        path = request.url.path
+        if not f"{path}/".startswith("/images/"):
+            others.append(path)
+            return Response(status_code=404)
+        sent = {name: request.headers[name] for name in ("accept", "content-type") if name in request.headers}
+        async with httpx.AsyncClient(base_url=service.url, timeout=30, trust_env=False) as client:
+            rest, body = path.removeprefix("/images") or "/", await request.body()
+            answer = await client.request(request.method, rest, content=body, headers=sent)
+        kept = {name: value for name, value in answer.headers.items() if name not in {"content-length", "date"}}
+        return Response(answer.content, answer.status_code, kept)
+
+    with serving(Starlette(routes=[Route("/{path:path}", pass_on, methods=["GET", "POST"])])) as url:
+        yield url, others
+
+
+@pytest.mark.parametrize("end", ["", "/"], ids=["bare", "slash"])
+def test_below_a_prefix_nothing_is_asked_for_outside(page: Page, service: RunningService, end: str) -> None:
+    with below_images(service) as (url, others):
+        page.open(f"{url}/images{end}")
+        wait_for(lambda: learned(page))
+        write(page, "#prompt", "a lighthouse at dusk")
+        page.press("Enter", CONTROL)
+        wait_for(lambda: drawn(page))
+        click(page, "#up")
+        wait_for(lambda: page.text("#thanks") == "Thank you.")
+        page.open(f"{url}/images/docs")
+        assert listed_models(page) == "200"
+        assert others == []
 
 
 def test_a_phone_shows_it_whole(page: Page, service: RunningService) -> None:

@@ -137,7 +137,13 @@ class HTTPRoute(Block, frozen=True, kw_only=True):
         SET,
         described("Host names of the service. Empty: those of the listener."),
     ] = ()
-    path: Annotated[Path, described("Path prefix under which the service answers.")] = "/"
+    path: Annotated[
+        Path,
+        described(
+            "Path prefix under which the service answers. It is taken off on the way: other than /, set `publicURL` to what"
+            " ends with it, or links to images and `Location` lead elsewhere."
+        ),
+    ] = "/"
     annotations: Annotated[Annotations, described("Annotations of the HTTPRoute.")] = msgspec.field(
         default_factory=dict
     )

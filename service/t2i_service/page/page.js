@@ -1,6 +1,8 @@
 "use strict";
 (() => {
   const at = (id) => document.getElementById(id);
+  // A proxy may take a prefix off, and the page is found without a slash behind it, too.
+  const base = location.origin + location.pathname.replace(/\/?$/, "/");
   let traceUrl = null;
   let shown = null;
 
@@ -15,7 +17,7 @@
   };
 
   async function learn() {
-    const info = await (await fetch("info")).json();
+    const info = await (await fetch(`${base}info`)).json();
     traceUrl = info.trace_url;
     at("key-field").hidden = info.authentication === "none";
     at("model").append(new Option(info.models.length > 1 ? "any" : info.models[0].name, ""));
@@ -23,7 +25,7 @@
   }
 
   async function ask(path, body) {
-    const answer = await fetch(path, { method: "POST", headers: headers(), body: JSON.stringify(body) });
+    const answer = await fetch(base + path, { method: "POST", headers: headers(), body: JSON.stringify(body) });
     const content = await answer.json().catch(() => ({}));
     if (!answer.ok) {
       const said = content.detail || content.title || `The service answered ${answer.status}.`;

@@ -48,7 +48,9 @@ def describe(app: FastAPI, models: Models, *, open_to_all: bool) -> Callable[[],
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            # Where the document is, whatever prefix a proxy has taken off; left out it would be the root of the host.
+            servers = [{"url": "./"}]
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes, servers=servers)
             schemas = document["components"]["schemas"]
             schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schemas["Problem"].pop("$defs", {})
