@@ -98,6 +98,8 @@ def config(settings: Settings, state: State) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # What a proxy says of the caller is read for links alone, from whatever address it comes: web/results.py.
+        proxy_headers=False,
         # Load balancers keep idle connections for a minute; who closes first loses the other's next request.
         timeout_keep_alive=75,
         # The hard cut, for what does not even take its answer.

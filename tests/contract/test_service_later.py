@@ -326,6 +326,22 @@ def test_a_public_url_is_what_links_begin_with(start: Callable[..., RunningServi
     assert later.headers["location"] == f"https://images.example.com/api/generations/{later.json()['id']}"
 
 
+@pytest.mark.parametrize(
+    ("told", "scheme"),
+    [("https", "https"), ("HTTPS, http", "https"), ("http", "http"), ("wss", "http"), ("", "http")],
+    ids=["https", "two proxies", "http", "another", "nothing"],
+)
+def test_links_begin_as_the_callers_address_did(sandbox: RunningService, told: str, scheme: str) -> None:
+    """A proxy is at any address, not at the one of this machine that uvicorn would hear."""
+    headers, asked = {"x-forwarded-proto": told, "host": "images.example.com"}, SMALL | {"response_format": "url"}
+    proxy = httpx.HTTPTransport(local_address="127.0.0.2")
+    with sandbox.client(transport=proxy, headers=headers) as client:
+        link = client.post("/generate", json=asked).json()["images"][0]["url"]
+        openai = client.post("/v1/images/generations", json={"prompt": "a lighthouse", "response_format": "url"}).json()
+    for url in (link, openai["data"][0]["url"]):
+        assert url.startswith(f"{scheme}://images.example.com/generations/")
+
+
 def test_a_sandbox_id_recomputes_the_picture(start: Callable[..., RunningService], keys: Path) -> None:
     one = start(SANDBOX, T2I_SIGNING_KEYS_DIR=str(keys))
     other = start(SANDBOX, T2I_SIGNING_KEYS_DIR=str(keys))

@@ -111,7 +111,7 @@ class Spec(Block, frozen=True, kw_only=True):
         BaseURL | None,
         described(
             "Where callers reach the service; links to images and `Location` begin with it."
-            " Left out: as the request was addressed."
+            " Left out: as the request was addressed, with the scheme that a proxy tells in `X-Forwarded-Proto`."
         ),
     ] = None
     service: Annotated[Service, described("The Service in front of the pods.")] = Service()

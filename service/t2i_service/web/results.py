@@ -51,9 +51,15 @@ def generation_url(state: State, generation_id: str, base: str = "") -> str:
 
 def image_url(request: Request, state: State, generation_id: str, index: int) -> str:
     """Return a link to one image that works without a key, for as long as the image is there."""
-    base = generation_url(state, generation_id, str(request.base_url))
+    base = generation_url(state, generation_id, str(request.base_url.replace(scheme=_scheme(request))))
     signature = state.keyring.signature(generation_id, index)
     return f"{base}/images/{index}?signature={signature}"
+
+
+def _scheme(request: Request) -> str:
+    """Return what the caller's address began with, as who ended TLS tells: links alone begin with it."""
+    told = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return told if told in {"http", "https"} else request.url.scheme
 
 
 def result_of(run: Generation, request: Request, state: State, *, links: bool) -> dict[str, Any]:
