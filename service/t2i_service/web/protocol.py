@@ -34,6 +34,8 @@ BEGUN = -1
 MOST_WAITING = 8
 # What one packet may bring beside: it is read to its end.
 MOST_AT_ONCE = 64
+# How long a caller may take nothing of an answer that waits to be sent, and is whole in memory.
+TAKING_SECONDS = 60
 
 log = logs.get()
 
@@ -60,6 +62,7 @@ class Protocol(HttpToolsProtocol):
     _reading = False  # a request has begun to arrive, and has not ended
     _due: asyncio.TimerHandle | None = None
     _answered: RequestResponseCycle | None = None  # the one that is answered, or was last
+    _watch: asyncio.TimerHandle | None = None  # while more waits to be sent than uvloop likes
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -77,6 +80,33 @@ class Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._due is not None:
             self._due.cancel()
+        self._watch_no_more()
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_taking()
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch_no_more()
+
+    def _watch_taking(self) -> None:
+        self._watch = self.loop.call_later(TAKING_SECONDS, self._look, self.transport.get_write_buffer_size())
+
+    def _watch_no_more(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _look(self, waited: int) -> None:
+        """Cut the connection of a caller who has taken nothing: closing it would wait for them just as long."""
+        waits = self.transport.get_write_buffer_size()
+        if waits < waited:
+            self._watch_taking()
+            return
+        log.warning("Connection cut: its caller takes no more of the answer", bytes_left=waits)
+        self.transport.abort()
 
     @override
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What never comes to its end is not waited for: nothing sent, half a head, half a body, half a body long answered."""
+"""What never comes to its end is not waited for: nothing sent, half a head or body, an answer that nobody takes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import uvicorn
 from t2i_service import main
 from t2i_service.app import create_state
 from t2i_service.observing.privacy import Privacy
+from t2i_service.providers import sandbox
 from t2i_service.settings import Settings
 from t2i_service.web import protocol
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Connection: TypeAlias = tuple[socket.socket, State]
 
 SOON = 0.2
+# More than the system keeps for both ends.
+MUCH = 16 * 1024 * 1024
 BODY = b'{"prompt": "a lighthouse", "width": 64, "height": 64}'.ljust(100)
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
 
@@ -135,3 +138,39 @@ def test_a_request_that_is_whole_is_waited_for_no_more(connection: Connection) -
     outlive_the_arrival(caller)
     caller.sendall(HEAD % b"/generate" + BODY)
     assert status(caller) == 200
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+def test_an_answer_that_nobody_takes_is_given_up(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, more: bytes
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(protocol, "TAKING_SECONDS", SOON)
+    monkeypatch.setattr(protocol.log, "warning", lambda event, **_: told.append(event))
+    monkeypatch.setattr(sandbox, "draw", lambda *_: bytes(MUCH))
+    caller, _ = connection
+    caller.sendall((HEAD % b"/generate").replace(b"\r\n\r\n", b"\r\n%s\r\n" % more) + BODY)
+    wait_for(lambda: told == ["Connection cut: its caller takes no more of the answer"])
+    assert len(b"".join(iter(lambda: caller.recv(MUCH), b""))) < MUCH
+
+
+def test_who_takes_an_answer_slowly_gets_it_whole(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    look = protocol.Protocol._look
+
+    def counted(self: protocol.Protocol, waited: int) -> None:
+        looks.append(waited)
+        look(self, waited)
+
+    monkeypatch.setattr(protocol.Protocol, "_look", counted)
+    monkeypatch.setattr(protocol, "TAKING_SECONDS", 1)
+    monkeypatch.setattr(sandbox, "draw", lambda *_: bytes(MUCH))
+    caller, _ = connection
+    caller.sendall((HEAD % b"/generate").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + BODY)
+    taken = 0
+    for looked in (1, 2):
+        while taken < looked * MUCH // 4:
+            taken += len(caller.recv(MUCH))
+        wait_for(lambda looked=looked: len(looks) >= looked)
+    taken += len(b"".join(iter(lambda: caller.recv(MUCH), b"")))
+    assert taken > MUCH
