@@ -9,7 +9,7 @@ import pytest
 from t2i_service.observing.metrics import Metrics
 from t2i_service.providers import replicate
 from t2i_service.providers.base import Status
-from t2i_service.providers.replicate_wire import Answer, Wire
+from t2i_service.providers.replicate_client import PredictionBody, ReplicateClient
 from t2i_service.providers.upstream_errors import UpstreamCutError
 
 from tests.fakes.processes import serving
@@ -23,8 +23,8 @@ class Stuck:
 
     address = "stuck"
 
-    async def cancel(self, prediction_id: str) -> Answer:
-        return Answer(prediction_id, "processing")
+    async def cancel(self, prediction_id: str) -> PredictionBody:
+        return PredictionBody(prediction_id, "processing")
 
     get = cancel
 
@@ -32,7 +32,7 @@ class Stuck:
 async def test_a_cancel_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicate, "CANCEL_SECONDS", 0.1)
     monkeypatch.setattr(replicate, "CANCEL_POLL_SECONDS", 0.01)
-    provider = replicate.ReplicateProvider(cast("Wire", Stuck()), Metrics("1", "c"))
+    provider = replicate.ReplicateProvider(cast("ReplicateClient", Stuck()), Metrics("1", "c"))
     prediction = await asyncio.wait_for(provider.cancel("sdxl", "p"), FOREVER)
     assert prediction.status is Status.PROCESSING
 
@@ -46,7 +46,7 @@ async def test_an_answer_that_comes_byte_by_byte_is_given_up_and_counted(
     fake, metrics = FakeReplicate(), Metrics("1", "c")
     fake.knobs.faults = {question: ["drip"]}
     with serving(fake.app) as url:
-        provider = replicate.ReplicateProvider(Wire(url, TOKEN, 1, 1), metrics)
+        provider = replicate.ReplicateProvider(ReplicateClient(url, TOKEN, 1, 1), metrics)
         with pytest.raises(UpstreamCutError, match="did not end in time"):
             await asyncio.wait_for(getattr(provider, question)("sdxl", "p"), FOREVER)
         await provider.aclose()
