@@ -54,7 +54,7 @@ def _base(url: HttpUrl) -> HttpUrl:
 def _own(host: str) -> str:
     """Hold that connections can be taken there: on any of the addresses that a name may have."""
     try:
-        addresses = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         addresses = []
     for family, kind, protocol, _, address in addresses:
@@ -122,8 +122,8 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="INFO", validation_alias="LOG_LEVEL")
     service_name: str = Field(default="text-to-image", validation_alias="OTEL_SERVICE_NAME", min_length=1)
 
-    # A pod's address is not known before it starts, nor of which kind it is. Empty is a socket for each: uvloop's for
-    # `::` takes IPv6 alone, and with two a client's address is spelled as it always was.
+    # A pod's address is not known before it starts, nor of which kind it is. Empty is a socket for each kind: uvloop's
+    # for `::` takes IPv6 alone, and with two a client's address is spelled as it always was.
     host: Annotated[str, AfterValidator(_own)] = ""
     port: int = Field(default=8000, ge=0, le=65535)
     models_file: Annotated[Path, _readable(read_models)] | None = None
