@@ -169,6 +169,15 @@ def test_more_than_a_minute_has_room_for_is_refused_for_good(
     assert service.metric("image_generation_total", status="success") == 0
 
 
+def test_a_size_that_replicate_cannot_draw_is_named_and_costs_nothing(
+    payer: openai.OpenAI, replicate: FakeReplicate
+) -> None:
+    with pytest.raises(openai.BadRequestError, match="must be a multiple of 8") as refused:
+        payer.images.generate(prompt=PROMPT, size="1350x900")
+    assert (refused.value.param, refused.value.code) == ("size", "invalid_value")
+    assert replicate.requests == []
+
+
 def test_a_failure_that_was_paid_for_is_not_retried(payer: openai.OpenAI, replicate: FakeReplicate) -> None:
     replicate.knobs.outcome = "failed"
     with pytest.raises(openai.InternalServerError) as failed:

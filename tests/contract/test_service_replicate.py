@@ -183,15 +183,42 @@ def test_a_deadline_during_the_create_may_have_cost_something(
     assert [kind for kind, _ in replicate.requests].count("create") == 1
 
 
-def test_input_the_model_refuses_is_the_users_to_mend(paid: RunningService, replicate: FakeReplicate) -> None:
-    errors = paid.metric("image_generation_total", status="error")
-    refused = paid.metric("image_generation_total", status="refused")
-    answer = generate(paid, width=257)
+def test_input_the_model_refuses_is_the_users_to_mend(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"defaults": {"scheduler": "EULER"}})
+    answer = generate(service)
     assert (answer.status_code, answer.json()["code"]) == (422, "provider_refused_input")
-    assert paid.metric("image_generation_total", status="error") == errors
-    assert paid.metric("image_generation_total", status="refused") == refused + 1
-    wait_for(lambda: paid.logged("Image generation refused", request_id=answer.json()["request_id"], level="warning"))
-    assert "not a multiple of 8" in answer.json()["detail"]
+    assert service.metric("image_generation_total", status="error") == 0
+    assert service.metric("image_generation_total", status="refused") == 1
+    request_id = answer.json()["request_id"]
+    wait_for(lambda: service.logged("Image generation refused", request_id=request_id, level="warning"))
+    assert "input.scheduler must be one of the following" in answer.json()["detail"]
+    assert replicate.statuses() == []
+
+
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_a_size_that_would_fail_and_be_paid_for_is_refused_here(
+    paid: RunningService, replicate: FakeReplicate, side: str
+) -> None:
+    answer = generate(paid, **{side: 257})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    expected = {"field": side, "message": "must be a multiple of 8", "allowed": {"multipleOf": 8}}
+    assert answer.json()["errors"] == [expected]
+    assert replicate.requests == []
+
+
+def test_a_default_size_that_would_fail_is_told_to_both(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"defaults": {"width": 300}})
+    (line,) = service.logged("Default size cannot be drawn", level="warning")
+    assert (line["model"], line["sides"]) == ("sdxl", ["width"])
+    answer = generate(service, width=None)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert answer.json()["detail"] == "width: must be a multiple of 8, which the model's own 300 is not: name one that is"
+    assert replicate.requests == []
+    assert generate(service, width=304).status_code == 200
 
 
 @pytest.mark.parametrize("where", ["create", "prediction"])
@@ -514,6 +541,11 @@ def test_the_published_client_finds_the_fake_true(replicate: FakeReplicate) -> N
         prediction.wait()
         assert (prediction.status, prediction.model) == ("succeeded", "stability-ai/sdxl")
         assert prediction.metrics
+        uneven = client.predictions.create(version=VERSION, input={"prompt": "a lighthouse", "width": 500})
+        uneven.wait()
+        assert (uneven.status, "divisible by 8 but are 1024 and 500" in str(uneven.error)) == ("failed", True)
+        with pytest.raises(replicate_package.exceptions.ReplicateError, match="must be one of the following"):
+            client.predictions.create(version=VERSION, input={"prompt": "a lighthouse", "scheduler": "EULER"})
         replicate.knobs.predict_seconds = 60
         running = client.predictions.create(version=VERSION, input={"prompt": "a lighthouse"})
         running.cancel()

@@ -36,8 +36,12 @@ class GenerateRequest(Sent):
 
     prompt: Prompt = Field(description="what the picture shows")
     negative_prompt: Text | None = Field(default=None, description="what it must not show")
-    width: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
-    height: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
+    width: int | None = Field(
+        default=None, ge=64, description="in pixels; the model's limit applies, and Replicate draws multiples of 8"
+    )
+    height: int | None = Field(
+        default=None, ge=64, description="in pixels; the model's limit applies, and Replicate draws multiples of 8"
+    )
     num_outputs: int = Field(default=1, ge=1, description="how many pictures")
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1, description="the same seed draws the same picture again")
     steps: int | None = Field(default=None, ge=1, description="denoising steps")
