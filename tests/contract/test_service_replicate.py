@@ -280,6 +280,16 @@ def test_throttling_longer_than_the_deadline_is_told(paid: RunningService, repli
     assert answer.headers["retry-after"] == "30"
 
 
+def test_a_throttled_poll_gives_up_nothing_that_is_paid_for(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"timeoutSeconds": 3})
+    replicate.knobs.faults, replicate.knobs.throttle_seconds = {"get": ["429"]}, 30
+    replicate.knobs.predict_seconds = 1
+    assert generate(service).status_code == 200
+    assert not [kind for kind, _ in replicate.requests if kind == "cancel"]
+
+
 def test_a_model_that_fails_every_time_is_paid_for_no_longer_unless_it_is_asked_to_fail(
     start: Callable[..., RunningService], replicate: FakeReplicate
 ) -> None:
