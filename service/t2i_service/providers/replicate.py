@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -100,13 +101,16 @@ class ReplicateProvider(Provider):
         return await self._until(label, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
 
     @override
-    async def cancel(self, label: str, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + CANCEL_SECONDS
+        deadline = max(deadline, loop.time() + CANCEL_SECONDS)
         prediction = await self._until(label, lambda: _read(self._wire.cancel(prediction_id)), deadline)
-        while not prediction.status.ended and loop.time() + CANCEL_POLL_SECONDS < deadline:
-            await asyncio.sleep(CANCEL_POLL_SECONDS)
-            prediction = await self._until(label, lambda: _read(self._wire.get(prediction_id)), deadline)
+        deadline = min(deadline, loop.time() + CANCEL_SECONDS)
+        # It is accepted: who cannot see how it ends only does not know what it cost.
+        with suppress(UpstreamError):
+            while not prediction.status.ended and loop.time() + CANCEL_POLL_SECONDS < deadline:
+                await asyncio.sleep(CANCEL_POLL_SECONDS)
+                prediction = await self._until(label, lambda: _read(self._wire.get(prediction_id)), deadline)
         return prediction
 
     @override
