@@ -67,14 +67,18 @@ class Breaker:
             return BreakerState.CLOSED
         return BreakerState.OPEN if self._clock() < self._opened + OPEN_SECONDS else BreakerState.HALF_OPEN
 
+    def check(self) -> None:
+        """Raise `BreakerOpenError` while it is left alone; who would be refused need not queue for that."""
+        if self._opened is not None and (left := self._left(self._clock(), self._opened)) > 0:
+            detail = f"{self._model} failed {self._failures} times in a row; it is tried again shortly."
+            raise BreakerOpenError(detail, headers={"Retry-After": str(max(1, round(left)))})
+
     def admit(self) -> Call:
-        """Return what `learn` needs to know of when the call began; raise `BreakerOpenError` while it is left alone."""
+        """Return what `learn` needs to know of when the call began; raise as `check` does."""
+        self.check()
         now = self._clock()
         if self._opened is None:
             return Call(self._epoch, now)
-        if (left := self._left(now, self._opened)) > 0:
-            detail = f"{self._model} failed {self._failures} times in a row; it is tried again shortly."
-            raise BreakerOpenError(detail, headers={"Retry-After": str(max(1, round(left)))})
         self._epoch += 1
         self._trial = Call(self._epoch, now)
         return self._trial

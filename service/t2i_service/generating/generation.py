@@ -163,6 +163,7 @@ class Generator:
         self._running[run] = patience = asyncio.timeout(None)
         error: BaseException | None = None
         try:
+            self.breakers[run.task.model.name].check()
             async with patience, self._admission.slot(patient=patient) as run.queue_seconds:
                 self._recorder.waited(run, context)
                 await self._within_deadline(run, context)
