@@ -125,7 +125,7 @@ class StoppingError(ServiceError):
     title = "The service is stopping"
 
     def __init__(self) -> None:
-        super().__init__("The pod that served this request is stopping, and the generation took too long for it.")
+        super().__init__("The pod that served this request is stopping, and has no time left for the generation.")
 
 
 class UnauthorizedError(ServiceError):

@@ -89,6 +89,7 @@ class Generator:
         # Beside the generations, not in them: a time-out knows the task whose result its generation is, and such a ring
         # would keep pictures until the garbage collector comes.
         self._running: dict[Generation, asyncio.Timeout] = {}
+        self._stopping = False
         self.breakers: dict[str, Breaker] = {}
 
     async def generate(self, task: Task) -> Generation:
@@ -137,7 +138,11 @@ class Generator:
             run.follow.cancel()
 
     def stop(self) -> None:
-        """Give up what callers still wait for, so that each gets an answer and nothing paid for is left running."""
+        """Give up what callers still wait for, so that each gets an answer and nothing paid for is left running.
+
+        What comes later, as of a request whose body has just arrived, could not even be canceled: nothing begins any more.
+        """
+        self._stopping = True
         for run, patience in self._running.items():
             if not run.is_followed:
                 patience.reschedule(0)
@@ -163,6 +168,8 @@ class Generator:
         self._running[run] = patience = asyncio.timeout(None)
         error: BaseException | None = None
         try:
+            if self._stopping:
+                raise StoppingError
             self.breakers[run.task.model.name].check()
             async with patience, self._admission.slot(patient=patient) as run.queue_seconds:
                 self._recorder.waited(run, context)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from t2i_service.errors import BreakerOpenError
+from t2i_service.errors import BreakerOpenError, StoppingError
 from t2i_service.generating.breaker import FAILURES_TO_OPEN
+from t2i_service.observing.context import request_context
 from t2i_service.providers.upstream_errors import UpstreamCutError
 
 from tests.unit.service.running import TASK, Running
@@ -28,3 +29,14 @@ async def test_an_open_breaker_is_told_without_a_turn_of_the_queue() -> None:
     await asyncio.wait((held,))
     assert await running.background.drain(5) == 0
     assert running.provider.created == ["p0"]
+
+
+async def test_a_pod_that_has_stopped_waiting_begins_nothing_that_it_could_not_end() -> None:
+    running = Running()
+    generator = running.generator
+    generator.stop()
+    for asked in (generator.generate(TASK), generator.generate_all([TASK, TASK]), generator.begin(TASK)):
+        with pytest.raises(StoppingError):
+            await asked
+    assert running.provider.created == []
+    assert not request_context().may_have_created
