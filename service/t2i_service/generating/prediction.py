@@ -47,7 +47,7 @@ class Predictions:
                 self._recorder.begun(context, created)
                 run.created.set_result(created)
             run.prediction = await provider.wait(model.name, created, deadline)
-            error = error_of(run.prediction)
+            error = error_of(run.prediction, model.timeout_seconds)
         except BaseException as raised:
             error = _meaning(raised, limit, model)
             if not run.is_left_by(error):

@@ -99,13 +99,15 @@ class Found:
     provider: Provider
     label: str
     price: Price | None = None
+    timeout_seconds: float | None = None
 
 
 def state_of_generation(found: Found, prediction: Prediction, request: Request, state: State) -> dict[str, Any]:
     """Return what is known of a generation that some replica has begun."""
     reference = found.reference
     # One that succeeded has had its images; the provider removes them after an hour.
-    error = error_of(prediction) if prediction.status.ended and prediction.status is not Status.SUCCEEDED else None
+    failed = prediction.status.ended and prediction.status is not Status.SUCCEEDED
+    error = error_of(prediction, found.timeout_seconds) if failed else None
     detail = state.privacy.told(error, prediction.prompts) if error else ""
     return {
         "id": found.id,
