@@ -212,7 +212,7 @@ def test_a_default_size_that_would_fail_is_told_to_both(
     start: Callable[..., RunningService], replicate: FakeReplicate
 ) -> None:
     service = start(SDXL | {"defaults": {"width": 300}})
-    (line,) = service.logged("Default size cannot be drawn", level="warning")
+    (line,) = wait_for(lambda: service.logged("Default size cannot be drawn", level="warning"))
     assert (line["model"], line["sides"]) == ("sdxl", ["width"])
     answer = generate(service, width=None)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
@@ -452,6 +452,21 @@ def test_a_picture_is_found_in_whatever_a_model_calls_its_output(
     replicate.knobs.outputs = output
     answer = generate(paid)
     assert [image["content_type"] for image in answer.json()["images"]] == ["image/png"]
+
+
+def test_pictures_that_a_safety_check_has_dropped_are_missed(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.outputs = [PICTURE]
+    answer = generate(paid, num_outputs=2).json()
+    assert (answer["status"], answer["num_outputs"], len(answer["images"])) == ("succeeded", 2, 1)
+    with paid.client() as client:
+        told = client.get(f"/generations/{answer['id']}").json()
+    assert (told["num_outputs"], len(told["images"])) == (2, 1)
+    find = {"request_id": answer["request_id"], "level": "warning"}
+    (line,) = wait_for(lambda: paid.logged("Fewer images than asked for", **find))
+    assert (line["asked"], line["made"], [line["prediction_id"]]) == (2, 1, list(replicate.predictions))
+    whole = generate(paid).json()["request_id"]
+    wait_for(lambda: paid.logged("Request served", request_id=whole))
+    assert not paid.logged("Fewer images than asked for", request_id=whole)
 
 
 @pytest.mark.parametrize("output", [{"caption": "a lighthouse"}, [None], 7], ids=["words", "nothing", "a number"])
