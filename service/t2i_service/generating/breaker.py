@@ -6,7 +6,7 @@ import time
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from t2i_service.errors import BreakerOpenError, GenerationFailedError, GenerationTimedOutError
+from t2i_service.errors import MOST_RETRY_AFTER, BreakerOpenError, GenerationFailedError, GenerationTimedOutError
 from t2i_service.providers.upstream_errors import UpstreamError, UpstreamInputError, UpstreamThrottledError
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 FAILURES_TO_OPEN = 10
 OPEN_SECONDS = 15.0
-# What is told to those who come during a trial; clients do not obey a `Retry-After` of more than a minute.
-SHORTEST_TRIAL, LONGEST_TRIAL = 5.0, 60.0
+# What is told to those who come during a trial.
+SHORTEST_TRIAL, LONGEST_TRIAL = 5.0, MOST_RETRY_AFTER
 
 
 class BreakerState(IntEnum):
