@@ -7,8 +7,8 @@ from __future__ import annotations
 
 # nginx's number for an answer that nobody was there to take; HTTP has none.
 CLIENT_CLOSED_REQUEST = 499
-# Seconds that every client waits: OpenAI's older ones pass over what is more than a minute, and the newer ones give up at
-# more than two (MAX_RETRY_AFTER_DELAY).
+# Seconds that every client waits: OpenAI's older ones pass over what is more than a minute, and the newer ones do not
+# come again after more than two (MAX_RETRY_AFTER_DELAY).
 MOST_RETRY_AFTER = 60.0
 
 

@@ -216,7 +216,8 @@ def test_a_default_size_that_would_fail_is_told_to_both(
     assert (line["model"], line["sides"]) == ("sdxl", ["width"])
     answer = generate(service, width=None)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
-    assert answer.json()["detail"] == "width: must be a multiple of 8, which the model's own 300 is not: name one that is"
+    expected = "width: must be a multiple of 8, which the model's own 300 is not: name one that is"
+    assert answer.json()["detail"] == expected
     assert replicate.requests == []
     assert generate(service, width=304).status_code == 200
 

@@ -140,7 +140,7 @@ class Generator:
     def stop(self) -> None:
         """Give up what callers still wait for, so that each gets an answer and nothing paid for is left running.
 
-        What comes later, as of a request whose body has just arrived, could not even be canceled: nothing begins any more.
+        Nothing begins any more: of a request whose body arrives now, the prediction could not even be canceled.
         """
         self._stopping = True
         for run, patience in self._running.items():

@@ -165,7 +165,7 @@ class ReplicateProvider(Provider):
             backoff = min(backoff * 2, LONGEST_BACKOFF)
 
     def _pause(self, seconds: float, deadline: float) -> float:
-        """Hold all polls back; return for how long this one waits: what is paid for is asked for before its time ends."""
+        """Hold all polls back; return for how long this one waits: it is asked for once more before its time ends."""
         self._throttle.heard(seconds)
         left = deadline - LAST_SECONDS - asyncio.get_running_loop().time()
         return min(seconds, left) if left > 0 else seconds
