@@ -104,7 +104,7 @@ class NoRecorder(Recorder):
 
 
 class Bare:
-    """Stands where the instruments stand: checks access and says which request is being served."""
+    """Stands where the middleware stands: checks access and says which request is being served."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from t2i_service.callers.access import Access
+from t2i_service.callers.concurrency_limit import AT_ONCE, ConcurrencyLimit
 from t2i_service.callers.image_links import ImageLinks
 from t2i_service.callers.keyring import Keyring
-from t2i_service.callers.places import AT_ONCE, Places
 from t2i_service.callers.ratings import Ratings
 from t2i_service.generating.admission import Admission
 from t2i_service.generating.background import Background
@@ -26,7 +26,7 @@ from t2i_service.observing.unscraped import Unscraped
 from t2i_service.offer.models import Models
 from t2i_service.providers import upstream_errors
 from t2i_service.providers.replicate import ReplicateProvider
-from t2i_service.providers.replicate_wire import Wire
+from t2i_service.providers.replicate_client import ReplicateClient
 from t2i_service.providers.sandbox import SandboxProvider
 from t2i_service.routes import docs, feedback, generate, generations, openai, operations, page
 from t2i_service.state import State
@@ -34,7 +34,7 @@ from t2i_service.tracing.langtrace import langtrace_of
 from t2i_service.tracing.tracing import Tracing
 from t2i_service.version import installed
 from t2i_service.web import problems
-from t2i_service.web.middleware import Instruments
+from t2i_service.web.middleware import Middleware
 from t2i_service.web.openapi import describe
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     models, tracing = Models(settings.models_file), Tracing(settings, metrics)
     token = settings.replicate_api_token.get_secret_value()
     connections = settings.max_in_flight + SPARE_CONNECTIONS
-    wire = Wire(str(settings.replicate_api_url), token, connections, CALLERS_CONNECTIONS)
-    providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(wire, metrics)}
+    client = ReplicateClient(str(settings.replicate_api_url), token, connections, CALLERS_CONNECTIONS)
+    providers: dict[str, Provider] = {"Sandbox": SandboxProvider(), "Replicate": ReplicateProvider(client, metrics)}
     # With a token it stays, models or not: what was begun before a model was taken away can be read and canceled.
     if not token and all(model.provider != "Replicate" for model in models):
         del providers["Replicate"]
@@ -78,9 +78,9 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         breaker = Breaker(model.name, fails_by_chance=model.provider == "Sandbox")
         generator.breakers[model.name] = breaker
         currency = model.price.currency if model.price else None
-        metrics.offer(model.name, providers[model.provider].name, currency)
+        metrics.init_model_series(model.name, providers[model.provider].name, currency)
         if model.provider == "Replicate":
-            metrics.offer_upstream(model.name, upstream_errors.reasons(), upstream_errors.worth_asking_again())
+            metrics.init_upstream_series(model.name, upstream_errors.reasons(), upstream_errors.worth_asking_again())
         metrics.breaker_state.labels(model.name).set_function(partial(getattr, breaker, "state"))
     return State(
         settings=settings,
@@ -95,8 +95,10 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
         image_links=ImageLinks(metrics),
-        reads=Places(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
-        cancels=Places(metrics, "cancels", "More cancels are asked for than the provider can be told at once."),
+        reads=ConcurrencyLimit(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
+        cancels=ConcurrencyLimit(
+            metrics, "cancels", "More cancels are asked for than the provider can be told at once."
+        ),
         ratings=Ratings(),
         unscraped=Unscraped(metrics),
     )
@@ -105,7 +107,7 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
 async def _drain(state: State) -> None:
     """Wait for what goes on behind answered requests; abandon it in time to cancel and count."""
     left = state.stop_by - time.monotonic() - CLEANUP_SECONDS
-    await state.background.settle(max(0.0, min(left, state.settings.grace_seconds)))
+    await state.background.wait(max(0.0, min(left, state.settings.grace_seconds)))
     state.generator.abandon()
     if lost := await state.background.drain(CLEANUP_SECONDS):
         log.error("Background work lost at shutdown", tasks=lost)
@@ -113,7 +115,7 @@ async def _drain(state: State) -> None:
 
 
 def create_app(state: State) -> ASGIApp:
-    """Return the whole application, instruments outermost."""
+    """Return the whole application, the middleware outermost."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -150,4 +152,4 @@ def create_app(state: State) -> ASGIApp:
     page.add_to(app)
     docs.add_to(app)
     operations.add_to(app)
-    return Instruments(app, state)
+    return Middleware(app, state)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from t2i_service.callers.access import Access
+    from t2i_service.callers.concurrency_limit import ConcurrencyLimit
     from t2i_service.callers.image_links import ImageLinks
     from t2i_service.callers.keyring import Keyring
-    from t2i_service.callers.places import Places
     from t2i_service.callers.ratings import Ratings
     from t2i_service.generating.background import Background
     from t2i_service.generating.generation import Generator
@@ -44,8 +44,8 @@ class State:
     providers: Mapping[str, Provider]
     generator: Generator
     image_links: ImageLinks
-    reads: Places
-    cancels: Places
+    reads: ConcurrencyLimit
+    cancels: ConcurrencyLimit
     ratings: Ratings
     unscraped: Unscraped
     draining: bool = False

@@ -3,15 +3,13 @@
 import base64
 import json
 import ssl
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import yaml
 
-T = TypeVar("T")
 Object = dict[str, Any]
 
 _ROOTS = {
@@ -118,18 +116,3 @@ class Api:
 
     def delete(self, plural: str, namespace: str, name: str, **params: str) -> None:
         self.request("DELETE", self.path(plural, namespace, name), **params)
-
-
-def eventually(ask: Callable[[], T], what: str, seconds: float = 30.0) -> T:
-    """Return the first true answer; the last false one, or the last error, stands in the failure."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            last: object = ask()
-            if last:
-                return last  # type: ignore[return-value]
-        except (AssertionError, KeyError, TypeError, StopIteration, httpx.TransportError) as error:
-            last = error
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s for {what}; last: {last!r}")
-        time.sleep(0.1)

@@ -8,8 +8,9 @@ from typing import Any
 
 from dev.cluster.golang import toolchain, wanted_version
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.products import Product
+from tests.waiting import eventually
 
 MODULE = "sigs.k8s.io/gateway-api"
 KINDS = ("gatewayclasses", "gateways", "httproutes")

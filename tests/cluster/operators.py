@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,9 @@ from typing import Any, NamedTuple
 import httpx
 import yaml
 
-from tests.cluster.api import Api, Object, eventually
+from dev.bench.programs import free_port
+from tests.cluster.api import Api, Object
+from tests.waiting import eventually
 
 UNOBSERVED = {block: {"mode": "Disabled"} for block in ("metrics", "alerts", "dashboards", "tracing")}
 IMAGE = "ghcr.io/text-to-image/service:test"
@@ -110,13 +111,6 @@ class OperatorAccount(NamedTuple):
     def process(self, name: str, **settings: object) -> OperatorProcess:
         settings = {"lease_namespace": self.class_name, **settings}
         return OperatorProcess(self.kubeconfig, self.place / f"{name}.log", self.class_name, **settings)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def rights(

@@ -2,8 +2,9 @@
 
 from t2i_operator.naming import selector_labels
 
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import Service
+from tests.waiting import eventually
 
 PARKED: Object = {"podTemplate": {"spec": {"schedulerName": "none"}}}
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dev.cluster.kubectl import established
-from tests.cluster.api import eventually
 from tests.cluster.operators import Service
+from tests.waiting import eventually
 
 HERE = Path(__file__).parent / "products"
 MANAGER = "text-to-image-tests"

@@ -1,10 +1,11 @@
 """The test in the part of everybody whom a service waits for, until nothing of it is under way."""
 
 from tests.cluster import pods
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.gateways import accept, give_address
 from tests.cluster.operators import Service
 from tests.cluster.products import dashboards_shown
+from tests.waiting import eventually
 
 
 def settle(service: Service, spec: Object) -> None:

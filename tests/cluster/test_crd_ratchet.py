@@ -13,8 +13,8 @@ import pytest
 from t2i_operator.crd import crd
 
 from dev.cluster.kubectl import established
-from tests.cluster.api import eventually
 from tests.conftest import KubectlError
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

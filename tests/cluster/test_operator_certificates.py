@@ -4,8 +4,9 @@ import base64
 
 import pytest
 
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import UNOBSERVED, Service
+from tests.waiting import eventually
 
 CHECKSUM = "texttoimage.dev/certificates-checksum"
 PEM = "-----BEGIN CERTIFICATE-----"

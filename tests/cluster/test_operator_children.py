@@ -5,8 +5,9 @@ from t2i_operator.kube.kinds import CHILDREN as CHILD_KINDS
 from t2i_operator.kube.kinds import OPTIONAL, Kind
 from t2i_operator.naming import CHILD_SELECTOR
 
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import Service
+from tests.waiting import eventually
 
 # plural, suffix of its name, and a change to a field that the operator applies: (path, value to break it with).
 CHILDREN = [

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cluster.kubectl import established
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import UNOBSERVED
 from tests.cluster.products import pods_of_a_collector
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

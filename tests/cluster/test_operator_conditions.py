@@ -7,8 +7,9 @@ import pytest
 
 from dev.cluster import catalog
 from tests.cluster import pods
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import Service
+from tests.waiting import eventually
 
 NOTHING = {"$patch": "delete"}
 SLEEP = ["/bin/busybox", "sleep", "2147483647"]

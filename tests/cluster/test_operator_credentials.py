@@ -8,8 +8,9 @@ import pytest
 
 from dev.cluster.paths import Layout
 from tests.cluster import pods
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
+from tests.waiting import eventually
 
 VALUE = "r8_a-value-that-must-never-be-seen"
 REPLICATE = {"name": "sdxl", "provider": "Replicate", "version": "a" * 64}

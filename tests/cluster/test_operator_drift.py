@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import Service
+from tests.waiting import eventually
 
 COMPOSED = {"replicateApiToken": {"secretKeyRef": {"name": "tokens", "key": "replicate"}}}
 TOKEN = "REPLICATE_API_TOKEN"

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.cluster import spoiler
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster import fault_proxy
+from tests.cluster.api import Api, Object
+from tests.cluster.fault_proxy import CUT, HUNG, FaultProxy
 from tests.cluster.forwarder import is_watch
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
-from tests.cluster.spoiler import CUT, HUNG, Spoiler
+from tests.waiting import eventually
 
 SERVICES = 100
 # Long enough that what is retried is refused several times over.
@@ -27,7 +28,7 @@ DEAF = ("poddisruptionbudgets", "texttoimageservices")
 class Way(NamedTuple):
     """An operator, the spoiled way from it to the API server, and the resources it looks after."""
 
-    spoiler: Spoiler
+    proxy: FaultProxy
     account: OperatorAccount
     operator: OperatorProcess
     api: Api
@@ -43,10 +44,10 @@ class Way(NamedTuple):
 
     def hang(self) -> None:
         """Have the connections die of streams that have just begun: so long may they be silent as they ever may."""
-        streams = self.spoiler.streams()
-        self.spoiler.cut()
-        eventually(lambda: self.spoiler.streams() >= streams, "every stream to be taken up again")
-        self.spoiler.hang()
+        streams = self.proxy.streams()
+        self.proxy.cut()
+        eventually(lambda: self.proxy.streams() >= streams, "every stream to be taken up again")
+        self.proxy.hang()
 
     def edit(self, mark: str, turn: int) -> None:
         """Change every resource, and take something from each that has to be put back."""
@@ -78,71 +79,71 @@ class Way(NamedTuple):
 def way(hundred: Way) -> Iterator[Way]:
     """Give each test a way that is whole, and make it so again, whatever became of the test."""
     yield hundred
-    hundred.spoiler.heal()
+    hundred.proxy.heal()
 
 
 @pytest.fixture(scope="module")
 def hundred(
     api: Api, crd: str, make_account: Callable[[], OperatorAccount], kubectl: Callable[..., str]
 ) -> Iterator[Way]:
-    """Run an operator that reaches the API server through the spoiler only, and a hundred resources."""
+    """Run an operator that reaches the API server through the proxy only, and a hundred resources."""
     account = make_account()
-    spoiled = Spoiler(account.kubeconfig)
-    account = account._replace(kubeconfig=spoiled.kubeconfig)
+    proxy = FaultProxy(account.kubeconfig)
+    account = account._replace(kubeconfig=proxy.kubeconfig)
     operator = account.process("spoiled", namespaces=account.class_name, leader_election=False)
     operator.start()
-    way = Way(spoiled, account, operator, api, account.class_name)
+    way = Way(proxy, account, operator, api, account.class_name)
     for number in range(SERVICES):
         Service(api, way.namespace, account.class_name, f"s{number}").create(podTemplate=_marked("none"))
     eventually(lambda: way.caught_up("none"), "a hundred resources", seconds=120)
     yield way
     operator.stop()
     kubectl("delete", "t2i", "--all", "--namespace", way.namespace)
-    spoiled.close()
+    proxy.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def deaf(crd: str, make_account: Callable[[], OperatorAccount]) -> Iterator[OperatorProcess]:
     """Run an operator with streams that cannot be restored; the minutes until that shows pass in the other tests."""
     account = make_account()
-    spoiled = Spoiler(account.kubeconfig)
-    operator = account._replace(kubeconfig=spoiled.kubeconfig).process(
+    proxy = FaultProxy(account.kubeconfig)
+    operator = account._replace(kubeconfig=proxy.kubeconfig).process(
         "deaf", namespaces=account.class_name, leader_election=False
     )
     operator.start()
     eventually(lambda: operator.get("/readyz").status_code == 200, "every stream to be there")
-    spoiled.spoil(spoiler.BROKEN._replace(concerns=lambda request: request.path.endswith(DEAF) and is_watch(request)))
+    proxy.spoil(fault_proxy.BROKEN._replace(concerns=lambda request: request.path.endswith(DEAF) and is_watch(request)))
     yield operator
     operator.stop()
-    spoiled.close()
+    proxy.close()
 
 
-def _spoil(fault: spoiler.Fault) -> Callable[[Way], None]:
-    return lambda way: way.spoiler.spoil(fault)
+def _spoil(fault: fault_proxy.Fault) -> Callable[[Way], None]:
+    return lambda way: way.proxy.spoil(fault)
 
 
 FAULTS: dict[str, Callable[[Way], None]] = {
     "restart": lambda way: way.restart(),
-    CUT: lambda way: way.spoiler.cut(),
-    **{fault.name: _spoil(fault) for fault in (spoiler.GONE, spoiler.OVERLOADED, spoiler.BROKEN)},
+    CUT: lambda way: way.proxy.cut(),
+    **{fault.name: _spoil(fault) for fault in (fault_proxy.GONE, fault_proxy.OVERLOADED, fault_proxy.BROKEN)},
     # Takes ServiceAccounts, which no edit writes anew: that one is gone is heard on its own stream alone.
     HUNG: lambda way: way.hang(),
-    **{fault.name: _spoil(fault) for fault in (spoiler.CONFLICTING, spoiler.SLOW)},
+    **{fault.name: _spoil(fault) for fault in (fault_proxy.CONFLICTING, fault_proxy.SLOW)},
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_hundred_edits_during_a_fault_are_followed_within_a_minute_of_its_end(way: Way, fault: str) -> None:
-    felt = way.spoiler.felt[fault]
+    felt = way.proxy.felt[fault]
     FAULTS[fault](way)
     began = time.monotonic()
     way.edit(fault, list(FAULTS).index(fault))
-    eventually(lambda: fault == "restart" or way.spoiler.felt[fault] > felt, "the operator to meet the fault")
-    way.spoiler.cut()  # in the middle of what the edits made it do
+    eventually(lambda: fault == "restart" or way.proxy.felt[fault] > felt, "the operator to meet the fault")
+    way.proxy.cut()  # in the middle of what the edits made it do
     time.sleep(max(0.0, FAULT_SECONDS - (time.monotonic() - began)))
     assert way.operator.running()
     eventually(lambda: way.operator.get("/healthz").status_code == 200, "liveness to be green")
-    way.spoiler.heal()
+    way.proxy.heal()
 
     eventually(lambda: way.caught_up(fault), "a hundred resources to catch up", seconds=60)
     bugs = way.operator.events("by a bug")
@@ -152,19 +153,19 @@ def test_a_hundred_edits_during_a_fault_are_followed_within_a_minute_of_its_end(
 def test_a_fault_that_passes_lowers_no_condition(way: Way) -> None:
     """What the API server cannot answer for a while says nothing about pods that run."""
     before = {name: _since(service, "Ready") for name, service in way.services().items()}
-    broken = spoiler.only(
-        "/configmaps/", spoiler.BROKEN
+    broken = fault_proxy.only(
+        "/configmaps/", fault_proxy.BROKEN
     )  # each by its name: the stream tells, and all else is answered
-    felt = way.spoiler.felt[broken.name]
-    way.spoiler.spoil(broken)
+    felt = way.proxy.felt[broken.name]
+    way.proxy.spoil(broken)
     for name in before:
         way.api.delete("configmaps", way.namespace, f"{name}-config")
     eventually(
-        lambda: way.spoiler.felt[broken.name] - felt >= 2 * SERVICES,
+        lambda: way.proxy.felt[broken.name] - felt >= 2 * SERVICES,
         "a hundred refusals, and those of the next attempts",
         seconds=120,
     )
-    way.spoiler.heal()
+    way.proxy.heal()
 
     configs = f"{way.namespace}'s ConfigMaps"
     eventually(lambda: len(way.api.list("configmaps", way.namespace)) > SERVICES, configs, seconds=60)
@@ -206,7 +207,7 @@ def kubelet(way: Way) -> Iterator[Kubelet]:
         each.start()
     eventually(lambda: any(each.leading() for each in replicas), "one of them to lead")
     yield Kubelet(replicas)
-    way.spoiler.heal()
+    way.proxy.heal()
     for each in replicas:
         each.stop()
     way.operator.start()
@@ -216,11 +217,11 @@ def test_a_fault_that_outlasts_the_lease_is_caught_up_with_by_replicas_that_are_
     way: Way, kubelet: Kubelet
 ) -> None:
     """The leader has to give up in the middle of a hundred edits; it, or the other, follows them after the fault."""
-    way.spoiler.spoil(spoiler.BROKEN)
+    way.proxy.spoil(fault_proxy.BROKEN)
     way.edit("leased", len(FAULTS))
     eventually(lambda: kubelet.look() and kubelet.restarts, "the leader to give up", seconds=40)
     eventually(lambda: kubelet.look() and kubelet.lives(), "both to live through what lasts")
-    way.spoiler.heal()
+    way.proxy.heal()
 
     eventually(lambda: kubelet.look() and way.caught_up("leased"), "a hundred resources to catch up", seconds=60)
     assert any("was not renewed in time" in each.log.read_text() for each in kubelet.replicas)

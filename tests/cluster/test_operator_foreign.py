@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
+from tests.waiting import eventually
 
 ADOPT = "texttoimage.dev/adopt"
 FOREIGN = [

@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
+from tests.cluster.fault_proxy import FROZEN, SILENT, FaultProxy, only
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
-from tests.cluster.spoiler import FROZEN, SILENT, Spoiler, only
+from tests.waiting import eventually
 
 LEASE_SECONDS, RENEW_DEADLINE_SECONDS = 15.0, 10.0
 TAKEN_OVER_SECONDS = 20.0
@@ -132,8 +133,8 @@ def test_a_leader_whose_connection_hangs_writes_nothing_after_its_lease_which_th
 ) -> None:
     """What it was asked for before the connection hung, and what it hears once that works again, is for the other."""
     account = make_account()
-    spoiled = Spoiler(account.kubeconfig)
-    pair = Pair(account, spoiled.kubeconfig)
+    proxy = FaultProxy(account.kubeconfig)
+    pair = Pair(account, proxy.kubeconfig)
     try:
         pair.start()
         service = Service(api, namespace, account.class_name)
@@ -141,15 +142,15 @@ def test_a_leader_whose_connection_hangs_writes_nothing_after_its_lease_which_th
         service.ready()
         offset = cluster.audit_log.stat().st_size
         service.edit(logging={"level": "DEBUG"})
-        spoiled.freeze()
+        proxy.freeze()
         eventually(pair.second.leading, "the second to lead", seconds=TAKEN_OVER_SECONDS)
         taken = pair.taken_over_at(api)
-        spoiled.heal()
+        proxy.heal()
         service.edit(logging={"level": "ERROR"})
 
         service.ready()
         eventually(lambda: not pair.first.running(), "the first to give up")
-        assert spoiled.felt[FROZEN]
+        assert proxy.felt[FROZEN]
         assert pair.first.stop() == 1
         assert "was not renewed in time" in pair.first.log.read_text()
         written = pair.written(cluster.audit_log, offset)
@@ -157,7 +158,7 @@ def test_a_leader_whose_connection_hangs_writes_nothing_after_its_lease_which_th
         assert _later(written[pair.second.user_agent], taken)
     finally:
         pair.stop()
-        spoiled.close()
+        proxy.close()
 
 
 def _later(entries: list[Object], than: datetime.datetime) -> list[tuple[str, Object]]:
@@ -174,30 +175,30 @@ class Hushed(NamedTuple):
 
     account: OperatorAccount
     operator: OperatorProcess
-    spoiler: Spoiler
+    proxy: FaultProxy
 
 
 @pytest.fixture
 def hushed(make_account: Callable[[], OperatorAccount], crd: str) -> Iterator[Hushed]:
     account = make_account()
-    spoiler = Spoiler(account.kubeconfig)
-    operator = account._replace(kubeconfig=spoiler.kubeconfig).process("hushed")
+    proxy = FaultProxy(account.kubeconfig)
+    operator = account._replace(kubeconfig=proxy.kubeconfig).process("hushed")
     operator.start()
     operator.wait_until_leading()
-    yield Hushed(account, operator, spoiler)
+    yield Hushed(account, operator, proxy)
     operator.stop()
-    spoiler.close()
+    proxy.close()
 
 
 def test_a_leader_that_cannot_renew_writes_nothing_after_its_deadline_though_it_runs_on(
     hushed: Hushed, api: Api, namespace: str, cluster: Layout
 ) -> None:
     """No race with the end of the process: it waits for an answer to its renewal for seconds after the deadline."""
-    account, operator, spoiler = hushed
+    account, operator, proxy = hushed
     service = Service(api, namespace, account.class_name)
     service.create()
     service.ready()
-    spoiler.spoil(only("/leases/", SILENT))
+    proxy.spoil(only("/leases/", SILENT))
     offset, refused = cluster.audit_log.stat().st_size, [0.0]
     levels = itertools.cycle(["DEBUG", "INFO"])
 

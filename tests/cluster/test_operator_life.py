@@ -6,8 +6,9 @@ from functools import partial
 import pytest
 
 from tests.cluster import pods
-from tests.cluster.api import Api, eventually
+from tests.cluster.api import Api
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
+from tests.waiting import eventually
 
 
 def test_deleting_works_while_the_operator_is_down(

@@ -9,15 +9,16 @@ import pytest
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cluster.api import Api, eventually
+from tests.cluster.api import Api
+from tests.cluster.fault_proxy import SILENT, FaultProxy
 from tests.cluster.forwarder import is_watch
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
-from tests.cluster.spoiler import SILENT, Spoiler
+from tests.waiting import eventually
 
 REMOTE = {"name": "sdxl", "provider": "Replicate", "version": "a" * 64}
 
 
-class Counted(Spoiler):
+class Counted(FaultProxy):
     """Counts what the API server answers, by verb and code."""
 
     def __init__(self, kubeconfig: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 from t2i_operator.kube.kinds import HTTP_ROUTE
 
 from dev.cluster.paths import Layout
-from tests.cluster import pods, spoiler
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster import fault_proxy, pods
+from tests.cluster.api import Api, Object
+from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.gateways import GatewayApi, accept, gateway, give_address, program
 from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
-from tests.cluster.spoiler import Spoiler
+from tests.waiting import eventually
 
 INGRESS: Object = {"host": "images.example.com"}
 ROUTE: Object = {"parentRefs": [{"name": "public"}]}
@@ -160,22 +161,22 @@ def test_without_rights_to_the_gateway_api_all_else_works(api: Api, namespace: s
 
 
 @pytest.fixture
-def way(make_account: Callable[[], OperatorAccount], crd: str) -> Iterator[tuple[Spoiler, OperatorProcess]]:
-    """Run an operator that reaches the API server through the spoiler only, and looks often."""
+def way(make_account: Callable[[], OperatorAccount], crd: str) -> Iterator[tuple[FaultProxy, OperatorProcess]]:
+    """Run an operator that reaches the API server through the proxy only, and looks often."""
     account = make_account()
-    spoiled = Spoiler(account.kubeconfig)
-    operator = account._replace(kubeconfig=spoiled.kubeconfig).process("spoiled", resync_seconds=2)
+    proxy = FaultProxy(account.kubeconfig)
+    operator = account._replace(kubeconfig=proxy.kubeconfig).process("spoiled", resync_seconds=2)
     operator.start()
-    yield spoiled, operator
+    yield proxy, operator
     operator.stop()
-    spoiled.close()
+    proxy.close()
 
 
 @pytest.mark.usefixtures("gateway_api")
 def test_a_gateway_that_cannot_be_read_keeps_nothing_else_from_being_told(
-    api: Api, namespace: str, way: tuple[Spoiler, OperatorProcess]
+    api: Api, namespace: str, way: tuple[FaultProxy, OperatorProcess]
 ) -> None:
-    spoiled, operator = way
+    proxy, operator = way
     service = Service(api, namespace, operator.class_name)
     gateway(api, namespace)
     program(api, namespace)
@@ -185,9 +186,9 @@ def test_a_gateway_that_cannot_be_read_keeps_nothing_else_from_being_told(
     service.wait("Available", "True")
     before = service.wait("RouteReady", "True", "Programmed")
 
-    broken = spoiler.only("/gateways/", spoiler.BROKEN)
-    spoiled.spoil(broken)
-    eventually(lambda: spoiled.felt[broken.name], "the operator to look at the Gateway")
+    broken = fault_proxy.only("/gateways/", fault_proxy.BROKEN)
+    proxy.spoil(broken)
+    eventually(lambda: proxy.felt[broken.name], "the operator to look at the Gateway")
     pods.say(service, ready=False)
     service.wait("Available", "False")
     assert service.conditions()["RouteReady"] == before
@@ -195,23 +196,23 @@ def test_a_gateway_that_cannot_be_read_keeps_nothing_else_from_being_told(
 
 @pytest.mark.usefixtures("gateway_api")
 def test_a_route_that_cannot_be_written_keeps_nothing_else_from_being_done(
-    api: Api, namespace: str, way: tuple[Spoiler, OperatorProcess]
+    api: Api, namespace: str, way: tuple[FaultProxy, OperatorProcess]
 ) -> None:
-    spoiled, operator = way
+    proxy, operator = way
     service = Service(api, namespace, operator.class_name)
     service.create(httpRoute=ROUTE)
     eventually(lambda: there(service, "httproutes"), "the HTTPRoute")
     service.ready()
 
-    broken = spoiler.only("/httproutes/", spoiler.BROKEN)
-    spoiled.spoil(broken)
+    broken = fault_proxy.only("/httproutes/", fault_proxy.BROKEN)
+    proxy.spoil(broken)
     service.edit(httpRoute={"parentRefs": [{"name": "other"}]}, service={"port": 8080})
-    eventually(lambda: spoiled.felt[broken.name], "the operator to change the route")
+    eventually(lambda: proxy.felt[broken.name], "the operator to change the route")
     service.ready()
     assert service.child("services", "-service")["spec"]["ports"][0]["port"] == 8080
     assert service.child("httproutes")["spec"]["parentRefs"][0]["name"] == "public"
 
-    spoiled.heal()
+    proxy.heal()
 
     def changed() -> bool:
         parents: list[Object] = service.child("httproutes")["spec"]["parentRefs"]

@@ -11,10 +11,11 @@ import pytest
 from t2i_operator import naming
 from t2i_operator.kube import kinds
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
 from tests.cluster.products import grafana_operator
+from tests.waiting import eventually
 
 # A volume that nobody provides, so that no pod of Jaeger's starts: what runs in it is no matter here.
 JAEGER: Object = {"storage": {"type": "Badger", "badger": {"storageClassName": "nobody-s"}}}

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import eventually
 from tests.cluster.operators import IMAGE, UNOBSERVED, OperatorAccount, Service, writes
+from tests.waiting import eventually
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 _HEADS = ("---", "+++")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import UNOBSERVED, OperatorProcess, Service
 from tests.cluster.products import (
@@ -17,6 +17,7 @@ from tests.cluster.products import (
     opentelemetry_operator,
     pods_of_a_collector,
 )
+from tests.waiting import eventually
 
 Kubectl = Callable[..., str]
 CONFIG_MAPS: Object = {"mode": "Managed", "format": "ConfigMap", "labels": {"team": "images"}}

@@ -20,10 +20,11 @@ from t2i_operator.kube.kinds import (
     Kind,
 )
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
+from tests.cluster.fault_proxy import NOT_SERVED, FaultProxy, only
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, metric
-from tests.cluster.spoiler import NOT_SERVED, Spoiler, only
+from tests.waiting import eventually
 
 GROUP = "/apis/monitoring.coreos.com/"
 OBSERVED: Object = {
@@ -46,7 +47,7 @@ MISSING = "PrometheusOperatorMissing"
 RENEWALS = 6
 
 
-class Way(Spoiler):
+class Way(FaultProxy):
     """Counts every request by its path, also those that are answered here."""
 
     def __init__(self, kubeconfig: Path) -> None:

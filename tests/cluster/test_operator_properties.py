@@ -13,13 +13,14 @@ from t2i_operator.kube.kinds import CHILDREN, OPENTELEMETRY_COLLECTOR, OPTIONAL
 
 from dev.cluster.paths import Layout
 from tests.cluster import pods
-from tests.cluster.api import Api, Object, Refused, eventually
+from tests.cluster.api import Api, Object, Refused
 from tests.cluster.gateways import GatewayApi, gateway, program
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.cluster.products import grafana_operator, opentelemetry_operator
 from tests.cluster.settling import settle
 from tests.cluster.spec_blocks import AUTHORITY, SECRET, SECRET_KEYS
 from tests.cluster.specs import DRAWN, EDITS, FIXED, SCALED, SPECS
+from tests.waiting import eventually
 
 few = settings(DRAWN, max_examples=5)
 # What the cluster, not the operator, decides anew for each object.

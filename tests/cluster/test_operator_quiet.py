@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
+from tests.waiting import eventually
 
 RESYNCS = 3
 # What the API server spells otherwise than it is asked to, or fills in.

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import pytest
 from t2i_operator.kube.kinds import CHILDREN
 
+from dev.bench.programs import free_port
 from tests.cluster import pods
-from tests.cluster.api import Api, Object, Refused, eventually
-from tests.cluster.operators import UNOBSERVED, Service, free_port
+from tests.cluster.api import Api, Object, Refused
+from tests.cluster.operators import UNOBSERVED, Service
+from tests.waiting import eventually
 
 DASHBOARDS = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
 PROBE = "probe"

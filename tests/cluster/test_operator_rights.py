@@ -8,13 +8,14 @@ import yaml
 
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.gateways import GatewayApi, accept, gateway, program
 from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service
 from tests.cluster.pods import PARKED
 from tests.cluster.products import grafana_operator, opentelemetry_operator
 from tests.cluster.rights import Right, Witness, audited
 from tests.golden.builds import HERE
+from tests.waiting import eventually
 
 # Rights that only a situation outside this suite takes, each with that situation.
 UNUSED = {

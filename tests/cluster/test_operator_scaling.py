@@ -10,8 +10,9 @@ import pytest
 
 from dev.cluster.paths import Layout
 from tests.cluster import pods
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import OperatorAccount, Service, writes
+from tests.waiting import eventually
 
 MANAGER, NOTE = "text-to-image-operator", "texttoimage.dev/replicas"
 

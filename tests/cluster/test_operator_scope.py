@@ -10,7 +10,8 @@ import yaml
 from t2i_operator.known.contest import LIMIT
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, eventually
+from tests.cluster.api import Api
+from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.operators import (
     IMAGE,
     UNOBSERVED,
@@ -22,7 +23,7 @@ from tests.cluster.operators import (
     writes,
 )
 from tests.cluster.rights import may
-from tests.cluster.spoiler import Spoiler
+from tests.waiting import eventually
 
 Kubectl = Callable[..., str]
 # Longer than it takes to try four times to take up a stream.
@@ -136,14 +137,14 @@ def confinement(kubectl: Kubectl, cluster: Layout, checkout: Path, namespaces: l
 
 
 @pytest.fixture
-def way(confinement: Path) -> Iterator[Spoiler]:
-    spoiler = Spoiler(confinement)
-    yield spoiler
-    spoiler.close()
+def way(confinement: Path) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(confinement)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture
-def confined(crd: str, confinement: Path, way: Spoiler, namespaces: list[str]) -> Iterator[OperatorProcess]:
+def confined(crd: str, confinement: Path, way: FaultProxy, namespaces: list[str]) -> Iterator[OperatorProcess]:
     """Run an operator for the two."""
     operator = OperatorProcess(
         way.kubeconfig,
@@ -202,7 +203,7 @@ def test_what_is_not_the_operator_s_to_see_is_said_and_harms_nothing(
 
 
 def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(
-    kubectl: Kubectl, namespaces: list[str], way: Spoiler, confined: OperatorProcess
+    kubectl: Kubectl, namespaces: list[str], way: FaultProxy, confined: OperatorProcess
 ) -> None:
     """It is named as refused, too, which liveness does not hold against the process."""
     kept, lost = (f"texttoimageservices@{namespace}" for namespace in namespaces[:2])

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from aiohttp import web
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.forwarder import ThreadedForwarder
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import UNOBSERVED, OperatorAccount, OperatorProcess, Service, running
+from tests.waiting import eventually
 
 GROUP = "/apis/monitoring.coreos.com/"
 METRICS = {"monitoring": {**UNOBSERVED, "metrics": {"labels": {"release": "mine"}}}}

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric
+from tests.waiting import eventually
 
 LOOKS = 3
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import pytest
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, Object
 from tests.cluster.gateways import GatewayApi
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
+from tests.waiting import eventually
 
 Path = tuple[str, ...]
 RECONCILES = 't2i_operator_reconciles_total{result="success"}'

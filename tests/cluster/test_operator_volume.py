@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.cluster.operators import UNOBSERVED, Service
+from tests.waiting import eventually
 
 CHECKSUM = "texttoimage.dev/config-checksum"
 

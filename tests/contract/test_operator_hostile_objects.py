@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 
-from tests.cluster.api import eventually
 from tests.cluster.operators import OperatorProcess
+from tests.waiting import eventually
 
 GROUP = "/apis/texttoimage.dev/v1alpha1"
 VERSION = {"version": "v1alpha1"}

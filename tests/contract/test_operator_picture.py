@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.api import eventually
 from tests.cluster.operators import OperatorProcess
 from tests.fakes.api_server import ApiServer, api_server
+from tests.waiting import eventually
 
 
 @pytest.fixture

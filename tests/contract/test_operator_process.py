@@ -15,8 +15,8 @@ from t2i_operator.naming import Key
 from t2i_operator.runtime.process import Operator
 from t2i_operator.settings import read
 
-from tests.cluster.api import eventually
 from tests.cluster.operators import OperatorProcess
+from tests.waiting import eventually
 
 
 class Bare(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from t2i_service.callers.places import AT_ONCE
+from t2i_service.callers.concurrency_limit import AT_ONCE
 
 from tests.contract.conftest import SDXL
 from tests.fakes.waiting import wait_for

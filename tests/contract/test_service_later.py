@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 import pytest
+from t2i_service.callers.concurrency_limit import AT_ONCE
 from t2i_service.callers.image_links import PER_LINK_A_MINUTE
 from t2i_service.callers.keyring import ANYBODY, Keyring
-from t2i_service.callers.places import AT_ONCE
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.waiting import wait_for

@@ -1,14 +1,13 @@
 """A resource in a namespace of its own and the service that comes out of it, driven by kubectl and HTTP as users do."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
 
-from tests.conftest import KubectlError
+from tests.waiting import eventually
 
 T = TypeVar("T")
 SANDBOX = {"models": [{"name": "sdxl", "provider": "Sandbox"}]}
@@ -16,18 +15,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def until(ask: Callable[[], T], what: str, seconds: float = 90.0) -> T:
-    """Return the first true answer; the last false one, or the last error, stands in the failure."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            last: object = ask()
-            if last:
-                return last  # type: ignore[return-value]
-        except (AssertionError, KeyError, IndexError, KubectlError, httpx.TransportError) as error:
-            last = error
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:.0f} s for {what}; last: {last!r}")
-        time.sleep(0.2)
+    """Wait `eventually`, for as long as pods take, and ask less often: each kubectl is a process."""
+    return eventually(ask, what, seconds, every=0.2)
 
 
 def size_of(png: bytes) -> tuple[int, int]:

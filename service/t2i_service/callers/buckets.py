@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Bucket:
-    """A minute's worth may be taken in one burst."""
+    """Token bucket: a minute's worth may be taken in one burst."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = per_minute / 60

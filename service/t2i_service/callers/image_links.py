@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from t2i_service.callers.buckets import Bucket
-from t2i_service.callers.places import Places
+from t2i_service.callers.concurrency_limit import ConcurrencyLimit
 from t2i_service.errors import LinkRateLimitedError
 
 if TYPE_CHECKING:
@@ -30,14 +30,16 @@ class ImageLinks:
     """
 
     def __init__(self, metrics: Metrics) -> None:
-        self._places = Places(metrics, "image_links", "More images are asked for than can be passed on at once.")
+        self._limit = ConcurrencyLimit(
+            metrics, "image_links", "More images are asked for than can be passed on at once."
+        )
         self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
 
     @asynccontextmanager
     async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
-        """Hold a place for `TURN_SECONDS`; raise `LinkRateLimitedError`, `OverloadedError` or `TimeoutError`."""
+        """Hold a slot for `TURN_SECONDS`; raise `LinkRateLimitedError`, `OverloadedError` or `TimeoutError`."""
         self._admit(generation_id, index)
-        async with self._places.place(), asyncio.timeout(TURN_SECONDS):
+        async with self._limit.slot(), asyncio.timeout(TURN_SECONDS):
             yield
 
     def _admit(self, generation_id: str, index: int) -> None:

@@ -25,7 +25,7 @@ class Admission:
         self._max_queue_seconds = max_queue_seconds
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._metrics = metrics
-        # There from the start, as those of other places are: what first appears with its first refusal shows no rate.
+        # There from the start, as those of other slots are: what first appears with its first refusal shows no rate.
         self._rejected = {reason: metrics.rejected.labels(reason) for reason in ("queue_full", "queue_wait")}
 
     @asynccontextmanager

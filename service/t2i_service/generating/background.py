@@ -32,7 +32,7 @@ class Background:
             task.add_done_callback(_report)
         return task
 
-    async def settle(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
         """Wait for what is under way, and for what its end leaves to do: a cancel at the provider."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
@@ -47,7 +47,7 @@ class Background:
 
     async def drain(self, seconds: float) -> int:
         """Wait for what is under way; what is left after `seconds` is cancelled, and its number returned."""
-        await self.settle(seconds)
+        await self.wait(seconds)
         late = set(self._tasks)
         for task in late:
             task.cancel()

@@ -41,7 +41,7 @@ class Call(NamedTuple):
 
 
 class Breaker:
-    """One model's breaker.
+    """Circuit breaker of one model.
 
     Calls take minutes: what began before it opened, or before the present trial, says nothing about how things stand
     now. So each call belongs to an epoch, and the opening and every trial begin a new one. Of a model that

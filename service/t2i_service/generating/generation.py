@@ -183,10 +183,10 @@ class Generator:
         finally:
             del self._running[run]
             run.total_seconds = time.perf_counter() - run.started
-            self._settle(run, context, error)
+            self._record_end(run, context, error)
         return run
 
-    def _settle(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
+    def _record_end(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
         left = run.is_left_by(error)
         if left or isinstance(error, StoppingError):
             self._recorder.abandoned(run)

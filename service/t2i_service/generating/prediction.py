@@ -44,7 +44,7 @@ class Predictions:
             created = await _created(create, context)
             run.prediction_id = created.id
             if run.created:
-                self._recorder.begun(context, created)
+                self._recorder.prediction_created(context, created)
                 run.created.set_result(created)
             run.prediction = await provider.wait(model.name, created, deadline)
             error = error_of(run.prediction, model.timeout_seconds)

@@ -68,7 +68,7 @@ class Recorder:
         name = names.model_span_name(provider.name, task.model.name)
         return context.span.child(name, Kind.CLIENT, attributes)
 
-    def begun(self, context: RequestContext, created: Prediction) -> None:
+    def prediction_created(self, context: RequestContext, created: Prediction) -> None:
         """Say how a generation stands whose request is answered, and its span ended, before it has ended itself."""
         context.span.set({names.STATUS: created.status.value})
 

@@ -15,7 +15,7 @@ _ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(slots=True)
 class RequestContext:
-    """Filled as the request is understood; `prompt` is whole, because only a sink knows how much of it may be shown."""
+    """Filled as the request is understood; `prompts` are whole, as only a sink knows how much of them may be shown."""
 
     request_id: str
     started: float
@@ -26,7 +26,6 @@ class RequestContext:
     exemplar: dict[str, str] | None = None
     span_id: str | None = None
     prompts: tuple[str, ...] = ()
-    prompt_shown: str | None = None
     key_id: str | None = None
     taken_from_rate: int = 0
     generation_logged: bool = False

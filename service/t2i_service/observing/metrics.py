@@ -67,7 +67,7 @@ class Metrics:
             for answer in (200, 202, 500, 502, 503, 504):
                 self.http_children("POST", endpoint, answer)
 
-    def offer(self, model: str, provider: str, currency: str | None) -> None:
+    def init_model_series(self, model: str, provider: str, currency: str | None) -> None:
         """Start at zero what is counted of a model, for the same reason; `currency` is None where it has no price."""
         for status in STATUSES:
             self.model_generations.labels(model, provider, status)
@@ -77,7 +77,7 @@ class Metrics:
         if currency:
             self.model_cost.labels(model, currency)
 
-    def offer_upstream(self, model: str, fails: Iterable[str], asked_again: Iterable[str]) -> None:
+    def init_upstream_series(self, model: str, fails: Iterable[str], asked_again: Iterable[str]) -> None:
         """Do the same with the reasons for which a provider fails, and those for which it is asked again."""
         for reason in fails:
             self.upstream_errors.labels(model, reason)

@@ -16,7 +16,10 @@ SLACK = 0.005
 
 
 class Pace:
-    """Learns from the last durations of one model; the gap it leaves is about a twentieth of the wait."""
+    """Adaptive poll interval.
+
+    It learns from the last durations of one model; the gap it leaves is about a twentieth of the wait.
+    """
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=REMEMBERED)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from t2i_service.observing.metrics import Metrics
     from t2i_service.offer.tasks import Task
-    from t2i_service.providers.replicate_wire import Answer, Wire
+    from t2i_service.providers.replicate_client import PredictionBody, ReplicateClient
 
 T = TypeVar("T")
 
@@ -49,13 +49,13 @@ log = logs.get("app.replicate")
 
 
 class ReplicateProvider(Provider):
-    """Implements `Provider` over the wire."""
+    """Implements `Provider` over its HTTP API."""
 
     name: ProviderName = "replicate"
 
-    def __init__(self, wire: Wire, metrics: Metrics) -> None:
-        self.address = wire.address
-        self._wire = wire
+    def __init__(self, client: ReplicateClient, metrics: Metrics) -> None:
+        self.address = client.address
+        self._client = client
         self._metrics = metrics
         self._paces: dict[str, Pace] = defaultdict(Pace)
         self._turnstile = Turnstile()
@@ -67,7 +67,7 @@ class ReplicateProvider(Provider):
 
         async def once() -> Prediction:
             left = deadline - asyncio.get_running_loop().time()
-            answer = await _to_its_end(self._wire.create(body, max(SHORTEST_DEADLINE, math.ceil(left))))
+            answer = await _to_its_end(self._client.create(body, max(SHORTEST_DEADLINE, math.ceil(left))))
             return prediction_from(answer, of_create=True)
 
         # Only what cannot have created anything is sent again.
@@ -84,7 +84,7 @@ class ReplicateProvider(Provider):
             await self._throttle.over(deadline - LAST_SECONDS)
             await self._turnstile.through()
             asked = time.monotonic() - started
-            return await _read(self._wire.get(prediction_id))
+            return await _read(self._client.get(prediction_id))
 
         while not prediction.status.ended:
             before = asked
@@ -98,19 +98,19 @@ class ReplicateProvider(Provider):
     @override
     async def get(self, label: str, prediction_id: str) -> Prediction:
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._until(label, lambda: _read(self._wire.get(prediction_id, for_caller=True)), deadline)
+        return await self._until(label, lambda: _read(self._client.get(prediction_id, for_caller=True)), deadline)
 
     @override
     async def cancel(self, label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
         loop = asyncio.get_running_loop()
         deadline = max(deadline, loop.time() + CANCEL_SECONDS)
-        prediction = await self._until(label, lambda: _read(self._wire.cancel(prediction_id)), deadline)
+        prediction = await self._until(label, lambda: _read(self._client.cancel(prediction_id)), deadline)
         deadline = min(deadline, loop.time() + CANCEL_SECONDS)
         # It is accepted: who cannot see how it ends only does not know what it cost.
         with suppress(UpstreamError):
             while not prediction.status.ended and loop.time() + CANCEL_POLL_SECONDS < deadline:
                 await asyncio.sleep(CANCEL_POLL_SECONDS)
-                prediction = await self._until(label, lambda: _read(self._wire.get(prediction_id)), deadline)
+                prediction = await self._until(label, lambda: _read(self._client.get(prediction_id)), deadline)
         return prediction
 
     @override
@@ -118,11 +118,11 @@ class ReplicateProvider(Provider):
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(label, lambda: _seen(self._wire.download(url, for_caller=for_caller)), deadline)
+        return await self._insist(label, lambda: _seen(self._client.download(url, for_caller=for_caller)), deadline)
 
     @override
     async def aclose(self) -> None:
-        await self._wire.aclose()
+        await self._client.aclose()
 
     async def _until(self, label: str, ask: Callable[[], Awaitable[T]], deadline: float) -> T:
         """Insist, and give up at the deadline what sends its answer byte by byte: no other time-out is around it."""
@@ -171,7 +171,7 @@ class ReplicateProvider(Provider):
         return min(seconds, left) if left > 0 else seconds
 
 
-async def _read(answer: Awaitable[Answer]) -> Prediction:
+async def _read(answer: Awaitable[PredictionBody]) -> Prediction:
     return prediction_from(await answer)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from t2i_service.offer.tasks import Task
-    from t2i_service.providers.replicate_wire import Answer
+    from t2i_service.providers.replicate_client import PredictionBody
 
 _LINK = ("https://", "http://", "data:")
 # More than any prediction runs, and more than any model takes or makes.
@@ -40,7 +40,7 @@ def inputs_of(task: Task) -> dict[str, Any]:
     }
 
 
-def prediction_from(answer: Answer, *, of_create: bool = False) -> Prediction:
+def prediction_from(answer: PredictionBody, *, of_create: bool = False) -> Prediction:
     """Raise `UpstreamWordError` for a status that the API does not have.
 
     Not of a create: what it made costs money, and is followed by its id, and canceled when the word stays unknown.

@@ -90,7 +90,7 @@ async def picture(request: Request, generation_id: str, index: int, signature: s
 
 
 async def _read(state: State, found: Found) -> Prediction:
-    async with state.reads.place():
+    async with state.reads.slot():
         return await _asked(found)
 
 
@@ -98,7 +98,7 @@ async def _canceled(state: State, found: Found) -> Prediction | ServiceError:
     """Return its error, which is in the log: who asked may have left, and nobody would take it."""
     name, prediction_id = found.reference.model, found.reference.prediction_id
     try:
-        async with state.cancels.place():
+        async with state.cancels.slot():
             return await found.provider.cancel(found.label, prediction_id)
     except (OverloadedError, UpstreamError) as error:
         not_canceled(name, prediction_id, error)

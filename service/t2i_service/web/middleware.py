@@ -1,7 +1,7 @@
-"""Around every request: its id, its HTTP metrics, its log line. Pure ASGI, outermost, and the only such layer.
+"""Around every request: its id and span, its key and rate, the queue, the limit of its body, its metrics and log line.
 
-What leaks elsewhere is settled here: gauges go down in `finally`, labels come from route templates, and a client that
-has left is seen because nothing stands between `receive` and the route.
+Pure ASGI, outermost, and the only such layer. What leaks elsewhere is settled here: gauges go down in `finally`, labels
+come from route templates, and a client that has left is seen because nothing stands between `receive` and the route.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from t2i_service.callers.turnstile import Turnstile
@@ -30,32 +29,22 @@ from t2i_service.observing.telemetry import (
     URL_PATH,
     span_name,
 )
-from t2i_service.offer.models_config import widest
+from t2i_service.web.body_limit import limited, most_bytes
 from t2i_service.web.problems import answer_to
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Message, Receive, Scope, Send
 
-    from t2i_service.offer.models import Models
     from t2i_service.state import State
 
 
 ACCEPTED = 202
-LEAST_BODY_BYTES = 64 * 1024
-# A character outside the basic plane is two escapes in JSON, as in "\ud83d\ude00".
-BYTES_A_CHARACTER = 12
-BYTES_BESIDE_PROMPTS = 16 * 1024
-WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-# The whole request: what comes piece by piece would else hold its place, and a pod that stops, for as long as it likes.
-ARRIVAL_SECONDS = 30
-# Set in a request's scope, by the one who reads the connection, to why no more of its body comes: status and detail.
-BODY_ENDED = "t2i.body_ended"
 
 log = logs.get()
 
 
-class Instruments:
+class Middleware:
     """An ASGI application around the application."""
 
     def __init__(self, app: FastAPI, state: State) -> None:
@@ -81,7 +70,7 @@ class Instruments:
             self._let_in(scope, context)
             if not quiet:
                 await self._turnstile.through()
-            await self._app(scope, _limited(scope, receive, self._most_bytes), answer.send)
+            await self._app(scope, limited(scope, receive, self._most_bytes), answer.send)
         except ServiceError as error:
             # Nothing has led it to its route, where all others are counted.
             routes = (route for route in self._app.routes if route.matches(scope)[0] is not Match.NONE)
@@ -153,34 +142,6 @@ class Instruments:
             if status >= 500:
                 context.span.fail()
             context.span.end()
-
-
-def most_bytes(models: Models) -> int:
-    """Return how large a body may be: both prompts, as long as any model takes them, however JSON spells them."""
-    characters = 2 * widest(model.limits for model in models).max_prompt_characters
-    return max(LEAST_BODY_BYTES, characters * BYTES_A_CHARACTER + BYTES_BESIDE_PROMPTS)
-
-
-def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
-    """Stop reading a body that does not end, or is too large for all of them; Starlette's own limit is plain text."""
-    if scope["method"] not in WITH_BODY:
-        return receive
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    size = int(declared) if declared.isdigit() else 0
-
-    async def receive_limited() -> Message:
-        nonlocal size
-        if size > most:
-            raise HTTPException(413, f"A request's body may have {most} bytes.")
-        message = await receive()
-        if message.get("more_body") and BODY_ENDED in scope:
-            status, detail = scope[BODY_ENDED]
-            raise HTTPException(status, detail, {"Connection": "close"})
-        if declared == b"0" and (size := size + len(message.get("body", b""))) > most:
-            raise HTTPException(413, f"A request's body may have {most} bytes.")
-        return message
-
-    return receive_limited
 
 
 class _Answer:

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from t2i_service.observing import logs
 from t2i_service.observing.context import request_id_from
-from t2i_service.web.middleware import ARRIVAL_SECONDS, BODY_ENDED
+from t2i_service.web.body_limit import ARRIVAL_SECONDS, BODY_ENDED
 from t2i_service.web.problems import PROBLEM, document, error_of_http
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-    from t2i_service.web.middleware import Instruments
+    from t2i_service.web.middleware import Middleware
 
 # What common proxies let through; beside it, the packet in which a head begins is not counted.
 MOST_HEAD_BYTES = 32 * 1024
@@ -206,5 +206,5 @@ class Protocol(HttpToolsProtocol):
                 b"connection: close",
             )
             self.transport.write(b"\r\n".join((STATUS_LINE[status].strip(), *fields, b"", content)))
-            cast("Instruments", self.config.app).count_unread(status)
+            cast("Middleware", self.config.app).count_unread(status)
         self.transport.close()

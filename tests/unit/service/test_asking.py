@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 from t2i_service.app import create_app, create_state
-from t2i_service.callers import image_links, places
+from t2i_service.callers import concurrency_limit, image_links
 from t2i_service.callers.keyring import Reference
 from t2i_service.observing.privacy import Privacy
 from t2i_service.providers.upstream_errors import UpstreamError, UpstreamUnauthorizedError
@@ -48,12 +48,12 @@ class Slow(HeldProvider):
 
 
 class Service:
-    """The application, with one place for each kind of question, and one more caller who may wait for it."""
+    """The application, with one slot for each kind of question, and one more caller who may wait for it."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(places, "AT_ONCE", 1)
-        monkeypatch.setattr(places, "MAX_WAITING", 1)
-        monkeypatch.setattr(places, "WAIT_SECONDS", 0.6)
+        monkeypatch.setattr(concurrency_limit, "AT_ONCE", 1)
+        monkeypatch.setattr(concurrency_limit, "MAX_WAITING", 1)
+        monkeypatch.setattr(concurrency_limit, "WAIT_SECONDS", 0.6)
         models = folder / "models.json"
         models.write_text('{"models": [{"name": "sdxl", "provider": "Sandbox"}]}')
         settings = Settings(models_file=models, replicate_api_token=SecretStr("r8_token"))

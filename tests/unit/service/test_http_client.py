@@ -8,7 +8,7 @@ import time
 import aiohttp
 import pytest
 from t2i_service.http_client import HttpClient
-from t2i_service.providers.replicate_wire import Wire
+from t2i_service.providers.replicate_client import ReplicateClient
 from t2i_service.providers.upstream_errors import UpstreamUnreachableError
 from yarl import URL
 
@@ -30,10 +30,10 @@ async def test_a_name_that_is_not_resolved_costs_no_more_than_a_connection(monke
 
 
 async def test_a_host_that_cannot_be_is_not_reached() -> None:
-    wire = Wire("http://a..b", "token", 1, 1)
+    client = ReplicateClient("http://a..b", "token", 1, 1)
     with pytest.raises(UpstreamUnreachableError, match=r"No host can be called a\.\.b"):
-        await wire.get("some-id")
-    await wire.aclose()
+        await client.get("some-id")
+    await client.aclose()
 
 
 async def test_a_link_is_sent_to_the_letter() -> None:
@@ -47,7 +47,7 @@ async def test_a_link_is_sent_to_the_letter() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        wire = Wire(f"http://127.0.0.1:{port}", "token", 1, 1)
-        assert await wire.download(f"http://127.0.0.1:{port}/%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1]") == b"x"
-        await wire.aclose()
+        client = ReplicateClient(f"http://127.0.0.1:{port}", "token", 1, 1)
+        assert await client.download(f"http://127.0.0.1:{port}/%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1]") == b"x"
+        await client.aclose()
     assert lines == [b"GET /%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1] HTTP/1.1\r\n"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from t2i_service.callers import image_links, places
+from t2i_service.callers import concurrency_limit, image_links
+from t2i_service.callers.concurrency_limit import AT_ONCE, MAX_WAITING
 from t2i_service.callers.image_links import ImageLinks
-from t2i_service.callers.places import AT_ONCE, MAX_WAITING
 from t2i_service.errors import OverloadedError
 from t2i_service.observing.metrics import Metrics
 
 
 async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(concurrency_limit, "WAIT_SECONDS", 0.05)
     metrics, enough = Metrics("1", "c"), asyncio.Event()
     links = ImageLinks(metrics)
 

@@ -9,7 +9,7 @@ import pytest
 from t2i_service.observing.metrics import Metrics
 from t2i_service.providers import replicate
 from t2i_service.providers.base import Status
-from t2i_service.providers.replicate_wire import Answer, Wire
+from t2i_service.providers.replicate_client import PredictionBody, ReplicateClient
 from t2i_service.providers.upstream_errors import (
     UpstreamCutError,
     UpstreamThrottledError,
@@ -28,8 +28,8 @@ class Stuck:
 
     address = "stuck"
 
-    async def cancel(self, prediction_id: str) -> Answer:
-        return Answer(prediction_id, "processing")
+    async def cancel(self, prediction_id: str) -> PredictionBody:
+        return PredictionBody(prediction_id, "processing")
 
     get = cancel
 
@@ -37,20 +37,20 @@ class Stuck:
 class Unseen(Stuck):
     """Accepts a cancel, and does not say how it ends."""
 
-    async def get(self, prediction_id: str) -> Answer:
+    async def get(self, prediction_id: str) -> PredictionBody:
         raise UpstreamUnauthorizedError(prediction_id)
 
 
 async def test_a_cancel_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replicate, "CANCEL_SECONDS", 0.1)
     monkeypatch.setattr(replicate, "CANCEL_POLL_SECONDS", 0.01)
-    provider = replicate.ReplicateProvider(cast("Wire", Stuck()), Metrics("1", "c"))
+    provider = replicate.ReplicateProvider(cast("ReplicateClient", Stuck()), Metrics("1", "c"))
     prediction = await asyncio.wait_for(provider.cancel("sdxl", "p"), FOREVER)
     assert prediction.status is Status.PROCESSING
 
 
 async def test_a_cancel_that_is_accepted_is_none_that_failed() -> None:
-    provider = replicate.ReplicateProvider(cast("Wire", Unseen()), Metrics("1", "c"))
+    provider = replicate.ReplicateProvider(cast("ReplicateClient", Unseen()), Metrics("1", "c"))
     prediction = await provider.cancel("sdxl", "p")
     assert prediction.status is Status.PROCESSING
 
@@ -62,7 +62,7 @@ async def test_a_throttled_cancel_is_tried_again_for_as_long_as_its_prediction_m
     fake, loop = FakeReplicate(), asyncio.get_running_loop()
     fake.knobs.predict_seconds, fake.knobs.faults = 60, {"cancel": ["429", "429"]}
     with serving(fake.app) as url:
-        provider = replicate.ReplicateProvider(Wire(url, TOKEN, 1, 1), Metrics("1", "c"))
+        provider = replicate.ReplicateProvider(ReplicateClient(url, TOKEN, 1, 1), Metrics("1", "c"))
         created = await provider.create(TASK, loop.time() + 60)
         # Who asks for a cancel is told at once.
         with pytest.raises(UpstreamThrottledError):
@@ -82,7 +82,7 @@ async def test_an_answer_that_comes_byte_by_byte_is_given_up_and_counted(
     fake, metrics = FakeReplicate(), Metrics("1", "c")
     fake.knobs.faults = {question: ["drip"]}
     with serving(fake.app) as url:
-        provider = replicate.ReplicateProvider(Wire(url, TOKEN, 1, 1), metrics)
+        provider = replicate.ReplicateProvider(ReplicateClient(url, TOKEN, 1, 1), metrics)
         with pytest.raises(UpstreamCutError, match="did not end in time"):
             await asyncio.wait_for(getattr(provider, question)("sdxl", "p"), FOREVER)
         await provider.aclose()

@@ -10,7 +10,7 @@ from t2i_service.observing.metrics import Metrics
 from t2i_service.offer.models_config import Model
 from t2i_service.offer.tasks import Task
 from t2i_service.providers.replicate import ReplicateProvider
-from t2i_service.providers.replicate_wire import Answer
+from t2i_service.providers.replicate_client import PredictionBody
 from t2i_service.providers.upstream_errors import UpstreamThrottledError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TASK = Task(Model(name="sdxl", provider="Replicate"), "a lighthouse", "", 64, 64, 1, 7, 20, 7.5, "K_EULER")
 
 
-class SlowWire:
+class SlowClient:
     """Answers a create when it is told to, with what it is told."""
 
     address = "slow"
@@ -27,33 +27,33 @@ class SlowWire:
     def __init__(self) -> None:
         self.creates = 0
         self.begun = asyncio.Event()
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[PredictionBody] = asyncio.get_running_loop().create_future()
 
-    async def create(self, *_: Any) -> Answer:
+    async def create(self, *_: Any) -> PredictionBody:
         self.creates += 1
         self.begun.set()
         return await self.answer
 
 
-def begin(wire: Any, metrics: Metrics | None = None) -> asyncio.Task[Prediction]:
-    provider = ReplicateProvider(wire, metrics or Metrics("1", "c"))
+def begin(client: Any, metrics: Metrics | None = None) -> asyncio.Task[Prediction]:
+    provider = ReplicateProvider(client, metrics or Metrics("1", "c"))
     return asyncio.ensure_future(provider.create(TASK, asyncio.get_running_loop().time() + 60))
 
 
-async def left_under_way() -> tuple[SlowWire, asyncio.Task[Prediction]]:
+async def left_under_way() -> tuple[SlowClient, asyncio.Task[Prediction]]:
     """Begin a create whose caller leaves while the request is on its way."""
-    wire = SlowWire()
-    create = begin(wire)
-    await wire.begun.wait()
+    client = SlowClient()
+    create = begin(client)
+    await client.begun.wait()
     create.cancel()
     await asyncio.sleep(0)
-    return wire, create
+    return client, create
 
 
 async def test_who_leaves_between_two_tries_is_not_charged() -> None:
-    wire, metrics = SlowWire(), Metrics("1", "c")
-    wire.answer.set_exception(UpstreamThrottledError(30))
-    create = begin(wire, metrics)
+    client, metrics = SlowClient(), Metrics("1", "c")
+    client.answer.set_exception(UpstreamThrottledError(30))
+    create = begin(client, metrics)
     labels = {"model": "sdxl", "reason": "rate_limited"}
     # Nothing else tells that the back-off has begun.
     while not metrics.registry.get_sample_value("t2i_model_retries_total", labels):  # noqa: ASYNC110
@@ -61,27 +61,27 @@ async def test_who_leaves_between_two_tries_is_not_charged() -> None:
     create.cancel()
     with pytest.raises(asyncio.CancelledError):
         await create
-    assert wire.creates == 1
+    assert client.creates == 1
 
 
 async def test_what_is_under_way_is_still_returned() -> None:
-    wire, create = await left_under_way()
-    wire.answer.set_result(Answer("p", "starting"))
+    client, create = await left_under_way()
+    client.answer.set_result(PredictionBody("p", "starting"))
     assert (await create).id == "p"
 
 
 async def test_what_fails_after_its_caller_has_left_is_not_tried_again() -> None:
-    wire, create = await left_under_way()
-    wire.answer.set_exception(UpstreamThrottledError(0.1))
+    client, create = await left_under_way()
+    client.answer.set_exception(UpstreamThrottledError(0.1))
     with pytest.raises(UpstreamThrottledError):
         await create
-    assert wire.creates == 1
+    assert client.creates == 1
 
 
 async def test_a_second_cancel_ends_the_wait() -> None:
-    wire = SlowWire()
-    create = begin(wire)
-    await wire.begun.wait()
+    client = SlowClient()
+    create = begin(client)
+    await client.begun.wait()
     for _ in range(2):
         create.cancel()
         await asyncio.sleep(0)

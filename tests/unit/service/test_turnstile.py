@@ -10,7 +10,7 @@ from t2i_service.app import create_state
 from t2i_service.callers.turnstile import WIDTH, Turnstile
 from t2i_service.observing.privacy import Privacy
 from t2i_service.settings import Settings
-from t2i_service.web.middleware import Instruments
+from t2i_service.web.middleware import Middleware
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ async def test_a_probe_does_not_wait_for_the_crowd_that_came_before_it(tmp_path:
     async def ignore(*_: Any) -> Any:
         return None
 
-    service = Instruments(route, create_state(Settings(models_file=models), Privacy(200)))
+    service = Middleware(route, create_state(Settings(models_file=models), Privacy(200)))
     paths = ["/generate"] * (10 * WIDTH) + ["/health"]
     scopes = ({"type": "http", "method": "POST", "path": path, "headers": []} for path in paths)
     await asyncio.gather(*(service(scope, ignore, ignore) for scope in scopes))

@@ -8,7 +8,7 @@ from t2i_service.observing.unscraped import Unscraped
 
 def test_only_what_rose_since_the_last_scrape() -> None:
     metrics = Metrics("1", "c")
-    metrics.offer("sdxl", "replicate", "USD")
+    metrics.init_model_series("sdxl", "replicate", "USD")
     unscraped = Unscraped(metrics)
     assert unscraped.since() == {}
     metrics.model_cost.labels("sdxl", "USD").inc(0.5)

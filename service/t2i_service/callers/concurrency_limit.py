@@ -18,8 +18,11 @@ MAX_WAITING = 128
 WAIT_SECONDS = 10.0
 
 
-class Places:
-    """Places for one kind of question; who gets none is counted by `reason` and told `detail`."""
+class ConcurrencyLimit:
+    """A bounded semaphore (bulkhead) for one kind of question.
+
+    Who gets no slot is counted by `reason` and told `detail`.
+    """
 
     def __init__(self, metrics: Metrics, reason: str, detail: str) -> None:
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -28,8 +31,8 @@ class Places:
         self._detail = detail
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Hold one of the places; raise `OverloadedError`."""
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one of the slots; raise `OverloadedError`."""
         if self._waiting >= MAX_WAITING:
             raise self._overloaded()
         self._waiting += 1

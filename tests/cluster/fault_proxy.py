@@ -81,7 +81,7 @@ def only(path: str, fault: Fault) -> Fault:
     return fault._replace(concerns=lambda request: path in request.path and fault.concerns(request))
 
 
-class Spoiler(ThreadedForwarder):
+class FaultProxy(ThreadedForwarder):
     """A way to the API server that can be spoiled; `felt` counts the requests that each fault met, by its name."""
 
     def __init__(self, kubeconfig: Path) -> None:

@@ -1,4 +1,4 @@
-"""How many bytes may be held at once, in order of arrival: places do not tell small from large."""
+"""How many bytes may be held at once, in order of arrival: slots do not tell small from large."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-class Room:
-    """Room for `most` bytes, all that one holds asked for at once, so that none waits for another that waits."""
+class ByteLimit:
+    """Weighted FIFO semaphore of bytes.
+
+    What one holds is asked for all at once, so that none waits for another that waits.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = self._free = most
@@ -20,7 +23,7 @@ class Room:
 
     @asynccontextmanager
     async def held(self, size: int) -> AsyncIterator[None]:
-        """Hold so many bytes, or all the room where that is not enough."""
+        """Hold so many bytes, or all there are where that is fewer."""
         size = min(size, self._most)
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))

@@ -19,8 +19,8 @@ from yarl import URL
 from t2i_service.http_client import HttpClient, succeeded
 from t2i_service.observing import logs
 from t2i_service.providers import upstream_errors as errors
+from t2i_service.providers.byte_limit import ByteLimit
 from t2i_service.providers.replicate_refusals import Reply, refusal
-from t2i_service.providers.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ READ_SECONDS = 30.0
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
 # Images may come in the answer itself, as data URLs of four characters for three bytes: the largest, or several others.
 MAX_ANSWER_BYTES = 2 * MAX_IMAGE_BYTES
-# Of images of the usual two MiB, as many as there are places.
+# Of images of the usual two MiB, as many as there are slots.
 CALLERS_BYTES = 4 * MAX_IMAGE_BYTES
 OUTPUT_HOST = "replicate.delivery"
 PATH = "/v1/predictions"
@@ -42,7 +42,7 @@ _LINK = re.compile(r"[!-~]{1,65536}")
 log = logs.get("app.replicate")
 
 
-class Answer(msgspec.Struct):
+class PredictionBody(msgspec.Struct):
     """The fields of a prediction that are used."""
 
     id: str
@@ -53,10 +53,10 @@ class Answer(msgspec.Struct):
     input: dict[str, Any] | None = None
 
 
-_decode = msgspec.json.Decoder(Answer).decode
+_decode = msgspec.json.Decoder(PredictionBody).decode
 
 
-class Wire:
+class ReplicateClient:
     """Connections to the API, and others to the hosts of its outputs; the token goes to the API alone.
 
     Who asks how a prediction stands has connections of its own, `for_callers`: however long the provider takes to
@@ -68,22 +68,22 @@ class Wire:
         self._api = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._asked = HttpClient(for_callers, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._files = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS)
-        self._room = Room(CALLERS_BYTES)
+        self._callers_bytes = ByteLimit(CALLERS_BYTES)
         self._base = base_url.rstrip("/")
         self.address = urlsplit(base_url).hostname or ""
 
-    async def create(self, body: Mapping[str, Any], cancel_after: int) -> Answer:
+    async def create(self, body: Mapping[str, Any], cancel_after: int) -> PredictionBody:
         """Start a prediction that the server ends by itself after `cancel_after` seconds."""
         headers = {"Cancel-After": f"{cancel_after}s", "Content-Type": "application/json"}
         reply = await self._send("POST", PATH, data=msgspec.json.encode(body), headers=headers)
         return _answer(reply, of_create=True)
 
-    async def get(self, prediction_id: str, *, for_caller: bool = False) -> Answer:
+    async def get(self, prediction_id: str, *, for_caller: bool = False) -> PredictionBody:
         """Ask how a prediction stands."""
         client = self._asked if for_caller else self._api
         return _answer(await self._send("GET", _path_of(prediction_id), client))
 
-    async def cancel(self, prediction_id: str) -> Answer:
+    async def cancel(self, prediction_id: str) -> PredictionBody:
         """Stop a prediction; one that has ended stays as it is."""
         return _answer(await self._send("POST", f"{_path_of(prediction_id)}/cancel"))
 
@@ -98,7 +98,7 @@ class Wire:
         try:
             async with (
                 self._files.request("GET", link) as response,
-                self._room.held(_size_of(response)) if for_caller else nullcontext(),
+                self._callers_bytes.held(_size_of(response)) if for_caller else nullcontext(),
             ):
                 data = await _image_of(response)
         except aiohttp.ClientError as error:
@@ -152,7 +152,7 @@ def _since(started: float) -> float:
     return round(time.perf_counter() - started, 4)
 
 
-def _answer(reply: Reply, *, of_create: bool = False) -> Answer:
+def _answer(reply: Reply, *, of_create: bool = False) -> PredictionBody:
     if not succeeded(reply.status):
         raise refusal(reply, of_create=of_create)
     try:

@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from t2i_service.providers import replicate_wire
-from t2i_service.providers.replicate_wire import MAX_IMAGE_BYTES, Wire
-from t2i_service.providers.room import Room
+from t2i_service.providers import replicate_client
+from t2i_service.providers.byte_limit import ByteLimit
+from t2i_service.providers.replicate_client import MAX_IMAGE_BYTES, ReplicateClient
 
 
 async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over() -> None:
-    room, inside, leave = Room(10), list[str](), asyncio.Event()
+    limit, inside, leave = ByteLimit(10), list[str](), asyncio.Event()
 
     async def hold(name: str, size: int) -> None:
-        async with room.held(size):
+        async with limit.held(size):
             inside.append(name)
             await leave.wait()
 
@@ -29,7 +29,7 @@ async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over()
     leave.set()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
     assert inside == ["a", "c", "d"]
-    async with asyncio.timeout(5), room.held(10):
+    async with asyncio.timeout(5), limit.held(10):
         pass
 
 
@@ -55,7 +55,7 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
         await enough.wait()
         return response
 
-    monkeypatch.setattr(replicate_wire, "_image_of", read)
+    monkeypatch.setattr(replicate_client, "_image_of", read)
     app = web.Application()
     app.router.add_get("/a.png", image)
     runner = web.AppRunner(app)
@@ -63,15 +63,15 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    wire = Wire(url, "token", 16, 16)
-    asked = [asyncio.ensure_future(wire.download(f"{url}/a.png", for_caller=True)) for _ in range(8)]
-    others = [asyncio.ensure_future(wire.download(f"{url}/a.png")) for _ in range(2)]
+    client = ReplicateClient(url, "token", 16, 16)
+    asked = [asyncio.ensure_future(client.download(f"{url}/a.png", for_caller=True)) for _ in range(8)]
+    others = [asyncio.ensure_future(client.download(f"{url}/a.png")) for _ in range(2)]
     async with asyncio.timeout(5):
         # Nothing else tells that the others wait.
-        while len(wire._room._waiting) < 8 - at_once or reading < at_once + len(others):  # noqa: ASYNC110
+        while len(client._callers_bytes._waiting) < 8 - at_once or reading < at_once + len(others):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert reading == at_once + len(others)
     enough.set()
     await asyncio.gather(*asked, *others)
-    await wire.aclose()
+    await client.aclose()
     await runner.cleanup()
