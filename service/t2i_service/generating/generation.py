@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from t2i_service.generating.breaker import Breaker
     from t2i_service.generating.recording import Recorder
     from t2i_service.observing.context import RequestContext
+    from t2i_service.offer.models_config import Model
     from t2i_service.offer.tasks import Task
     from t2i_service.providers.base import Image, Prediction, Provider
 
@@ -168,9 +169,7 @@ class Generator:
         self._running[run] = patience = asyncio.timeout(None)
         error: BaseException | None = None
         try:
-            if self._stopping:
-                raise StoppingError
-            self.breakers[run.task.model.name].check()
+            self._check(run.task.model)
             async with patience, self._admission.slot(patient=patient) as run.queue_seconds:
                 self._recorder.waited(run, context)
                 await self._within_deadline(run, context)
@@ -185,6 +184,12 @@ class Generator:
             run.total_seconds = time.perf_counter() - run.started
             self._record_end(run, context, error)
         return run
+
+    def _check(self, model: Model) -> None:
+        """Refuse what would be refused behind the queue as well."""
+        if self._stopping:
+            raise StoppingError
+        self.breakers[model.name].check()
 
     def _record_end(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
         left = run.is_left_by(error)

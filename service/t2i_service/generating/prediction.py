@@ -61,9 +61,7 @@ class Predictions:
         if error:
             raise error
 
-    async def _cancel(
-        self, run: Generation, create: asyncio.Task[Prediction], deadline: float, *, told: bool
-    ) -> None:
+    async def _cancel(self, run: Generation, create: asyncio.Task[Prediction], deadline: float, *, told: bool) -> None:
         """Stop what costs money, as soon as it is known under which id it runs, and for as long as it may run."""
         await asyncio.wait([create])
         if create.cancelled():

@@ -22,5 +22,5 @@ class Throttle:
     async def over(self, latest: float) -> None:
         """Wait for its end, which others may put off meanwhile, but not beyond `latest`, in the event loop's time."""
         now = asyncio.get_running_loop().time
-        while (left := min(self._until, latest) - now()) > 0:
+        while (left := min(self._until, latest) - now()) > 0:  # noqa: ASYNC110 - others move the end, and the clock tells it
             await asyncio.sleep(left)
