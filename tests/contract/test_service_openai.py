@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from tests.contract.conftest import SANDBOX
+from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,7 +213,7 @@ def test_one_failing_prediction_of_several_cancels_the_others(payer: openai.Open
     replicate.knobs.predict_seconds, replicate.knobs.faults = 30, {"create": ["slow:0.1", "402"]}
     with pytest.raises(openai.InternalServerError):
         payer.with_options(max_retries=0).images.generate(prompt=PROMPT, n=8)
-    assert replicate.running() == []
+    wait_for(lambda: replicate.statuses() == ["canceled"])
 
 
 def test_predictions_of_one_request_take_turns_where_there_is_one_slot(start: Callable[..., RunningService]) -> None:
