@@ -30,10 +30,10 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.cluster import ground
-from dev.cluster.errors import UnfitError
 from dev.cluster.paths import Layout
 from dev.cluster.tools import Tool
 from dev.cluster.workshop import workshop
+from tests.kubectl import KubectlError
 
 HELM = Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4")
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
@@ -42,10 +42,6 @@ RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("e
 TESTS = Path(__file__).parent
 ALONE = "machine"
 _TURN = pytest.StashKey[IO[bytes]]()
-
-
-class KubectlError(UnfitError):
-    """What kubectl complained about."""
 
 
 def pytest_configure() -> None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import httpx
 
-from tests.conftest import KubectlError
+from tests.kubectl import KubectlError
 
 T = TypeVar("T")
 # What asking too early raises, beside what the condition itself asserts.

@@ -13,7 +13,7 @@ import pytest
 from t2i_operator.crd import crd
 
 from dev.cluster.kubectl import established
-from tests.conftest import KubectlError
+from tests.kubectl import KubectlError
 from tests.waiting import eventually
 
 if TYPE_CHECKING:

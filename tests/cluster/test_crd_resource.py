@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import KubectlError
+from tests.kubectl import KubectlError
 
 Object = dict[str, Any]
 Kubectl = Callable[..., str]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.crd_schema import Rule, rules
-from tests.conftest import KubectlError
+from tests.kubectl import KubectlError
 
 Object = dict[str, Any]
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.cluster.crd_schema import reaching, rules
-from tests.conftest import KubectlError
+from tests.kubectl import KubectlError
 
 RULES = [rule for rule in rules() if rule.scalar]
 SPELLINGS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("crd_spellings.yaml").read_text())

@@ -20,7 +20,7 @@ from dev.cluster.tools import CTR
 from dev.cluster.waiting import until
 from dev.cluster.workshop import workshop
 from dev.stack.install import restart
-from tests.conftest import KubectlError
+from tests.kubectl import KubectlError
 
 Kubectl = Callable[..., str]
 PAGE = "served by a pod"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cluster.kubectl import established
-from tests.cluster.api import Object
 from tests.cluster.operators import UNOBSERVED
 from tests.cluster.products import pods_of_a_collector
 from tests.waiting import eventually
@@ -16,6 +15,7 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.cluster.api import Object
     from tests.cluster.operators import Service
 
 CRD = f"--filename={Path(__file__).with_name('collector_crd.yaml')}"

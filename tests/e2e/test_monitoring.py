@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from dev.cluster.network import NODE_IP
-from tests.conftest import KubectlError
 from tests.e2e.boards import TOPICS, queries, variables
 from tests.e2e.jaeger import jaeger
 from tests.e2e.provider import MODEL, PAID, customer, provider, refuse
 from tests.e2e.subject import SANDBOX, Subject, until
 from tests.fakes.receivers import SLACK, WEBHOOK, receiving
+from tests.kubectl import KubectlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
