@@ -7,6 +7,9 @@ from __future__ import annotations
 
 # nginx's number for an answer that nobody was there to take; HTTP has none.
 CLIENT_CLOSED_REQUEST = 499
+# Seconds that every client waits: OpenAI's older ones pass over what is more than a minute, and the newer ones do not
+# come again after more than two (MAX_RETRY_AFTER_DELAY).
+MOST_RETRY_AFTER = 60.0
 
 
 class ServiceError(Exception):
@@ -125,7 +128,7 @@ class StoppingError(ServiceError):
     title = "The service is stopping"
 
     def __init__(self) -> None:
-        super().__init__("The pod that served this request is stopping, and the generation took too long for it.")
+        super().__init__("The pod that served this request is stopping, and has no time left for the generation.")
 
 
 class UnauthorizedError(ServiceError):

@@ -33,8 +33,8 @@ def post(service: RunningService, body: object, **headers: str) -> httpx.Respons
 def test_the_whole_answer(sandbox: RunningService) -> None:
     answer = post(sandbox, SMALL | {"num_outputs": 2}).json()
     assert answer.keys() == {
-        "id", "request_id", "trace_id", "trace_sampled", "status", "model", "provider", "sandbox", "seed", "images",
-        "timings", "cost",
+        "id", "request_id", "trace_id", "trace_sampled", "status", "model", "provider", "sandbox", "seed",
+        "num_outputs", "images", "timings", "cost",
     }  # fmt: skip
     assert (answer["status"], answer["model"], answer["provider"], answer["sandbox"]) == (
         "succeeded",

@@ -238,6 +238,7 @@ def test_a_cancel_reaches_the_provider_and_the_follower(
     with other.client() as client:
         answer = client.post(f"{location}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    assert read(one, location)["error"]["code"] == "generation_canceled"
     assert replicate.statuses() == ["canceled"]
     wait_for(lambda: one.metric("image_generation_total", status="canceled") == before + 1)
 
@@ -245,10 +246,12 @@ def test_a_cancel_reaches_the_provider_and_the_follower(
 def test_the_deadline_holds_for_what_is_followed(
     start: Callable[..., RunningService], replicate: FakeReplicate
 ) -> None:
-    service = start(SDXL | {"timeoutSeconds": 1})
+    service = start(SDXL | {"timeoutSeconds": 3})
     replicate.knobs.predict_seconds = 60
-    begin(service)
+    location = begin(service).headers["location"]
     wait_for(lambda: replicate.statuses() == ["canceled"])
+    told = read(service, location)
+    assert (told["status"], told["error"]["code"]) == ("canceled", "generation_timeout")
     wait_for(lambda: service.metric("image_generation_total", status="error") == 1)
     assert service.metric("t2i_generations_abandoned_total") == 0
 

@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from tests.contract.conftest import SANDBOX
+from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,6 +170,15 @@ def test_more_than_a_minute_has_room_for_is_refused_for_good(
     assert service.metric("image_generation_total", status="success") == 0
 
 
+def test_a_size_that_replicate_cannot_draw_is_named_and_costs_nothing(
+    payer: openai.OpenAI, replicate: FakeReplicate
+) -> None:
+    with pytest.raises(openai.BadRequestError, match="must be a multiple of 8") as refused:
+        payer.images.generate(prompt=PROMPT, size="1350x900")
+    assert (refused.value.param, refused.value.code) == ("size", "invalid_value")
+    assert replicate.requests == []
+
+
 def test_a_failure_that_was_paid_for_is_not_retried(payer: openai.OpenAI, replicate: FakeReplicate) -> None:
     replicate.knobs.outcome = "failed"
     with pytest.raises(openai.InternalServerError) as failed:
@@ -203,7 +213,7 @@ def test_one_failing_prediction_of_several_cancels_the_others(payer: openai.Open
     replicate.knobs.predict_seconds, replicate.knobs.faults = 30, {"create": ["slow:0.1", "402"]}
     with pytest.raises(openai.InternalServerError):
         payer.with_options(max_retries=0).images.generate(prompt=PROMPT, n=8)
-    assert replicate.running() == []
+    wait_for(lambda: replicate.statuses() == ["canceled"])
 
 
 def test_predictions_of_one_request_take_turns_where_there_is_one_slot(start: Callable[..., RunningService]) -> None:

@@ -183,15 +183,43 @@ def test_a_deadline_during_the_create_may_have_cost_something(
     assert [kind for kind, _ in replicate.requests].count("create") == 1
 
 
-def test_input_the_model_refuses_is_the_users_to_mend(paid: RunningService, replicate: FakeReplicate) -> None:
-    errors = paid.metric("image_generation_total", status="error")
-    refused = paid.metric("image_generation_total", status="refused")
-    answer = generate(paid, width=257)
+def test_input_the_model_refuses_is_the_users_to_mend(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"defaults": {"scheduler": "EULER"}})
+    answer = generate(service)
     assert (answer.status_code, answer.json()["code"]) == (422, "provider_refused_input")
-    assert paid.metric("image_generation_total", status="error") == errors
-    assert paid.metric("image_generation_total", status="refused") == refused + 1
-    wait_for(lambda: paid.logged("Image generation refused", request_id=answer.json()["request_id"], level="warning"))
-    assert "not a multiple of 8" in answer.json()["detail"]
+    assert service.metric("image_generation_total", status="error") == 0
+    assert service.metric("image_generation_total", status="refused") == 1
+    request_id = answer.json()["request_id"]
+    wait_for(lambda: service.logged("Image generation refused", request_id=request_id, level="warning"))
+    assert "input.scheduler must be one of the following" in answer.json()["detail"]
+    assert replicate.statuses() == []
+
+
+@pytest.mark.parametrize("side", ["width", "height"])
+def test_a_size_that_would_fail_and_be_paid_for_is_refused_here(
+    paid: RunningService, replicate: FakeReplicate, side: str
+) -> None:
+    answer = generate(paid, **{side: 257})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    expected = {"field": side, "message": "must be a multiple of 8", "allowed": {"multipleOf": 8}}
+    assert answer.json()["errors"] == [expected]
+    assert replicate.requests == []
+
+
+def test_a_default_size_that_would_fail_is_told_to_both(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"defaults": {"width": 300}})
+    (line,) = wait_for(lambda: service.logged("Default size cannot be drawn", level="warning"))
+    assert (line["model"], line["sides"]) == ("sdxl", ["width"])
+    answer = generate(service, width=None)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    expected = "width: must be a multiple of 8, which the model's own 300 is not: name one that is"
+    assert answer.json()["detail"] == expected
+    assert replicate.requests == []
+    assert generate(service, width=304).status_code == 200
 
 
 @pytest.mark.parametrize("where", ["create", "prediction"])
@@ -251,6 +279,16 @@ def test_throttling_longer_than_the_deadline_is_told(paid: RunningService, repli
     assert (answer.status_code, answer.json()["code"]) == (503, "provider_rate_limited")
     assert "x-should-retry" not in answer.headers
     assert answer.headers["retry-after"] == "30"
+
+
+def test_a_throttled_poll_gives_up_nothing_that_is_paid_for(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL | {"timeoutSeconds": 3})
+    replicate.knobs.faults, replicate.knobs.throttle_seconds = {"get": ["429"]}, 30
+    replicate.knobs.predict_seconds = 1
+    assert generate(service).status_code == 200
+    assert not [kind for kind, _ in replicate.requests if kind == "cancel"]
 
 
 def test_a_model_that_fails_every_time_is_paid_for_no_longer_unless_it_is_asked_to_fail(
@@ -335,7 +373,7 @@ def test_a_create_goes_through_after_a_refused_connection(
     assert replicate.statuses() == ["succeeded"]
 
 
-def test_a_redirect_from_the_providers_host_is_not_followed(
+def test_a_redirect_from_the_providers_host_is_neither_followed_nor_asked_for_again(
     start: Callable[..., RunningService], replicate: FakeReplicate
 ) -> None:
     asked: list[str] = []
@@ -348,15 +386,16 @@ def test_a_redirect_from_the_providers_host_is_not_followed(
         asked.append(request.url.path)
         return RedirectResponse(f"{elsewhere}/picture")
 
-    service = start(SDXL | {"timeoutSeconds": 2})
+    service = start(SDXL)
     with (
         serving(Starlette(routes=[Route("/picture", picture)])) as elsewhere,
         serving(Starlette(routes=[Route("/moved", moved)])) as theirs,
     ):
         replicate.knobs.outputs = [f"{theirs}/moved"]
         answer = generate(service)
-    assert (answer.status_code, answer.json()["code"]) == (504, "generation_timeout")
-    assert set(asked) == {"/moved"}
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_bad_image")
+    assert "redirects are not followed" in answer.json()["detail"]
+    assert asked == ["/moved"]
 
 
 def test_pictures_only_from_the_providers_hosts(paid: RunningService, replicate: FakeReplicate) -> None:
@@ -415,6 +454,19 @@ def test_a_picture_is_found_in_whatever_a_model_calls_its_output(
     replicate.knobs.outputs = output
     answer = generate(paid)
     assert [image["content_type"] for image in answer.json()["images"]] == ["image/png"]
+
+
+def test_pictures_that_a_safety_check_has_dropped_are_missed(paid: RunningService, replicate: FakeReplicate) -> None:
+    replicate.knobs.outputs = [PICTURE]
+    whole, answer = generate(paid).json(), generate(paid, num_outputs=2).json()
+    assert (answer["status"], answer["num_outputs"], len(answer["images"])) == ("succeeded", 2, 1)
+    with paid.client() as client:
+        told = client.get(f"/generations/{answer['id']}").json()
+    assert (told["num_outputs"], len(told["images"])) == (2, 1)
+    find = {"request_id": answer["request_id"], "level": "warning"}
+    (line,) = wait_for(lambda: paid.logged("Fewer images than asked for", **find))
+    assert (line["asked"], line["made"], line["prediction_id"]) == (2, 1, list(replicate.predictions)[1])
+    assert not paid.logged("Fewer images than asked for", request_id=whole["request_id"])
 
 
 @pytest.mark.parametrize("output", [{"caption": "a lighthouse"}, [None], 7], ids=["words", "nothing", "a number"])
@@ -514,6 +566,11 @@ def test_the_published_client_finds_the_fake_true(replicate: FakeReplicate) -> N
         prediction.wait()
         assert (prediction.status, prediction.model) == ("succeeded", "stability-ai/sdxl")
         assert prediction.metrics
+        uneven = client.predictions.create(version=VERSION, input={"prompt": "a lighthouse", "width": 500})
+        uneven.wait()
+        assert (uneven.status, "divisible by 8 but are 1024 and 500" in str(uneven.error)) == ("failed", True)
+        with pytest.raises(replicate_package.exceptions.ReplicateError, match="must be one of the following"):
+            client.predictions.create(version=VERSION, input={"prompt": "a lighthouse", "scheduler": "EULER"})
         replicate.knobs.predict_seconds = 60
         running = client.predictions.create(version=VERSION, input={"prompt": "a lighthouse"})
         running.cancel()

@@ -17,6 +17,7 @@ from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
 from tests.fakes.processes import RunningService
 from tests.fakes.replicate import TOKEN
+from tests.fakes.replicate_wire import FAULTS, problem
 from tests.fakes.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -110,14 +111,20 @@ def test_every_declared_metric_is_documented_in_its_help() -> None:
 
 @pytest.mark.parametrize("characters", [0, 3])
 def test_a_prompt_is_cut_in_every_sink(
-    start: Callable[..., RunningService], replicate: FakeReplicate, characters: int
+    start: Callable[..., RunningService],
+    replicate: FakeReplicate,
+    monkeypatch: pytest.MonkeyPatch,
+    characters: int,
 ) -> None:
     with collecting() as collector:
         service = start(SDXL, OTLP_ENDPOINT=collector.url, T2I_PROMPT_CHARACTERS=str(characters), LOG_LEVEL="DEBUG")
         bodies = [ask(service, prompt=SECRET_PROMPT, model="sdxl").text]
         replicate.knobs.outcome, replicate.knobs.error = "failed", f"could not draw: {SECRET_PROMPT}"
         bodies += [ask(service, prompt=SECRET_PROMPT).text]
-        bodies += [ask(service, prompt=SECRET_PROMPT, width=65).text]
+        refusal = problem(422, "Input validation failed", f"cannot draw {SECRET_PROMPT}")
+        monkeypatch.setitem(FAULTS, "quoting", lambda _: refusal)
+        replicate.knobs.faults = {"create": ["quoting"]}
+        bodies += [ask(service, prompt=SECRET_PROMPT).text]
         bodies += [ask(service, prompt=SECRET_PROMPT, width=-1).text]
         bodies += [ask(service, prompt=SECRET_PROMPT * 100).text]
         wait_for(lambda: len([span for span in collector.spans if span.name == "generate_image"]) == 5)
@@ -192,7 +199,9 @@ def answered(service: RunningService, *statuses: int) -> list[float]:
 def test_only_what_ran_has_a_duration(start: Callable[..., RunningService], replicate: FakeReplicate) -> None:
     service = start(SDXL, T2I_MAX_IN_FLIGHT="1", T2I_MAX_QUEUED="0")
     assert ask(service, width=1).status_code == 422
-    assert ask(service, width=68).json()["code"] == "provider_refused_input"
+    assert ask(service, width=68).json()["code"] == "invalid_input"
+    replicate.knobs.faults = {"create": ["huge"]}
+    assert ask(service).json()["code"] == "provider_refused_input"
     assert ask(service, prompt="a" * 70_000).status_code == 413
     assert timed(service) == (0, 0)
     replicate.knobs.predict_seconds = 1
@@ -207,7 +216,7 @@ def test_only_what_ran_has_a_duration(start: Callable[..., RunningService], repl
     assert ask(service).json()["code"] == "provider_unavailable"
     assert timed(service) == (11, 11)
     assert service.metric("t2i_model_duration_seconds_count", model="sdxl") == 1
-    assert answered(service, 200, 413, 422, 502, 503) == [1, 1, 2, 10, 2]
+    assert answered(service, 200, 413, 422, 502, 503) == [1, 1, 3, 10, 2]
 
 
 def test_a_caller_who_is_turned_away_leaves_no_duration(start: Callable[..., RunningService], tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.fakes.replicate_wire import FAULTS, Cut, blank_png, iso, problem, seconds_of, wrong_input
+from tests.fakes.replicate_wire import FAULTS, Cut, blank_png, iso, problem, seconds_of, undrawable, wrong_input
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -181,6 +181,8 @@ class FakeReplicate:
         prediction_id = "".join(secrets.choice("abcdefghjkmnpqrstvwxyz0123456789") for _ in range(26))
         failing = random.random() < self.knobs.failing_share  # noqa: S311 - chance, not a secret
         knobs = replace(self.knobs, outcome="failed" if failing else self.knobs.outcome)
+        if error := undrawable(inputs):
+            knobs = replace(knobs, outcome="failed", error=error)
         record = Record(prediction_id, inputs, knobs, dict(request.headers))
         if after := request.headers.get("cancel-after"):
             record.deadline = record.created + seconds_of(after)

@@ -54,6 +54,7 @@ CREDIT = (
     "You have insufficient credit to run this model. Go to https://replicate.com/account/billing#billing to purchase "
     "credit. Once you purchase credit, please wait a few minutes before trying again."
 )
+SCHEDULERS = ("DDIM", "DPMSolverMultistep", "HeunDiscrete", "KarrasDPM", "K_EULER_ANCESTRAL", "K_EULER", "PNDM")
 FAULTS: dict[str, Callable[[int], Response]] = {
     "401": lambda _: problem(401, "Unauthenticated", "You did not pass a valid authentication token"),
     "402": lambda _: problem(402, "Insufficient credit", CREDIT),
@@ -78,15 +79,19 @@ FAULTS: dict[str, Callable[[int], Response]] = {
 
 
 def wrong_input(inputs: dict[str, Any]) -> list[dict[str, str]]:
-    return [
-        {
-            "type": "multiple_of",
-            "field": f"input.{name}",
-            "description": f"{inputs[name]} of {inputs.get('prompt', '')!r} is not a multiple of 8",
-        }
-        for name in ("width", "height")
-        if inputs.get(name, 1024) % 8
-    ]
+    """Refuse at the create what SDXL declares in its schema: its choices, and nothing of how wide a picture may be."""
+    if inputs.get("scheduler", "K_EULER") in SCHEDULERS:
+        return []
+    choices = ", ".join(f'"{name}"' for name in SCHEDULERS)
+    description = f"input.scheduler must be one of the following: {choices}"
+    return [{"type": "enum", "field": "input.scheduler", "description": description}]
+
+
+def undrawable(inputs: dict[str, Any]) -> str:
+    """Return what diffusers says, once the prediction runs, of sides that it cannot draw."""
+    width, height = (inputs.get(side, 1024) for side in ("width", "height"))
+    even = width % 8 == height % 8 == 0
+    return "" if even else f"`height` and `width` have to be divisible by 8 but are {height} and {width}."
 
 
 def seconds_of(duration: str) -> float:

@@ -48,8 +48,8 @@ class Limits(Block, frozen=True, kw_only=True):
 class ModelDefaults(Block, frozen=True, kw_only=True):
     """What a request gets that does not say otherwise."""
 
-    width: Annotated[Side | None, described("Width in pixels. Left out: 1024.")] = None
-    height: Annotated[Side | None, described("Height in pixels. Left out: 1024.")] = None
+    width: Annotated[Side | None, described("Width in pixels, on Replicate a multiple of 8. Left out: 1024.")] = None
+    height: Annotated[Side | None, described("Height in pixels, on Replicate a multiple of 8. Left out: 1024.")] = None
     steps: Annotated[Steps | None, described("Inference steps. Left out: 50.")] = None
     guidance_scale: Annotated[
         Decimal | None, described('How closely the picture follows the prompt, as `"7.5"`. Left out: 7.5.')
@@ -95,6 +95,12 @@ class Model(Block, frozen=True, kw_only=True):
         Rule(
             "self.provider == 'Sandbox' || !has(self.sandbox)",
             "sandbox settings need provider: Sandbox; remove the sandbox block, or change the provider",
+        ),
+        Rule(
+            "self.provider == 'Sandbox' || !has(self.defaults) || ("
+            "(!has(self.defaults.width) || self.defaults.width % 8 == 0) && "
+            "(!has(self.defaults.height) || self.defaults.height % 8 == 0))",
+            "a Replicate model draws sides that are multiples of 8; change defaults.width or defaults.height to one",
         ),
         _default_within_limit("width", "maxWidth", default_unsaid=1024, limit_unsaid=2048),
         _default_within_limit("height", "maxHeight", default_unsaid=1024, limit_unsaid=2048),

@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from t2i_service.errors import OverloadedError
+from t2i_service.errors import MOST_RETRY_AFTER, OverloadedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -82,4 +82,5 @@ class Admission:
 
     def _overloaded(self, reason: str, detail: str) -> OverloadedError:
         self._rejected[reason].inc()
-        return OverloadedError(detail, headers={"Retry-After": str(max(1, round(self._max_queue_seconds)))})
+        after = max(1, round(min(self._max_queue_seconds, MOST_RETRY_AFTER)))
+        return OverloadedError(detail, headers={"Retry-After": str(after)})

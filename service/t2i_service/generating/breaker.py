@@ -6,7 +6,7 @@ import time
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from t2i_service.errors import BreakerOpenError, GenerationFailedError, GenerationTimedOutError
+from t2i_service.errors import MOST_RETRY_AFTER, BreakerOpenError, GenerationFailedError, GenerationTimedOutError
 from t2i_service.providers.upstream_errors import UpstreamError, UpstreamInputError, UpstreamThrottledError
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 FAILURES_TO_OPEN = 10
 OPEN_SECONDS = 15.0
-# What is told to those who come during a trial; clients do not obey a `Retry-After` of more than a minute.
-SHORTEST_TRIAL, LONGEST_TRIAL = 5.0, 60.0
+# What is told to those who come during a trial.
+SHORTEST_TRIAL, LONGEST_TRIAL = 5.0, MOST_RETRY_AFTER
 
 
 class BreakerState(IntEnum):
@@ -67,14 +67,18 @@ class Breaker:
             return BreakerState.CLOSED
         return BreakerState.OPEN if self._clock() < self._opened + OPEN_SECONDS else BreakerState.HALF_OPEN
 
+    def check(self) -> None:
+        """Raise `BreakerOpenError` while it is left alone; who would be refused need not queue for that."""
+        if self._opened is not None and (left := self._left(self._clock(), self._opened)) > 0:
+            detail = f"{self._model} failed {self._failures} times in a row; one request will be let through shortly."
+            raise BreakerOpenError(detail, headers={"Retry-After": str(max(1, round(left)))})
+
     def admit(self) -> Call:
-        """Return what `learn` needs to know of when the call began; raise `BreakerOpenError` while it is left alone."""
+        """Return what `learn` needs to know of when the call began; raise as `check` does."""
+        self.check()
         now = self._clock()
         if self._opened is None:
             return Call(self._epoch, now)
-        if (left := self._left(now, self._opened)) > 0:
-            detail = f"{self._model} failed {self._failures} times in a row; one request will be let through shortly."
-            raise BreakerOpenError(detail, headers={"Retry-After": str(max(1, round(left)))})
         self._epoch += 1
         self._trial = Call(self._epoch, now)
         return self._trial

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from t2i_service.generating.breaker import Breaker
     from t2i_service.generating.recording import Recorder
     from t2i_service.observing.context import RequestContext
+    from t2i_service.offer.models_config import Model
     from t2i_service.offer.tasks import Task
     from t2i_service.providers.base import Image, Prediction, Provider
 
@@ -89,6 +90,7 @@ class Generator:
         # Beside the generations, not in them: a time-out knows the task whose result its generation is, and such a ring
         # would keep pictures until the garbage collector comes.
         self._running: dict[Generation, asyncio.Timeout] = {}
+        self._stopping = False
         self.breakers: dict[str, Breaker] = {}
 
     async def generate(self, task: Task) -> Generation:
@@ -137,7 +139,11 @@ class Generator:
             run.follow.cancel()
 
     def stop(self) -> None:
-        """Give up what callers still wait for, so that each gets an answer and nothing paid for is left running."""
+        """Give up what callers still wait for, so that each gets an answer and nothing paid for is left running.
+
+        Nothing begins any more: of a request whose body arrives now, the prediction could not even be canceled.
+        """
+        self._stopping = True
         for run, patience in self._running.items():
             if not run.is_followed:
                 patience.reschedule(0)
@@ -163,6 +169,7 @@ class Generator:
         self._running[run] = patience = asyncio.timeout(None)
         error: BaseException | None = None
         try:
+            self._check(run.task.model)
             async with patience, self._admission.slot(patient=patient) as run.queue_seconds:
                 self._recorder.waited(run, context)
                 await self._within_deadline(run, context)
@@ -177,6 +184,12 @@ class Generator:
             run.total_seconds = time.perf_counter() - run.started
             self._record_end(run, context, error)
         return run
+
+    def _check(self, model: Model) -> None:
+        """Refuse what would be refused behind the queue as well."""
+        if self._stopping:
+            raise StoppingError
+        self.breakers[model.name].check()
 
     def _record_end(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
         left = run.is_left_by(error)

@@ -21,6 +21,9 @@ from t2i_service.providers.upstream_errors import UpstreamInputError
 if TYPE_CHECKING:
     from t2i_service.offer.models_config import Price
 
+# A time-out cancels, and its clock begins a little before the prediction's.
+TIMED_OUT = 0.95
+
 # What models on Replicate say when they refuse; a checker that cannot be loaded, or reached, is a failure all the same.
 _KIND = r"(?:safety|content|moderation|nsfw)(?: (?:safety|content|moderation))?"
 # Content alone is what a delivery network delivers.
@@ -69,21 +72,30 @@ def cost_of(price: Price | None, prediction: Prediction | None) -> Cost | None:
     return None
 
 
-def error_of(prediction: Prediction) -> ServiceError | None:
-    """Return the error a user understands, or None for success."""
+def error_of(prediction: Prediction, timeout_seconds: float | None) -> ServiceError | None:
+    """Return the error a user understands, or None for success; a pod may not know the model, and its time-out."""
     match prediction.status:
         case Status.SUCCEEDED if prediction.outputs:
             return None
         case Status.SUCCEEDED:
             return GenerationFailedError("The prediction succeeded without an image.")
         case Status.CANCELED:
-            return GenerationCanceledError("The prediction was canceled at the provider.")
+            return _canceled(prediction.total_seconds, timeout_seconds)
         case Status.ABORTED:
             return GenerationTimedOutError("The provider gave the prediction up before it began.")
         case Status.FAILED if _REFUSAL.search(prediction.error):
             return GenerationRefusedError(prediction.error)
         case _:
             return GenerationFailedError(prediction.error or f"The prediction ended as {prediction.status}.")
+
+
+def _canceled(took: float | None, timeout_seconds: float | None) -> ServiceError:
+    """Tell whose doing it was, which the provider does not: a model's time-out ends a prediction as a caller does."""
+    if took is None or timeout_seconds is None:
+        return GenerationCanceledError("The prediction was canceled at the provider: by a caller, or by its time-out.")
+    if took >= TIMED_OUT * timeout_seconds:
+        return GenerationTimedOutError(f"The prediction was canceled at its time-out of {timeout_seconds:g} s.")
+    return GenerationCanceledError("The prediction was canceled at the provider.")
 
 
 def outcome_of(error: BaseException | None) -> Outcome:

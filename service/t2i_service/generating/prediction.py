@@ -47,13 +47,13 @@ class Predictions:
                 self._recorder.prediction_created(context, created)
                 run.created.set_result(created)
             run.prediction = await provider.wait(model.name, created, deadline)
-            error = error_of(run.prediction)
+            error = error_of(run.prediction, model.timeout_seconds)
         except BaseException as raised:
             error = _meaning(raised, limit, model)
             if not run.is_left_by(error):
                 told = create.done()
                 create.cancel()
-                self._background.spawn(self._cancel(run, create, told=told), "cancel")
+                self._background.spawn(self._cancel(run, create, deadline, told=told), "cancel")
             raise
         finally:
             run.provider_seconds = time.perf_counter() - started
@@ -61,8 +61,8 @@ class Predictions:
         if error:
             raise error
 
-    async def _cancel(self, run: Generation, create: asyncio.Task[Prediction], *, told: bool) -> None:
-        """Stop what costs money, as soon as it is known under which id it runs."""
+    async def _cancel(self, run: Generation, create: asyncio.Task[Prediction], deadline: float, *, told: bool) -> None:
+        """Stop what costs money, as soon as it is known under which id it runs, and for as long as it may run."""
         await asyncio.wait([create])
         if create.cancelled():
             return
@@ -73,7 +73,7 @@ class Predictions:
             return
         model, prediction_id = run.task.model, create.result().id
         try:
-            ended = await run.provider.cancel(model.name, prediction_id)
+            ended = await run.provider.cancel(model.name, prediction_id, deadline)
         except UpstreamError as trouble:
             not_canceled(model.name, prediction_id, trouble)
             return

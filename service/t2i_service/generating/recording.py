@@ -119,9 +119,17 @@ class Recorder:
         line = {"prompt": run.shown, "duration": round(run.total_seconds, 4), "model": model.name}
         if error is None:
             log.info("Image generation completed", **line, status=outcome.value)
+            self._missed(run)
             return
         say, why = log.error if outcome is names.Outcome.ERROR else log.warning, self._text(run, error)
         say(f"Image generation {_WORDS[outcome]}", **line, status=outcome.value, code=type_of(error), error=why)
+
+    def _missed(self, run: Generation) -> None:
+        """Say that pictures are missing, which succeeds: a model may drop those that its safety check refuses."""
+        asked, made = run.task.num_outputs, len(run.prediction.outputs) if run.prediction else 0
+        if made < asked:
+            ids = {"model": run.task.model.name, "prediction_id": run.prediction_id}
+            log.warning("Fewer images than asked for", asked=asked, made=made, **ids)
 
     def _request_ended(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
         """Say it on the span of the request: of several predictions the first that is no success ended the others."""

@@ -36,9 +36,13 @@ class GenerateRequest(Sent):
 
     prompt: Prompt = Field(description="what the picture shows")
     negative_prompt: Text | None = Field(default=None, description="what it must not show")
-    width: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
-    height: int | None = Field(default=None, ge=64, description="in pixels; the model's limit applies")
-    num_outputs: int = Field(default=1, ge=1, description="how many pictures")
+    width: int | None = Field(
+        default=None, ge=64, description="in pixels; the model's limit applies, and Replicate draws multiples of 8"
+    )
+    height: int | None = Field(
+        default=None, ge=64, description="in pixels; the model's limit applies, and Replicate draws multiples of 8"
+    )
+    num_outputs: int = Field(default=1, ge=1, description="how many pictures; a model's safety check may drop some")
     seed: int | None = Field(default=None, ge=0, le=2**32 - 1, description="the same seed draws the same picture again")
     steps: int | None = Field(default=None, ge=1, description="denoising steps")
     guidance_scale: float | None = Field(default=None, ge=1, le=50, description="how closely to follow the prompt")
@@ -94,7 +98,8 @@ class GenerationResult(BaseModel):
     provider: Literal["replicate", "sandbox"]
     sandbox: bool
     seed: int | None
-    images: list[ImageResult]
+    num_outputs: int = Field(description="how many pictures were asked for")
+    images: list[ImageResult] = Field(description="fewer where the model's safety check has refused some")
     timings: Timings
     cost: CostResult | None
     error: GenerationError | None = None

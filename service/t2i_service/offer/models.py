@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from t2i_service.observing import logs
-from t2i_service.offer.models_config import Limits, Model, ModelsError, default_models, read, widest
+from t2i_service.offer.models_config import MULTIPLE, Limits, Model, ModelsError, default_models, read, widest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,10 @@ class Models:
         self._path = path
         self._by_name = {model.name: model for model in (read(path) if path else default_models())}
         self._stamp = self._stat()
+        for model in self:
+            if sides := model.uneven_sides(model.defaults.width, model.defaults.height):
+                why = f"no multiple of {MULTIPLE}: requests that do not name the side are refused"
+                log.warning("Default size cannot be drawn", model=model.name, sides=sides, reason=why)
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._by_name.values())

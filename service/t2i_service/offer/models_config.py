@@ -14,6 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 
 SDXL = "stability-ai/sdxl:39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
+# Stable Diffusion halves the sides of a picture three times: diffusers refuses others once the prediction runs.
+MULTIPLE = 8
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
@@ -94,6 +96,11 @@ class Model(_Wire):
     limits: Limits = Limits()
     defaults: Defaults = Defaults()
     sandbox: SandboxKnobs = SandboxKnobs()
+
+    def uneven_sides(self, width: int, height: int) -> list[str]:
+        """Return the sides that it cannot draw; on Replicate it would fail, and be paid for. The sandbox draws any."""
+        sides = {"width": width, "height": height}
+        return [side for side, pixels in sides.items() if self.provider == "Replicate" and pixels % MULTIPLE]
 
 
 class ModelsFile(_Wire):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from t2i_service.offer.api import GenerateRequest
+from t2i_service.offer.models_config import MULTIPLE
 
 if TYPE_CHECKING:
     from t2i_service.offer.models_config import Limits
@@ -30,3 +31,9 @@ def ranges(limits: Limits) -> dict[str, dict[str, Any]]:
 def out_of_range(field: str, allowed: dict[str, Any]) -> dict[str, object]:
     """Say of a number that it is too small or too large, and what it may be."""
     return {"field": field, "message": f"must be from {allowed['minimum']} to {allowed['maximum']}", "allowed": allowed}
+
+
+def uneven(side: str, pixels: int, *, named: bool) -> dict[str, object]:
+    """Say of a side that it is no multiple; of one that the request does not name, whose it is."""
+    whose = "" if named else f", which the model's own {pixels} is not: name one that is"
+    return {"field": side, "message": f"must be a multiple of {MULTIPLE}{whose}", "allowed": {"multipleOf": MULTIPLE}}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from t2i_service.errors import InvalidInputError, UnknownModelError
-from t2i_service.offer.ranges import LEAST, LIMITED, out_of_range, ranges
+from t2i_service.offer.ranges import LEAST, LIMITED, out_of_range, ranges, uneven
 
 if TYPE_CHECKING:
     from t2i_service.offer.api import GenerateRequest
@@ -38,11 +38,11 @@ def resolve(request: GenerateRequest, models: Models) -> Task:
     if request.model:
         model = models.get(request.model)
     else:
-        model = models.pick(lambda model: not _outside(_task(request, model)))
+        model = models.pick(lambda model: not _outside(_task(request, model), request))
     if model is None:
         raise UnknownModelError(models.names)
     task = _task(request, model)
-    if errors := _outside(task):
+    if errors := _outside(task, request):
         raise InvalidInputError(errors)
     return task
 
@@ -63,12 +63,18 @@ def _task(request: GenerateRequest, model: Model) -> Task:
     )
 
 
-def _outside(task: Task) -> list[dict[str, object]]:
+def _outside(task: Task, request: GenerateRequest) -> list[dict[str, object]]:
     limits = task.model.limits
     errors = [
         out_of_range(field, ranges(limits)[field])
         for field, limit in LIMITED.items()
         if not LEAST[field] <= getattr(task, field) <= getattr(limits, limit)
+    ]
+    wrong = {error["field"] for error in errors}
+    errors += [
+        uneven(side, getattr(task, side), named=getattr(request, side) is not None)
+        for side in task.model.uneven_sides(task.width, task.height)
+        if side not in wrong
     ]
     most = limits.max_prompt_characters
     for field, text in (("prompt", task.prompt), ("negative_prompt", task.negative_prompt)):

@@ -81,8 +81,11 @@ class Provider(Protocol):
         """Ask how it stands, for a caller."""
         ...
 
-    async def cancel(self, label: str, prediction_id: str) -> Prediction:
-        """Stop it and return how it ended, with what it cost until then; or as it stands when it takes too long."""
+    async def cancel(self, label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
+        """Stop it and return how it ended, with what it cost until then; or as it stands when it takes too long.
+
+        It is tried for a few seconds, and until a `deadline` that is later.
+        """
         ...
 
     async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 SHORTEST = 0.1
+# While nothing is known of a model: the provider takes five calls a create, and eight seconds would be fifty polls.
+SHORTEST_AT_FIRST = 0.5
 LONGEST = 2.0
 UNTIL_FIRST = 10.0
 SHARE = 0.05
@@ -22,17 +24,19 @@ class Pace:
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=REMEMBERED)
         self._first = 0.0
+        self._shortest = SHORTEST_AT_FIRST
 
     def learn(self, seconds: float) -> None:
         """Remember how long a prediction took from create to end."""
         self._recent.append(seconds)
         self._first = _first_poll(sorted(self._recent))
+        self._shortest = SHORTEST
 
     def next_delay(self, elapsed: float) -> float:
         """Return how long to wait, `elapsed` seconds after the create."""
         if elapsed < self._first:
             return min(self._first - elapsed, UNTIL_FIRST)
-        return min(max(elapsed * SHARE, SHORTEST), LONGEST)
+        return min(max(elapsed * SHARE, self._shortest), LONGEST)
 
 
 def _first_poll(durations: list[float]) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ from t2i_service.providers.base import Image, Prediction, Provider, ProviderName
 from t2i_service.providers.pace import Pace
 from t2i_service.providers.pictures import image_from
 from t2i_service.providers.replicate_words import gap_of, inputs_of, prediction_from
+from t2i_service.providers.throttle import Throttle
 from t2i_service.providers.upstream_errors import (
     OutputRefusedError,
     UpstreamCutError,
@@ -38,6 +40,8 @@ SHORTEST_DEADLINE = 5
 FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 5.0
 FETCH_SECONDS = 30.0
+# Before its deadline a prediction whose polls are throttled is asked for once more, and its pictures are fetched.
+LAST_SECONDS = 1.0
 CANCEL_SECONDS = 15.0
 CANCEL_POLL_SECONDS = 0.25
 
@@ -55,6 +59,7 @@ class ReplicateProvider(Provider):
         self._metrics = metrics
         self._paces: dict[str, Pace] = defaultdict(Pace)
         self._turnstile = Turnstile()
+        self._throttle = Throttle()
 
     @override
     async def create(self, task: Task, deadline: float) -> Prediction:
@@ -73,12 +78,18 @@ class ReplicateProvider(Provider):
     async def wait(self, label: str, prediction: Prediction, deadline: float) -> Prediction:
         pace, started, prediction_id = self._paces[label], time.monotonic(), prediction.id
         asked = gap = 0.0
+
+        async def poll() -> Prediction:
+            nonlocal asked
+            await self._throttle.over(deadline - LAST_SECONDS)
+            await self._turnstile.through()
+            asked = time.monotonic() - started
+            return await _read(self._client.get(prediction_id))
+
         while not prediction.status.ended:
             before = asked
             await asyncio.sleep(pace.next_delay(time.monotonic() - started))
-            await self._turnstile.through()
-            asked = time.monotonic() - started
-            prediction = await self._insist(label, lambda: _read(self._client.get(prediction_id)), deadline)
+            prediction = await self._insist(label, poll, deadline, polls=True)
             gap = gap_of(prediction, before, asked)
         if prediction.status is Status.SUCCEEDED:
             pace.learn(asked - gap)
@@ -90,13 +101,16 @@ class ReplicateProvider(Provider):
         return await self._until(label, lambda: _read(self._client.get(prediction_id, for_caller=True)), deadline)
 
     @override
-    async def cancel(self, label: str, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + CANCEL_SECONDS
+        deadline = max(deadline, loop.time() + CANCEL_SECONDS)
         prediction = await self._until(label, lambda: _read(self._client.cancel(prediction_id)), deadline)
-        while not prediction.status.ended and loop.time() + CANCEL_POLL_SECONDS < deadline:
-            await asyncio.sleep(CANCEL_POLL_SECONDS)
-            prediction = await self._until(label, lambda: _read(self._client.get(prediction_id)), deadline)
+        deadline = min(deadline, loop.time() + CANCEL_SECONDS)
+        # It is accepted: who cannot see how it ends only does not know what it cost.
+        with suppress(UpstreamError):
+            while not prediction.status.ended and loop.time() + CANCEL_POLL_SECONDS < deadline:
+                await asyncio.sleep(CANCEL_POLL_SECONDS)
+                prediction = await self._until(label, lambda: _read(self._client.get(prediction_id)), deadline)
         return prediction
 
     @override
@@ -125,10 +139,13 @@ class ReplicateProvider(Provider):
         ask: Callable[[], Awaitable[T]],
         deadline: float,
         worth: tuple[type[UpstreamError], ...] = (UpstreamError,),
+        *,
+        polls: bool = False,
     ) -> T:
         """Ask until there is an answer, an error that asking again cannot mend, or no time left for another try.
 
         `ask` also reads what comes: what cannot be read is an error to be counted like any other.
+        What `polls` is not given up for a throttle: all who poll pause, and it is asked once more when its time ends.
         """
         backoff = FIRST_BACKOFF
         while True:
@@ -137,6 +154,8 @@ class ReplicateProvider(Provider):
             except UpstreamError as error:
                 self._metrics.upstream_errors.labels(label, error.reason).inc()
                 pause = max(error.after, backoff) if isinstance(error, UpstreamThrottledError) else backoff
+                if polls and isinstance(error, UpstreamThrottledError):
+                    pause = self._pause(pause, deadline)
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if late or _given_up() or not error.transient or not isinstance(error, worth):
                     raise
@@ -144,6 +163,12 @@ class ReplicateProvider(Provider):
                 self._metrics.retries.labels(label, error.reason).inc()
             await asyncio.sleep(pause)
             backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+    def _pause(self, seconds: float, deadline: float) -> float:
+        """Hold all polls back; return for how long this one waits: it is asked for once more before its time ends."""
+        self._throttle.heard(seconds)
+        left = deadline - LAST_SECONDS - asyncio.get_running_loop().time()
+        return min(seconds, left) if left > 0 else seconds
 
 
 async def _read(answer: Awaitable[PredictionBody]) -> Prediction:

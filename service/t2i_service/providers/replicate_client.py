@@ -188,6 +188,9 @@ def _size_of(response: aiohttp.ClientResponse) -> int:
 async def _image_of(response: aiohttp.ClientResponse) -> bytes:
     if response.status in {403, 404, 410}:
         raise errors.OutputGoneError("The provider deletes images an hour after they are made.")
+    if 300 <= response.status < 400:
+        # Followed, a link could lead anywhere; asked for again, it leads there still.
+        raise errors.OutputRefusedError("The provider's link to the image redirects, and redirects are not followed.")
     if not succeeded(response.status):
         raise errors.UpstreamServerError(f"The provider answered {response.status} for the image.")
     data = await _read(response, MAX_IMAGE_BYTES)

@@ -114,7 +114,7 @@ class SandboxProvider(Provider):
         return Drawing.from_id(prediction_id).prediction
 
     @override
-    async def cancel(self, label: str, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
         """Nothing runs anywhere, so there is nothing to stop."""
         return Drawing.from_id(prediction_id).prediction
 

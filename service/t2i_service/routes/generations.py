@@ -142,9 +142,9 @@ def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
         raise ProviderNotConfiguredError(reference.provider)
     model, provider = state.models.get(reference.model), state.providers[kind]
     if model is None or model.provider != kind:
-        # Begun by a pod with other models, as a rollout has them side by side: all but the price is known all the same.
+        # Begun by a pod with other models, as a rollout has them side by side: price and time-out alone are not known.
         return Found(generation_id, reference, provider, OTHER)
-    return Found(generation_id, reference, provider, model.name, model.price)
+    return Found(generation_id, reference, provider, model.name, model.price, model.timeout_seconds)
 
 
 def owner_of_request(state: State) -> str | Anybody:

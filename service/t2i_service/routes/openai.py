@@ -65,7 +65,10 @@ def add_to(app: FastAPI) -> None:
 
 
 async def generations(request: Request, body: ImagesRequest) -> Response:
-    """Generate `n` images; more than the model makes at once are several predictions."""
+    """Generate `n` images; more than the model makes at once are several predictions.
+
+    There are fewer in the answer where the model's safety check has refused some.
+    """
     state = state_of(request)
     request_context().prompts = (body.prompt, body.negative_prompt or "")
     tasks = tasks_of(body, state)

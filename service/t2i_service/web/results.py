@@ -84,6 +84,7 @@ def result_of(run: Generation, request: Request, state: State, *, links: bool) -
         "provider": run.provider.name,
         "sandbox": run.provider.name == "sandbox",
         "seed": run.task.seed,
+        "num_outputs": run.task.num_outputs,
         "images": images,
         "timings": {
             "queue": run.queue_seconds,
@@ -105,13 +106,15 @@ class Found:
     provider: Provider
     label: str
     price: Price | None = None
+    timeout_seconds: float | None = None
 
 
 def state_of_generation(found: Found, prediction: Prediction, request: Request, state: State) -> dict[str, Any]:
     """Return what is known of a generation that some replica has begun."""
     reference = found.reference
     # One that succeeded has had its images; the provider removes them after an hour.
-    error = error_of(prediction) if prediction.status.ended and prediction.status is not Status.SUCCEEDED else None
+    failed = prediction.status.ended and prediction.status is not Status.SUCCEEDED
+    error = error_of(prediction, found.timeout_seconds) if failed else None
     detail = state.privacy.told(error, prediction.prompts) if error else ""
     return {
         "id": found.id,
@@ -122,6 +125,7 @@ def state_of_generation(found: Found, prediction: Prediction, request: Request, 
         "provider": reference.provider,
         "sandbox": reference.provider == "sandbox",
         "seed": prediction.seed,
+        "num_outputs": reference.outputs,
         "images": [{"url": image_url(request, state, found.id, index)} for index in range(len(prediction.outputs))],
         "timings": {"predict": prediction.predict_seconds},
         "cost": _money(cost_of(found.price, prediction)),

@@ -33,6 +33,7 @@ class HeldProvider:
     turns: int = 3
     created: list[str] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
+    deadline: float = 0.0
     name: Any = "replicate"
     address: str = "held"
 
@@ -56,8 +57,9 @@ class HeldProvider:
     async def get(self, _label: str, prediction_id: str) -> Prediction:
         return Prediction(prediction_id, Status.PROCESSING)
 
-    async def cancel(self, _label: str, prediction_id: str) -> Prediction:
+    async def cancel(self, _label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
         self.canceled.append(prediction_id)
+        self.deadline = deadline
         return Prediction(prediction_id, Status.CANCELED)
 
     async def fetch(self, _label: str, _prediction: Prediction, _index: int) -> Image:

@@ -40,11 +40,11 @@ class Slow(HeldProvider):
         await self.answers.wait()
         return await super().get(label, prediction_id)
 
-    async def cancel(self, label: str, prediction_id: str) -> Prediction:
+    async def cancel(self, label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
         await self.answers.wait()
         if self.refusal:
             raise self.refusal
-        return await super().cancel(label, prediction_id)
+        return await super().cancel(label, prediction_id, deadline)
 
 
 class Service:

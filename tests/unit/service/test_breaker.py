@@ -42,6 +42,20 @@ def test_it_opens_rests_tries_one_and_closes() -> None:
     breaker.admit()
 
 
+def test_who_only_looks_is_refused_likewise_and_tries_nothing() -> None:
+    clock = Clock()
+    breaker = Breaker("sdxl", clock)
+    breaker.check()
+    fail(breaker, FAILURES_TO_OPEN)
+    with pytest.raises(BreakerOpenError) as refused:
+        breaker.check()
+    assert refused.value.headers == {"Retry-After": str(round(OPEN_SECONDS))}
+    clock.now += OPEN_SECONDS
+    breaker.check()
+    breaker.learn(breaker.admit(), None)
+    assert breaker.state is BreakerState.CLOSED
+
+
 @pytest.mark.parametrize(
     ("took", "ago", "told"), [(None, 0, "5"), (40, 10, "30"), (40, 38, "5"), (40, 90, "5"), (110, 0, "60")]
 )

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from t2i_service.providers.replicate import CANCEL_SECONDS
 from t2i_service.routes.answers import unless_client_leaves
 
 from tests.unit.service.running import TASK, Running
@@ -38,6 +39,13 @@ async def test_a_caller_who_waits_for_the_picture(turns: int) -> None:
     assert await unless_client_leaves(leaving(turns), running.generator.generate(TASK)) is None
     assert await running.background.drain(5) == 0
     assert running.provider.canceled == running.provider.created
+
+
+async def test_its_cancel_is_tried_for_as_long_as_the_prediction_may_run() -> None:
+    running, soon = Running(), asyncio.get_running_loop().time() + CANCEL_SECONDS
+    await unless_client_leaves(leaving(TURNS[-1]), running.generator.generate(TASK))
+    assert await running.background.drain(5) == 0
+    assert running.provider.deadline > soon
 
 
 @pytest.mark.parametrize("turns", TURNS)

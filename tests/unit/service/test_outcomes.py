@@ -35,7 +35,7 @@ from t2i_service.providers.base import Prediction, Status
     ],
 )
 def test_a_refusal_is_told_from_what_models_say(said: str) -> None:
-    assert isinstance(error_of(Prediction("p", Status.FAILED, error=said)), GenerationRefusedError)
+    assert isinstance(error_of(Prediction("p", Status.FAILED, error=said), 120), GenerationRefusedError)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,23 @@ def test_a_refusal_is_told_from_what_models_say(said: str) -> None:
     ],
 )
 def test_a_failure_that_speaks_of_safety_is_a_failure(said: str) -> None:
-    assert isinstance(error_of(Prediction("p", Status.FAILED, error=said)), GenerationFailedError)
+    assert isinstance(error_of(Prediction("p", Status.FAILED, error=said), 120), GenerationFailedError)
+
+
+@pytest.mark.parametrize(
+    ("took", "timeout", "code", "told"),
+    [
+        (119.8, 120, "generation_timeout", "at its time-out of 120 s"),
+        (121.0, 120, "generation_timeout", "at its time-out of 120 s"),
+        (60.0, 120, "generation_canceled", "at the provider."),
+        (None, 120, "generation_canceled", "by a caller, or by its time-out"),
+        (119.8, None, "generation_canceled", "by a caller, or by its time-out"),
+    ],
+)
+def test_a_time_out_is_told_from_a_callers_cancel(
+    took: float | None, timeout: float | None, code: str, told: str
+) -> None:
+    error = error_of(Prediction("p", Status.CANCELED, total_seconds=took), timeout)
+    assert error is not None
+    assert error.code == code
+    assert told in error.detail

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from t2i_service.providers.pace import LONGEST, SHARE, SHORTEST, SLACK, Pace
+from t2i_service.providers.pace import LONGEST, SHARE, SHORTEST, SHORTEST_AT_FIRST, SLACK, Pace
 
 
 def polls(pace: Pace, duration: float) -> list[float]:
@@ -25,7 +25,12 @@ def taught(*durations: float) -> Pace:
 def test_without_history_the_gap_stays_a_small_share() -> None:
     for duration in (0.5, 5.0, 30.0, 100.0):
         gap = polls(Pace(), duration)[-1] - duration
-        assert gap <= max(SHORTEST, min(SHARE * duration, LONGEST)) + 1e-9
+        assert gap <= max(SHORTEST_AT_FIRST, min(SHARE * duration, LONGEST)) + 1e-9
+
+
+def test_a_model_that_nothing_is_known_of_is_not_hammered() -> None:
+    assert len(polls(Pace(), 8.0)) <= 20
+    assert len(polls(Pace(), 120.0)) <= 100
 
 
 def test_history_saves_most_polls() -> None:

@@ -40,3 +40,18 @@ def test_a_request_that_no_model_takes_is_refused(models: Models) -> None:
 def test_a_named_model_is_asked_whatever_others_would_take(models: Models) -> None:
     with pytest.raises(InvalidInputError, match="width: must be from 64 to 512"):
         _chosen(models, model="small", width=1024)
+
+
+def test_sides_that_replicate_cannot_draw_go_to_who_can_or_are_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "models.json"
+    uneven = {"name": "uneven", "provider": "Replicate", "defaults": {"height": 300}, "limits": {"maxWidth": 500}}
+    file.write_text(json.dumps({"models": [uneven, {"name": "drawn", "provider": "Sandbox"}]}))
+    models = Models(file)
+    assert _chosen(models, width=300, height=304) == {"drawn"}
+    with pytest.raises(InvalidInputError) as refused:
+        _chosen(models, model="uneven", width=501)
+    assert [(error["field"], error["allowed"]) for error in refused.value.members["errors"]] == [
+        ("width", {"minimum": 64, "maximum": 500}),
+        ("height", {"multipleOf": 8}),
+    ]
+    assert "the model's own 300" in refused.value.detail
