@@ -36,7 +36,8 @@ def whose(live: Object, resource: spec.TextToImageService) -> Whose:
 async def find_owner(cluster: Cluster, live: Object, resource: spec.TextToImageService) -> Whose:
     """Tell likewise, and look at the controller where that may be the OpenTelemetryCollector that Jaeger was before.
 
-    The OpenTelemetry operator makes a Service for it that has the name of ours, and goes with it.
+    The OpenTelemetry operator makes a Service for it that has the name of ours, and goes with it. Where that kind
+    is not served, no garbage collector takes such a Service away, and nobody can tell whether the collector is gone.
     """
     owner, by = whose(live, resource), controller(live["metadata"])
     before = Id(OPENTELEMETRY_COLLECTOR, resource.metadata.namespace, naming.jaeger(resource.metadata.name))
@@ -46,6 +47,8 @@ async def find_owner(cluster: Cluster, live: Object, resource: spec.TextToImageS
         return owner
     try:
         collector = await cluster.get(*before)
+        if collector is None and not await cluster.served(before.kind):
+            return owner
     except ApiError as error:
         if not error.is_forbidden:
             raise

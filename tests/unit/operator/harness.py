@@ -42,12 +42,13 @@ SERVES: Object = dict.fromkeys(
 
 
 class StoringCluster(Cluster):
-    """Stores what is applied; what is `refused` cannot be read."""
+    """Stores what is applied; what is `refused` cannot be read, and of kinds that are `unserved` there is nothing."""
 
     def __init__(self) -> None:
         super().__init__(MagicMock(spec=aiohttp.ClientSession))
         self.live: dict[Id, Object] = {}
         self.refused: dict[Id, ApiError] = {}
+        self.unserved: set[Kind] = set()
         self.read: list[Id] = []
         self.written: list[Id] = []
 
@@ -58,6 +59,9 @@ class StoringCluster(Cluster):
             error = self.refused[identity]
             raise ApiError(error.status, error.reason, error.message)  # another each time: a message may be added to
         return copy.deepcopy(self.live.get(identity))
+
+    async def served(self, kind: Kind) -> bool:
+        return kind not in self.unserved
 
     async def apply(self, kind: Kind, body: Object, *, manager: str = FIELD_MANAGER, dry_run: bool = False) -> Object:
         identity = identify(body)

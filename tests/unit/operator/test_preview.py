@@ -349,3 +349,8 @@ async def test_a_collector_goes_though_its_own_service_has_the_name_of_ours(caps
     theirs(cluster, collector)
     assert await diff(cluster, **traced) == 0
     assert capsys.readouterr().out.startswith(f"# {spans} is controlled by {collector}; rename")
+
+    del cluster.live[collector]
+    cluster.unserved.add(collector.kind)
+    assert await diff(cluster, **traced) == 0
+    assert capsys.readouterr().out == f"# {spans} is controlled by {collector}; rename one of the two resources\n"

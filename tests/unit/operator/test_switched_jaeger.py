@@ -51,3 +51,15 @@ async def test_a_collector_of_somebody_else_stays_and_is_told_of() -> None:
     harness.edit(**jaeger("Deployment"))
     assert (await harness.look())["TracingReady"][1:3] == ("False", "Conflict")
     assert COLLECTOR in harness.cluster.live
+
+
+async def test_a_service_of_a_collector_whose_kind_is_not_served_is_waited_for_by_nobody() -> None:
+    """As where the OpenTelemetry operator serves an older version alone, or its CRDs went and the Service did not."""
+    harness = await beside_the_other_operator_s_service()
+    del harness.cluster.live[COLLECTOR]
+    harness.cluster.unserved.add(OPENTELEMETRY_COLLECTOR)
+    harness.edit(**jaeger("Deployment"))
+    said = await harness.look()
+    assert said["TracingReady"][1:3] == ("False", "Conflict")
+    assert said["Reconciling"].reason != "Waiting"
+    assert said["Ready"].holds
