@@ -10,7 +10,7 @@ from t2i_operator.kube.kinds import OPENTELEMETRY_COLLECTOR, Object
 
 
 class Whose(Enum):
-    """OFFERED: its owner hands it to us. FORMER: a deleted one's, not yet collected. LEAVING: goes with one of ours."""
+    """OFFERED: its owner hands it to us. FORMER: a deleted one's, to be collected. LEAVING: goes with our collector."""
 
     OURS = auto()
     OFFERED = auto()
@@ -53,9 +53,9 @@ async def find_owner(cluster: Cluster, live: Object, resource: spec.TextToImageS
         if not error.is_forbidden:
             raise
         return owner
-    if collector is None or collector["metadata"]["uid"] != by["uid"]:
-        return Whose.FORMER
-    return Whose.LEAVING if whose(collector, resource) is Whose.OURS else owner
+    if collector is None or collector["metadata"]["uid"] != by["uid"] or whose(collector, resource) is Whose.OURS:
+        return Whose.LEAVING
+    return owner
 
 
 def selector(deployment: Object) -> tuple[object, object]:

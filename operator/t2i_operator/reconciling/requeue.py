@@ -5,10 +5,11 @@ import time
 
 from t2i_operator import spec
 from t2i_operator.known import references
-from t2i_operator.known.faults import INVALID, MISSING
+from t2i_operator.known.faults import INVALID, MISSING, REPLACING
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.errors import transient
+from t2i_operator.kube.kinds import FIXED
 from t2i_operator.settings import Settings
 
 _WAIT_SECONDS = 2.0
@@ -34,6 +35,9 @@ def urgency(error: Exception) -> tuple[bool, bool, float]:
 def _next_look(outcome: Outcome, settings: Settings) -> float:
     if outcome.waiting:
         return _WAIT_SECONDS
+    # When what goes first is not ours no event tells that it is gone, as it does of what is made anew itself.
+    if any(fault.reason == REPLACING and fault.identity.kind not in FIXED for fault in outcome.faults):
+        return _SWITCH_SECONDS
     # Of what is missing an event tells when it is back, and of another spec as well.
     if outcome.unwatched or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults):
         return min(_RECHECK_SECONDS, settings.resync_seconds)

@@ -17,6 +17,8 @@ from t2i_operator.kube.errors import refused
 from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind, Object
 from t2i_operator.naming import ADOPT_ANNOTATION, FIELD_MANAGER
 from t2i_operator.reconciling.objects import Objects
+from t2i_operator.reconciling.requeue import requeue_after
+from t2i_operator.settings import read
 
 from tests.unit.operator.resources import resource
 
@@ -126,6 +128,15 @@ async def test_a_new_process_does_the_same(parts: Parts) -> None:
     parts.objects = Objects(parts.cluster, parts.children)
     assert (await parts.place(again=False)).updated
     assert parts.cluster.made == 2
+
+
+async def test_what_somebody_holds_is_looked_at_seldom(parts: Parts) -> None:
+    """Each look tries to write it; an event tells when it goes."""
+    parts.cluster.finalizers = [FINALIZER]
+    parts.select(1)
+    await parts.place()
+    parts.select(2)
+    assert requeue_after(await parts.place(), read(["--service-image=service:1"], {})) == 30
 
 
 async def test_what_somebody_holds_is_waited_for_and_its_going_is_no_contest(parts: Parts) -> None:
