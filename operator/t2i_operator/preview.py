@@ -15,6 +15,7 @@ from t2i_operator import naming, printout, spec
 from t2i_operator.known import drift, references
 from t2i_operator.known.cache import Cache
 from t2i_operator.known.children import Children
+from t2i_operator.known.faults import APPLY_FAILED
 from t2i_operator.known.identity import Id, identify
 from t2i_operator.known.outcome import Outcome
 from t2i_operator.known.rollout import rollout
@@ -133,21 +134,21 @@ class Preview:
         desired = {identify(body): body for body in await self._desired(resource, deployment, outcome)}
         status, ours = _SAME, set[Id]()
         for identity, body in desired.items():
-            if _left(identity, outcome):
-                continue
-            try:
+            if not _left(identity, outcome):
                 status |= await self._placed(resource, body, outcome, ours)
-            except ApiError as error:
-                if identity.kind not in OPTIONAL or not error.is_forbidden:
-                    raise
-                outcome.absent[identity.kind] = Absence.FORBIDDEN
-                sys.stdout.write(f"# {identity} cannot be looked at: {error.message}\n")
         return status | await self._unwanted(resource, desired, outcome)
 
     async def _placed(self, resource: spec.TextToImageService, body: Object, outcome: Outcome, ours: set[Id]) -> int:
         """Print what would become of one object, and take note in `ours` when it would be the resource's."""
         identity = identify(body)
-        live = await self._get(identity)
+        try:
+            live = await self._get(identity)
+        except ApiError as error:
+            if identity.kind not in OPTIONAL or not error.is_forbidden:
+                raise
+            outcome.absent[identity.kind] = Absence.FORBIDDEN
+            sys.stdout.write(f"# {identity} cannot be looked at: {error.message}\n")
+            return _SAME
         if live is not None and whose(live, resource) is Whose.OURS:
             ours.add(identity)
         lacks = lacking(identity, resource, outcome, ours.__contains__)
@@ -159,7 +160,14 @@ class Preview:
             said = [fault.message for fault in outcome.faults if fault.identity == identity]
             sys.stdout.write(f"# {said[0] if said else outcome.waiting}\n")
             return _SAME
-        return await self._applied(resource, body, live, outcome, ours)
+        try:
+            return await self._applied(resource, body, live, outcome, ours)
+        except ApiError as error:
+            if not error.is_forbidden:
+                raise
+            sys.stdout.write(f"# {identity} would be refused: {error.message}\n")
+            outcome.failed(identity, APPLY_FAILED, error)
+            return _DIFFERS
 
     async def _applied(
         self, resource: spec.TextToImageService, body: Object, live: Object | None, outcome: Outcome, ours: set[Id]
@@ -197,7 +205,7 @@ class Preview:
         await Judgement(self._cluster, cache).judge_route(resource, outcome)
         unwanted = list(prune_decisions(cache.children, resource, desired, outcome))
         if unwanted and not outcome.placed:
-            until = "that is collected" if outcome.waiting else "the conflict is resolved"
+            until = "that is collected" if outcome.waiting else "all that serves is in its place"
             sys.stdout.write(f"# nothing is deleted until {until}\n")
             return _SAME
         for identity, _, decision in unwanted:

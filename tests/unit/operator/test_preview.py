@@ -171,7 +171,7 @@ async def test_nothing_goes_while_somebody_else_has_a_name_of_ours(capsys: pytes
     assert await diff(cluster) == 0
     conflict, rest = capsys.readouterr().out.splitlines()
     assert conflict.startswith(f"# {theirs} ")
-    assert rest == "# nothing is deleted until the conflict is resolved"
+    assert rest == "# nothing is deleted until all that serves is in its place"
 
 
 async def test_what_came_before_an_object_of_somebody_else_s_stays(capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,29 +203,42 @@ FORBIDDEN = ApiError(403, "Forbidden", "User jane cannot patch resource servicem
 
 
 def refuses(monkeypatch: pytest.MonkeyPatch, cluster: Shown, refused: Id, error: ApiError) -> None:
-    """Have an object refused, and others stored as they are asked for."""
+    """Have an object refused, and others be as they should."""
 
     async def apply(_: Kind, body: Object, **_options: Any) -> Object:
         if identify(body) == refused:
             raise error
-        return body
+        return cluster.live.get(identify(body), body)
 
     monkeypatch.setattr(cluster, "apply", apply)
 
 
-@pytest.mark.parametrize("read", [True, False], ids=["read", "tried"])
-async def test_a_kind_that_one_may_not_look_at_ends_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, read: bool
-) -> None:
+async def test_a_kind_that_one_may_not_look_at_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     cluster = in_order(POLICY, **MONITORED)
-    if read:
-        cluster.refused[MONITOR] = FORBIDDEN
-    else:
-        refuses(monkeypatch, cluster, MONITOR, FORBIDDEN)
+    cluster.refused[MONITOR] = FORBIDDEN
     assert await diff(cluster, **MONITORED) == 1
     said = capsys.readouterr().out
     assert f"# {MONITOR} cannot be looked at: {FORBIDDEN.message}\n" in said
     assert f"--- live/{POLICY.kind.plural}/" in said, "and goes on"
+
+
+@pytest.mark.parametrize("denied", [MONITOR, DEPLOYED], ids=["what observes", "what serves"])
+async def test_a_write_that_is_denied_is_a_difference(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], denied: Id
+) -> None:
+    cluster = in_order(**MONITORED)
+    refuses(monkeypatch, cluster, denied, ApiError(403, "Forbidden", 'admission webhook "x" denied the request'))
+    assert await diff(cluster, **MONITORED) == 1
+    assert capsys.readouterr().out == f'# {denied} would be refused: admission webhook "x" denied the request\n'
+
+
+async def test_nothing_goes_while_what_serves_would_be_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = in_order(POLICY)
+    refuses(monkeypatch, cluster, DEPLOYED, ApiError(403, "Forbidden", 'admission webhook "x" denied the request'))
+    assert await diff(cluster) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == ["# nothing is deleted until all that serves is in its place"]
 
 
 def theirs(cluster: Shown, identity: Id) -> None:
