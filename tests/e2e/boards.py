@@ -46,10 +46,10 @@ def variables(subject: Subject, topic: str) -> list[Variable]:
     return filled_variables(_text(subject, topic))
 
 
-def filled_variables(text: str, *, shown: str = "30m") -> list[Variable]:
-    """Return those of any dashboard's JSON that has a service chosen."""
+def filled_variables(text: str, *, shown: str = "30m", **chosen: str) -> list[Variable]:
+    """Return those of any dashboard's JSON that has a service chosen; `chosen` is what somebody chose instead."""
     found = json.loads(text)["templating"]["list"]
-    chosen = {each["name"]: each["current"]["value"] for each in found if "current" in each}
+    chosen = {each["name"]: each["current"]["value"] for each in found if "current" in each} | chosen
     return [
         Variable(each["name"], _asked(_filled(each["query"], chosen | {"__range": shown})), _part(each), value)
         for each in found

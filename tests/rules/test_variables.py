@@ -33,15 +33,29 @@ def test_a_service_without_series_stays_chosen_among_others(promtool: Callable[.
     """What is chosen and not offered Grafana lets go of, and shows another service under this one's title."""
     asked = filled_variables(content(spec.parse(yaml.safe_load(GOLDEN.read_text())), topic), shown="30m")
     assert {"namespace", "service"} <= {variable.name for variable in asked}
-    played = [{"series": name, "values": values} for name, values in OTHERS.items()]
-    checks = [
-        {"expr": variable.expr, "eval_time": "70m", "exp_samples": [_sample(each) for each in SAMPLES[variable.name]]}
-        for variable in asked
-    ]
-    promtool({"tests": [{"interval": "1m", "input_series": played, "promql_expr_test": checks}]})
+    promtool(_asking({variable.expr: SAMPLES[variable.name] for variable in asked}))
     assert [each for each in asked if each.chosen not in each.offered(SAMPLES[each.name])] == []
 
 
+def test_another_namespace_does_not_offer_this_service(promtool: Callable[..., None]) -> None:
+    """It would stay chosen there, and every panel be empty."""
+    text = content(spec.parse(yaml.safe_load(GOLDEN.read_text())), "overview")
+    (asked,) = (each for each in filled_variables(text, namespace="elsewhere") if each.name == "service")
+    samples: list[dict[str, str]] = [{}, {"service": "another-service"}]
+    promtool(_asking({asked.expr: samples}))
+    assert asked.offered(samples) == {"another-service"}
+
+
+def _asking(samples: dict[str, list[dict[str, str]]]) -> dict[str, object]:
+    """Return a test of what these queries give while only the others have series."""
+    played = [{"series": name, "values": values} for name, values in OTHERS.items()]
+    checks = [
+        {"expr": expr, "eval_time": "70m", "exp_samples": [_sample(each) for each in expected]}
+        for expr, expected in samples.items()
+    ]
+    return {"tests": [{"interval": "1m", "input_series": played, "promql_expr_test": checks}]}
+
+
 def _sample(labels: dict[str, str]) -> dict[str, object]:
-    ((name, value),) = labels.items()
-    return {"labels": f'{{{name}="{value}"}}', "value": 1}
+    written = ",".join(f'{name}="{value}"' for name, value in labels.items())
+    return {"labels": f"{{{written}}}", "value": 1}

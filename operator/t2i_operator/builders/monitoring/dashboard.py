@@ -54,7 +54,7 @@ def content(resource: spec.TextToImageService, topic: str) -> str:
     own = {"namespace": owner.namespace, "service": naming.service(owner.name), "jaeger": owner.name}
     for variable in body["templating"]["list"]:
         if value := own.get(variable["name"]):
-            variable.update(_chosen(variable["name"], value))
+            variable.update(_chosen(variable["name"], value, owner.namespace))
     body["panels"] = msgspec.Raw(_panels(topic, _step(resource), _limits(resource)))
     body["tags"].append(links.dashboard_tag(resource))
     for link in (link for link in body["links"] if link["title"] == links.RUNBOOKS_TITLE):
@@ -63,12 +63,18 @@ def content(resource: spec.TextToImageService, topic: str) -> str:
     return msgspec.json.encode(body, order="sorted").decode()
 
 
-def _chosen(name: str, value: str) -> Object:
-    """Offer the value also while it has no series: for one that is not offered Grafana takes the first that is."""
+def _chosen(name: str, value: str, namespace: str) -> Object:
+    """Offer the value also while it has no series: for one that is not offered Grafana takes the first that is.
+
+    The service is offered in its own namespace alone: in another one it would stay chosen and show nothing.
+    """
     body: Object = {"current": {"text": value, "value": value, "selected": True}}
     if series := OFFERED.get(name):
-        own = f'label_replace(vector(1), "{name}", "{value}", "", "")'
-        body["query"] = f"query_result(group by ({name}) (last_over_time({series}[$__range])) or {own})"
+        own = f'label_replace(vector(1), "namespace", "{namespace}", "", "")'
+        if name == "service":
+            chosen = 'label_replace(vector(1), "namespace", "$namespace", "", "")'
+            own = f'label_replace({chosen}, "service", "{value}", "namespace", "{namespace}")'
+        body["query"] = f"query_result(group by ({name}) (last_over_time({series}[$__range]) or {own}))"
         body["regex"] = f'/{name}="([^"]+)"/'
     return body
 
