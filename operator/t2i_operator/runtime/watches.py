@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 _BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 # How often a kind that is not served is asked for again: a small request, and no right to read CRDs is needed.
 _ABSENT_SECONDS = 5.0
-# A kind that may be absent is done without when so many lists of it in a row have failed, all others having worked.
+# A kind that may be absent is done without when so many lists of it in a row have failed since all others worked.
 _TRIES = 5
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
@@ -72,7 +72,8 @@ class Stream:
         self._version = ""
         self._failures = 0
         self.synced = asyncio.Event()
-        self._awaited = True
+        # At which number of failures it is done without.
+        self._patience = math.inf
         self.name = str(scope)
         # The server answers and says no: neither a broken connection nor what another process would do better.
         self.refused = False
@@ -93,8 +94,11 @@ class Stream:
         return min(self.age_seconds, self._clock() - self._refused_at)
 
     def wait_no_longer(self) -> None:
-        """Have the kind pass for absent while it cannot be listed: only itself is to blame, all others can be."""
-        self._awaited = False
+        """Have the kind pass for absent if it still cannot be listed: only itself is to blame, all others can be.
+
+        What failed before, perhaps with the API server as a whole, counts for nothing.
+        """
+        self._patience = min(self._patience, self._failures + _TRIES)
 
     async def run(self) -> None:
         """List once, then watch from where the last watch ended; only a version that is too old costs a new list."""
@@ -135,8 +139,7 @@ class Stream:
 
     def _do_without(self, error: ApiError) -> None:
         """Let the process begin: a broken conversion webhook of another product's would hold it up for ever."""
-        given_up = not self._awaited and self._failures >= _TRIES and not self.synced.is_set()
-        if self._absent is not None and given_up:
+        if self._absent is not None and self._failures >= self._patience and not self.synced.is_set():
             self._absent(error)
             self.synced.set()
 
