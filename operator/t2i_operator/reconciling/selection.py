@@ -160,7 +160,8 @@ class Selection:
         try:
             found = await (self._labels(key) if isinstance(key, str) else self._selecting(key))
         except ApiError as error:
-            if not (error.is_forbidden or error.is_not_found):  # no right, or no CRD
+            # No right, or no CRD; of a Namespace it is but a proxy that says so, for one that is gone has no labels.
+            if not (error.is_forbidden or (error.is_not_found and not isinstance(key, str))):
                 raise
             found = error
         _, before = self._known.get(key, (0.0, found))

@@ -203,6 +203,7 @@ class Telling(Cluster):
         self.labels: dict[str, str] = {}
         self.retention = ""
         self.error: ApiError | None = None
+        self.unread: ApiError | None = None
         self.served: tuple[Kind, ...] = (PROMETHEUS, ALERTMANAGER)
         self.others = 404
         self.lists = self.gets = 0
@@ -226,6 +227,8 @@ class Telling(Cluster):
 
     async def get(self, kind: Kind, namespace: str, name: str, *, metadata_only: bool = False) -> Object | None:
         self.gets += 1
+        if self.unread:
+            raise self.unread
         return {"metadata": {"labels": self.labels}}
 
 
@@ -337,6 +340,17 @@ async def test_a_namespace_whose_labels_change_is_found() -> None:
         asked = cluster.gets
         assert await selection.changed({"other"}) == set()
         assert cluster.gets == asked, "nobody is left there"
+
+
+async def test_a_proxy_that_knows_no_namespace_takes_no_labels_away() -> None:
+    async with aiohttp.ClientSession() as session:
+        cluster = Telling(session)
+        cluster.namespace_selector, cluster.labels = {"matchLabels": {"watched": "yes"}}, {"watched": "yes"}
+        selection = Selection(cluster)
+        assert await status(selection) == "True"
+        cluster.unread = ApiError(404, "Unknown", "404 page not found")
+        assert await selection.changed({"studio"}) == set()
+        assert await status(selection) == "True"
 
 
 async def test_of_many_namespaces_each_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
