@@ -1,7 +1,7 @@
 """Whether what observes the service is in place: a part of the truth table, one row for each block of the spec."""
 
 from t2i_operator import naming, spec
-from t2i_operator.known.faults import condition_of, jaeger_of
+from t2i_operator.known.faults import READY, condition_of, jaeger_of
 from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout
@@ -129,8 +129,18 @@ def _disabled(outcome: Outcome, resource: spec.TextToImageService, block: str) -
     left = [str(each) for each in outcome.objects if condition_of(each, name) == f"{block.capitalize()}Ready"]
     if not left:
         return Verdict("True", "Disabled", said)
-    until = "spec.paused is false" if resource.spec.paused else "everything that serves is in its place"
-    return Verdict("Unknown", "Pending", f"{said}; still there: {', '.join(left)}; it goes once {until}")
+    told = f"{said}; still there: {', '.join(left)}"
+    keeps = _what_keeps(outcome, resource)
+    return Verdict("Unknown", "Pending", f"{told}; {keeps}" if keeps else told)
+
+
+def _what_keeps(outcome: Outcome, resource: spec.TextToImageService) -> str:
+    """Say for what something waits that is to go; "" where an event that came late may but show it once more."""
+    if resource.spec.paused:
+        return "it goes once spec.paused is false"
+    if outcome.waiting:
+        return outcome.waiting
+    return "it goes once everything that serves is in its place" if READY in outcome.unfinished else ""
 
 
 def _kept(outcome: Outcome, resource: spec.TextToImageService, kind: Kind, name: str) -> Verdict:

@@ -5,6 +5,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 from t2i_operator.known.identity import Id
+from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.kinds import (
     AUTOSCALER,
@@ -17,10 +18,11 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 from t2i_operator.reconciling.failure_grace import GRACE_SECONDS
+from t2i_operator.status.monitored import monitored
 
 from tests.unit.operator.harness import DEPLOYED, KEY, ROUTED, SERVES, Harness
 from tests.unit.operator.refusals import CLAIMED, DENIED, INWARDS, READ_ERRORS, STALE, UNREACHABLE, refusing
-from tests.unit.operator.resources import UNOBSERVED
+from tests.unit.operator.resources import UNOBSERVED, resource
 
 OVERVIEW = Id(CONFIG_MAP, KEY.namespace, f"{KEY.name}-dashboard-overview")
 OBSERVED: Object = {"monitoring": {**UNOBSERVED, "dashboards": {"mode": "Managed"}}}
@@ -154,6 +156,23 @@ async def test_what_is_switched_off_and_still_there_is_named(monkeypatch: pytest
     monkeypatch.undo()
     harness.edit(paused=False)
     assert (await harness.look())["AlertsReady"][1:3] == ("True", "Disabled")
+
+
+async def test_what_has_changed_since_it_was_seen_waits_for_another_look_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(**RULED)
+    harness.reconciler.selection.judge = AsyncMock(return_value={})  # type: ignore[method-assign]
+    await harness.look()
+    monkeypatch.setattr(harness.cluster, "delete", AsyncMock(side_effect=ApiError(409, "Conflict", "it has changed")))
+    harness.edit(monitoring=UNOBSERVED)
+    said = await harness.look()
+    assert harness.outcome.waiting.endswith("is looked at again before it goes")
+    assert said["AlertsReady"].message.endswith(f"{KEY.name}-alerts; {harness.outcome.waiting}")
+
+
+def test_what_a_late_event_shows_once_more_is_given_no_reason() -> None:
+    rule = Id(PROMETHEUS_RULE, KEY.namespace, f"{KEY.name}-alerts")
+    said = monitored(Outcome(generation=1, resource=resource(), objects=[rule]))
+    assert said["AlertsReady"].message.endswith(f"still there: {rule}")
 
 
 @pytest.mark.parametrize(("error", "goes"), [(UNREACHABLE, True), (READ_ERRORS[2], False)], ids=["webhook", "server"])
