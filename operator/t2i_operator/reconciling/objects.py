@@ -120,6 +120,10 @@ class Objects:
         child = self._children.get(identity)
         return child if child is not None and child.owner == resource.metadata.uid else None
 
+    async def is_leaving(self, live: Object, resource: spec.TextToImageService) -> bool:
+        """Tell whether a live object makes room for ours, together with one of the resource's."""
+        return await find_owner(self._cluster, live, resource) is Whose.LEAVING
+
     async def check_owner(
         self, live: Object, desired: Object, resource: spec.TextToImageService, outcome: Outcome
     ) -> bool:

@@ -40,6 +40,8 @@ class Pause:
                 continue
             try:
                 live = await self._objects.read(identity, resource)
+                if live is not None and await self._objects.is_leaving(live, resource):
+                    live = None  # a pause keeps it from going, and ours from being made
                 if live is not None:
                     await self._objects.check_owner(live, desired, resource, outcome)
             except ApiError as error:

@@ -64,3 +64,14 @@ async def test_a_service_of_a_collector_whose_kind_is_not_served_is_waited_for_b
     assert said["TracingReady"][1:3] == ("False", "Conflict")
     assert said["Reconciling"].reason != "Waiting"
     assert said["Ready"].holds
+
+
+async def test_under_a_pause_what_would_make_room_is_not_waited_for() -> None:
+    harness = await beside_the_other_operator_s_service()
+    harness.edit(**jaeger("Deployment"), paused=True)
+    said = await harness.look()
+    assert said["TracingReady"][1:3] == ("False", "Missing")
+    assert f"{SPANS} is missing, and spec.paused keeps it from being made" in {
+        fault.message for fault in harness.outcome.faults
+    }
+    assert COLLECTOR in harness.cluster.live
