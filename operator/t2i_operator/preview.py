@@ -41,7 +41,7 @@ _SAME, _DIFFERS = 0, 1
 # What is said of objects that would not be deleted, or not at once.
 _ENDS = {
     PruneDecision.RELEASE: "would be released: the spec refers to it, and its data stays",
-    PruneDecision.KEEP_UNTIL_PLACED: "would stay until the conflict is resolved",
+    PruneDecision.KEEP_UNTIL_PLACED: "would stay until what it belongs to is in place and can be looked at",
     PruneDecision.KEEP_UNTIL_ROLLED_OUT: "would be deleted once no pod of the old template is left",
     PruneDecision.KEEP_AS_FALLBACK: "would stay until the cluster serves the kind of what is to follow it",
     PruneDecision.KEEP_OLD_ROUTE: "would stay until RouteReady is True",

@@ -183,7 +183,7 @@ async def test_what_came_before_an_object_of_somebody_else_s_stays(capsys: pytes
     assert await diff(cluster, **ruled) == 1
     said = capsys.readouterr().out
     assert f"--- live/{POLICY.kind.plural}/" in said
-    assert f"# {earlier} would stay until the conflict is resolved\n" in said
+    assert f"# {earlier} would stay until what it belongs to is in place and can be looked at\n" in said
     assert f"--- live/{earlier.kind.plural}/" not in said
 
 
