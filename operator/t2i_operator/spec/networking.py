@@ -20,11 +20,12 @@ Host = Annotated[
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _GROUP = "[0-9a-fA-F]{1,4}"
 _GROUPS = f"({_GROUP}(:{_GROUP}){{0,6}})?"
-# A pattern, because the least version of Kubernetes takes no `isCIDR` in a new CRD.
+# A pattern, because the least version of Kubernetes takes no `isCIDR` in a new CRD. IPv6 with a dotted end, as in
+# ::ffff:10.0.0.0/104, would make it half as long again, and the API server reckons a rule's cost by that.
 _NETWORK = Spelling(
     f"^({_OCTET}(\\.{_OCTET}){{3}}/(3[0-2]|[12]?[0-9])"
     f"|({_GROUP}(:{_GROUP}){{7}}|{_GROUPS}::{_GROUPS})/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$",
-    "write a network, such as 10.0.0.0/8 or fd00::/8",
+    "write a network, such as 10.0.0.0/8 or fd00::/8; IPv6 in hexadecimal alone, as 64:ff9b::c000:200/120",
 )
 CIDR = Annotated[str, spelled_since(_NETWORK, longest=43, before="^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
 LoadBalancerClass = Annotated[
