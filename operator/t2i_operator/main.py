@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from t2i_operator import logs, preview
+from t2i_operator import logs
 from t2i_operator.builders.strategic import InvalidPatchError
 from t2i_operator.kube.cluster import ApiError
 from t2i_operator.kube.connection import NoClusterError, connect
+from t2i_operator.preview import command
+from t2i_operator.preview.source import PreviewError
 from t2i_operator.runtime.leader import LeadershipLostError
 from t2i_operator.settings import Settings, read
 from t2i_operator.spec import InvalidSpec
@@ -21,7 +23,7 @@ _TROUBLE = 2
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until told to stop; an exit status other than 0 says that something failed and a restart is wanted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in preview.COMMANDS:
+    if arguments and arguments[0] in command.COMMANDS:
         sys.exit(_show(arguments))
     settings = read(arguments)
     logs.configure(settings.log_level)
@@ -56,8 +58,8 @@ def _no_client_library() -> Iterator[None]:
 
 def _show(arguments: Sequence[str]) -> int:
     try:
-        return asyncio.run(preview.run(arguments))
-    except (preview.PreviewError, NoClusterError, InvalidSpec, InvalidPatchError) as error:
+        return asyncio.run(command.run(arguments))
+    except (PreviewError, NoClusterError, InvalidSpec, InvalidPatchError) as error:
         sys.stderr.write(f"t2i-operator: {error}\n")
     except ApiError as error:
         sys.stderr.write(f"t2i-operator: {error.message}\n")

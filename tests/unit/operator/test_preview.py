@@ -31,7 +31,8 @@ from t2i_operator.kube.kinds import (
     Object,
 )
 from t2i_operator.naming import ADOPT_ANNOTATION, OWNER_UID_ANNOTATION
-from t2i_operator.preview import Preview
+from t2i_operator.preview.preview import Preview
+from t2i_operator.preview.source import Source
 from t2i_operator.settings import read
 
 from tests.unit.operator.harness import DEPLOYED, JAEGER, KEY, ROUTED, SERVES, Shown
@@ -326,8 +327,8 @@ async def test_a_file_without_a_namespace_is_of_the_context_s(tmp_path: Path) ->
     spec = {"models": [{"name": "sdxl", "provider": "Sandbox"}]}
     file.write_text(yaml.safe_dump({"kind": RESOURCE.name, "metadata": {"name": KEY.name}, "spec": spec}))
     cluster.apply = AsyncMock(side_effect=lambda _kind, body, **_options: body)  # type: ignore[method-assign]
-    preview = Preview(cluster, read(["--service-image=service:1"], {}), namespace=KEY.namespace)
-    assert (await preview.resource(None, str(file))).metadata.namespace == KEY.namespace
+    source = Source(cluster, read(["--service-image=service:1"], {}), namespace=KEY.namespace)
+    assert (await source.resource(None, str(file))).metadata.namespace == KEY.namespace
     assert cluster.read == [Id(RESOURCE, *KEY)]
 
 

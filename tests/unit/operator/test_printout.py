@@ -2,9 +2,9 @@
 
 import json
 
-from t2i_operator import printout
 from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Object
+from t2i_operator.preview import printout
 
 KEPT, OLD, NEW = "a2VwdA==", "b2xk", "bmV3"
 

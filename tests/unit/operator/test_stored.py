@@ -16,7 +16,7 @@ from t2i_operator.kube.kinds import (
     SERVICE_MONITOR,
     Kind,
 )
-from t2i_operator.preview import Preview
+from t2i_operator.preview.preview import Preview
 from t2i_operator.reconciling import stored
 from t2i_operator.settings import read
 

@@ -1,6 +1,7 @@
 """Objects as a person reads them: YAML, and what differs in it; values of Secrets are never shown."""
 
 import difflib
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import SECRET, Object
 
+SAME, DIFFERS = 0, 1  # as diff(1) exits
 _VALUES = ("data", "stringData")
 # Where `kubectl apply` keeps what it was given, a Secret's values as well.
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -28,6 +30,13 @@ def change(identity: Id, before: Object | None, after: Object | None) -> str:
     old, new = (_text(_said(each)).splitlines(keepends=True) if each is not None else [] for each in (before, after))
     name = f"{identity.kind.plural}/{identity.namespace}/{identity.name}"
     return "".join(difflib.unified_diff(old, new, f"live/{name}", f"wanted/{name}"))
+
+
+def write_change(identity: Id, before: Object | None, after: Object | None) -> int:
+    """Print how an object would change; return DIFFERS when it would."""
+    told = change(identity, before, after)
+    sys.stdout.write(told)
+    return DIFFERS if told else SAME
 
 
 def _said(body: Object) -> Object:
