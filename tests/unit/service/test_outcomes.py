@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from t2i_service.errors import GenerationFailedError, GenerationRefusedError
+from t2i_service.errors import GenerationCanceledError, GenerationFailedError, GenerationRefusedError
 from t2i_service.generating.outcomes import error_of
 from t2i_service.providers.base import Prediction, Status
+
+from tests.unit.service.running import MODEL, TASK, HeldProvider, Running
 
 
 @pytest.mark.parametrize(
@@ -80,3 +84,17 @@ def test_a_time_out_is_told_from_a_callers_cancel(
     assert error is not None
     assert error.code == code
     assert told in error.detail
+
+
+class CanceledLate(HeldProvider):
+    """Says that somebody has canceled it just before its time-out."""
+
+    async def wait(self, _label: str, prediction: Prediction, _deadline: float) -> Prediction:
+        return replace(prediction, status=Status.CANCELED, total_seconds=0.96 * MODEL.timeout_seconds)
+
+
+async def test_who_waits_for_the_end_hears_of_a_callers_cancel_however_late() -> None:
+    running = Running(CanceledLate())
+    with pytest.raises(GenerationCanceledError):
+        await running.generator.generate(TASK)
+    assert running.metrics.registry.get_sample_value("image_generation_total", {"status": "canceled"}) == 1
