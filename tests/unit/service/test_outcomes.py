@@ -72,7 +72,8 @@ def test_a_failure_that_speaks_of_safety_is_a_failure(said: str) -> None:
     [
         (119.8, 120, "generation_timeout", "at its time-out of 120 s"),
         (121.0, 120, "generation_timeout", "at its time-out of 120 s"),
-        (60.0, 120, "generation_canceled", "at the provider."),
+        (90.0, 120, "generation_canceled", "by a caller, or by its time-out"),
+        (59.0, 120, "generation_canceled", "at the provider."),
         (None, 120, "generation_canceled", "by a caller, or by its time-out"),
         (119.8, None, "generation_canceled", "by a caller, or by its time-out"),
     ],
