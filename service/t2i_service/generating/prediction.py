@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from t2i_service.errors import GenerationTimedOutError
+from t2i_service.errors import GenerationTimedOutError, StoppingError
 from t2i_service.generating.outcomes import error_of
 from t2i_service.generating.together import all_of
 from t2i_service.observing import logs
@@ -79,6 +79,9 @@ class Predictions:
         except UpstreamError as trouble:
             not_canceled(model.name, prediction_id, trouble)
             return
+        except asyncio.CancelledError:
+            not_canceled(model.name, prediction_id, StoppingError())
+            raise
         self._recorder.charged(model, ended)
         say, event = (log.info, "canceled") if ended.status.ended else (log.warning, "still running after its cancel")
         say(f"Prediction {event}", model=model.name, prediction_id=ended.id, ended_as=ended.status.value)
