@@ -93,7 +93,8 @@ def config(settings: Settings, state: State) -> uvicorn.Config:
     """Return uvicorn's settings: our log lines instead of its own, one worker a pod."""
     return uvicorn.Config(
         create_app(state),
-        host=settings.host,
+        # None is all addresses as well, for which uvicorn has a name to log.
+        host=settings.host or None,  # type: ignore[arg-type]
         port=settings.port,
         log_config=None,
         access_log=False,

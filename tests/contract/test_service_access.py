@@ -246,6 +246,14 @@ def test_an_open_service_says_so(sandbox: RunningService) -> None:
     assert sandbox.logged("Everybody who reaches this service may generate", level="warning")
 
 
+def test_what_leads_nowhere_is_no_use_of_an_open_service(sandbox: RunningService) -> None:
+    before = sandbox.metric("t2i_key_requests_total", key="anonymous")
+    with sandbox.client() as client:
+        statuses = [client.get(path).status_code for path in ("/wp-login.php", "/generate", "/v1/models")]
+    assert statuses == [404, 405, 200]
+    assert sandbox.metric("t2i_key_requests_total", key="anonymous") == before + 2
+
+
 def test_a_key_has_a_rate_and_the_others_have_theirs(start: Callable[..., RunningService], tmp_path: Path) -> None:
     (tmp_path / "alice").write_text("key-of-alice")
     (tmp_path / "bob").write_text("key-of-bob")

@@ -65,9 +65,11 @@ class Access:
         """Return the caller's key id, None where no key is asked for; raise what the caller should be told."""
         if not needs_key(path):
             return None
-        key_id = ANONYMOUS if self.is_open else self._authenticate(authorization)
+        return ANONYMOUS if self.is_open else self._authenticate(authorization)
+
+    def count(self, key_id: str) -> None:
+        """Count a request that led to a route: what strangers try at an open service is no use of it."""
         self._requests.labels(key_id).inc()
-        return key_id
 
     def take(self, key_id: str | None, count: int = 1) -> None:
         """Take generations from a key's rate; raise `RateLimitedError`, and take none, when they are not all there."""

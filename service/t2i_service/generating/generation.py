@@ -175,6 +175,7 @@ class Generator:
                 await self._within_deadline(run, context)
         except TimeoutError:
             error = StoppingError()
+            self._recorder.abandoned(run)
             raise error from None
         except BaseException as raised:
             error = raised
@@ -192,10 +193,9 @@ class Generator:
         self.breakers[model.name].check()
 
     def _record_end(self, run: Generation, context: RequestContext, error: BaseException | None) -> None:
-        left = run.is_left_by(error)
-        if left or isinstance(error, StoppingError):
+        if run.is_left_by(error):
             self._recorder.abandoned(run)
-        if not left:
+        else:
             self._recorder.ended(run, context, error)
 
     async def _within_deadline(self, run: Generation, context: RequestContext) -> None:

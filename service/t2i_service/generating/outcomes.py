@@ -21,8 +21,9 @@ from t2i_service.providers.upstream_errors import UpstreamInputError
 if TYPE_CHECKING:
     from t2i_service.offer.models_config import Price
 
-# A time-out cancels, and its clock begins a little before the prediction's.
+# A time-out cancels, and its clock begins before the prediction's: by a little, or as long as the create is throttled.
 TIMED_OUT = 0.95
+CLEARLY_EARLY = 0.5
 
 # What models on Replicate say when they refuse; a checker that cannot be loaded, or reached, is a failure all the same.
 _KIND = r"(?:safety|content|moderation|nsfw)(?: (?:safety|content|moderation))?"
@@ -91,11 +92,12 @@ def error_of(prediction: Prediction, timeout_seconds: float | None) -> ServiceEr
 
 def _canceled(took: float | None, timeout_seconds: float | None) -> ServiceError:
     """Tell whose doing it was, which the provider does not: a model's time-out ends a prediction as a caller does."""
-    if took is None or timeout_seconds is None:
-        return GenerationCanceledError("The prediction was canceled at the provider: by a caller, or by its time-out.")
-    if took >= TIMED_OUT * timeout_seconds:
-        return GenerationTimedOutError(f"The prediction was canceled at its time-out of {timeout_seconds:g} s.")
-    return GenerationCanceledError("The prediction was canceled at the provider.")
+    if took is not None and timeout_seconds is not None:
+        if took >= TIMED_OUT * timeout_seconds:
+            return GenerationTimedOutError(f"The prediction was canceled at its time-out of {timeout_seconds:g} s.")
+        if took < CLEARLY_EARLY * timeout_seconds:
+            return GenerationCanceledError("The prediction was canceled at the provider.")
+    return GenerationCanceledError("The prediction was canceled at the provider: by a caller, or by its time-out.")
 
 
 def outcome_of(error: BaseException | None) -> Outcome:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
-from t2i_service.errors import GenerationTimedOutError
+from t2i_service.errors import GenerationTimedOutError, StoppingError
 from t2i_service.generating.outcomes import error_of
 from t2i_service.generating.together import all_of
 from t2i_service.observing import logs
@@ -47,7 +48,8 @@ class Predictions:
                 self._recorder.prediction_created(context, created)
                 run.created.set_result(created)
             run.prediction = await provider.wait(model.name, created, deadline)
-            error = error_of(run.prediction, model.timeout_seconds)
+            # Its time-out would have ended the wait first: Replicate's clock is never ahead of ours.
+            error = error_of(run.prediction, math.inf)
         except BaseException as raised:
             error = _meaning(raised, limit, model)
             if not run.is_left_by(error):
@@ -77,6 +79,9 @@ class Predictions:
         except UpstreamError as trouble:
             not_canceled(model.name, prediction_id, trouble)
             return
+        except asyncio.CancelledError:
+            not_canceled(model.name, prediction_id, StoppingError())
+            raise
         self._recorder.charged(model, ended)
         say, event = (log.info, "canceled") if ended.status.ended else (log.warning, "still running after its cancel")
         say(f"Prediction {event}", model=model.name, prediction_id=ended.id, ended_as=ended.status.value)

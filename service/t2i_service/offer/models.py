@@ -26,7 +26,9 @@ class Models:
         self._by_name = {model.name: model for model in (read(path) if path else default_models())}
         self._stamp = self._stat()
         for model in self:
-            if sides := model.uneven_sides(model.defaults.width, model.defaults.height):
+            limits, defaults = model.limits, model.defaults
+            drawn = min(defaults.width, limits.max_width), min(defaults.height, limits.max_height)
+            if sides := model.uneven_sides(*drawn):
                 why = f"no multiple of {MULTIPLE}: requests that do not name the side are refused"
                 log.warning("Default size cannot be drawn", model=model.name, sides=sides, reason=why)
 

@@ -18,7 +18,7 @@ from t2i_service.providers.base import Image, Prediction, Provider, ProviderName
 from t2i_service.providers.pace import Pace
 from t2i_service.providers.pictures import image_from
 from t2i_service.providers.replicate_words import gap_of, inputs_of, prediction_from
-from t2i_service.providers.throttle import Throttle
+from t2i_service.providers.throttle import LONGEST_PAUSE, Throttle
 from t2i_service.providers.upstream_errors import (
     OutputRefusedError,
     UpstreamCutError,
@@ -153,7 +153,8 @@ class ReplicateProvider(Provider):
                 return await ask()
             except UpstreamError as error:
                 self._metrics.upstream_errors.labels(label, error.reason).inc()
-                pause = max(error.after, backoff) if isinstance(error, UpstreamThrottledError) else backoff
+                after = error.after if isinstance(error, UpstreamThrottledError) else 0.0
+                pause = min(max(after, backoff), LONGEST_PAUSE)
                 if polls and isinstance(error, UpstreamThrottledError):
                     pause = self._pause(pause, deadline)
                 late = asyncio.get_running_loop().time() + pause >= deadline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 # Replicate counts by the minute.
-LONGEST = 60.0
+LONGEST_PAUSE = 60.0
 
 
 class Throttle:
@@ -16,8 +16,7 @@ class Throttle:
 
     def heard(self, seconds: float) -> None:
         """Hold all polls back for so long."""
-        until = asyncio.get_running_loop().time() + min(seconds, LONGEST)
-        self._until = max(self._until, until)
+        self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
 
     async def over(self, latest: float) -> None:
         """Wait for its end, which others may put off meanwhile, but not beyond `latest`, in the event loop's time."""

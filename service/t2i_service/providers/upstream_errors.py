@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from t2i_service.errors import ServiceError
+from t2i_service.errors import MOST_RETRY_AFTER, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,9 +86,8 @@ class UpstreamThrottledError(UpstreamError):
     created_nothing = True
 
     def __init__(self, after: float) -> None:
-        super().__init__(
-            f"The provider takes no more requests for {after:g} s.", headers={"Retry-After": f"{max(1, round(after))}"}
-        )
+        told = max(1, round(min(after, MOST_RETRY_AFTER)))
+        super().__init__(f"The provider takes no more requests for {after:g} s.", headers={"Retry-After": str(told)})
         self.after = after
 
 

@@ -111,12 +111,12 @@ class SpanExport:
                 return
 
     def _batch(self) -> list[object]:
-        """Take so many spans, or of encoded ones so many bytes."""
+        """Take so many spans, or so many bytes of them."""
         batch: list[object] = []
         size = 0
         while self._queue and len(batch) < BATCH_LENGTH and size < MOST_BATCH_BYTES:
             span = self._queue.popleft()
-            size += len(span) if isinstance(span, bytes) else 0
+            size += _size(span)
             batch.append(span)
         return batch
 
@@ -139,3 +139,9 @@ class SpanExport:
             log.info("Spans are exported again", exporter=self._name)
         else:
             log.warning("Spans cannot be exported and are dropped", exporter=self._name, error=reason)
+
+
+def _size(span: object) -> int:
+    """Return how many bytes are known of: those of an encoded span, or of the prompt that LangTrace gets beside one."""
+    parts = span if isinstance(span, tuple) else (span,)
+    return sum(len(part) for part in parts if isinstance(part, bytes | str))

@@ -136,6 +136,8 @@ class Middleware:
         method = scope["method"] if scope["method"] in METHODS else OTHER
         counter, histogram = self._metrics.http_children(method, endpoint, status)
         counter.inc()
+        if context.key_id and scope.get("route"):
+            self._state.access.count(context.key_id)
         # An answer without waiting for a picture would make the latency of those with one look better than it is.
         if endpoint not in GENERATION_ENDPOINTS or (context.generation_ran and status != ACCEPTED):
             histogram.observe(seconds, context.exemplar)

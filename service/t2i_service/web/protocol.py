@@ -34,8 +34,9 @@ BEGUN = -1
 MOST_WAITING = 8
 # What one packet may bring beside: it is read to its end.
 MOST_AT_ONCE = 64
-# How long a caller may take nothing of an answer that waits to be sent, and is whole in memory.
-TAKING_SECONDS = 60
+# How long a caller may take nothing of an answer that waits to be sent, and is whole in memory. What is seen is what
+# the system takes: its buffer, of up to 4 MiB, takes no more until a good part of it has reached a slow caller.
+TAKING_SECONDS = 300
 
 log = logs.get()
 

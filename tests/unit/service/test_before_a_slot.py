@@ -40,3 +40,4 @@ async def test_a_pod_that_has_stopped_waiting_begins_nothing_that_it_could_not_e
             await asked
     assert running.provider.created == []
     assert not request_context().may_have_created
+    assert running.metrics.registry.get_sample_value("t2i_generations_abandoned_total") == 0

@@ -6,13 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from t2i_service.generating import prediction
 from t2i_service.providers.replicate import CANCEL_SECONDS
 from t2i_service.routes.answers import unless_client_leaves
 
-from tests.unit.service.running import TASK, Running
+from tests.unit.service.running import TASK, HeldProvider, Running
 
 if TYPE_CHECKING:
     from fastapi import Request
+    from t2i_service.providers.base import Prediction
 
 TURNS = range(25)
 
@@ -46,6 +48,25 @@ async def test_its_cancel_is_tried_for_as_long_as_the_prediction_may_run() -> No
     await unless_client_leaves(leaving(TURNS[-1]), running.generator.generate(TASK))
     assert await running.background.drain(5) == 0
     assert running.provider.deadline > soon
+
+
+class Unheard(HeldProvider):
+    """Never answers a cancel."""
+
+    async def cancel(self, _label: str, prediction_id: str, deadline: float = 0.0) -> Prediction:
+        await asyncio.Event().wait()
+        return await super().cancel(_label, prediction_id, deadline)
+
+
+async def test_a_cancel_that_a_stopping_pod_has_no_time_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(prediction.log, "error", lambda _, **members: told.append(members))
+    running = Running(Unheard())
+    await unless_client_leaves(leaving(TURNS[-1]), running.generator.generate(TASK))
+    for _ in TURNS:
+        await asyncio.sleep(0)
+    assert await running.background.drain(0) == 1
+    assert [(line["prediction_id"], line["code"]) for line in told] == [("p0", "stopping")]
 
 
 @pytest.mark.parametrize("turns", TURNS)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from t2i_service.errors import GenerationFailedError, GenerationRefusedError
+from t2i_service.errors import GenerationCanceledError, GenerationFailedError, GenerationRefusedError
 from t2i_service.generating.outcomes import error_of
 from t2i_service.providers.base import Prediction, Status
+
+from tests.unit.service.running import MODEL, TASK, HeldProvider, Running
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,8 @@ def test_a_failure_that_speaks_of_safety_is_a_failure(said: str) -> None:
     [
         (119.8, 120, "generation_timeout", "at its time-out of 120 s"),
         (121.0, 120, "generation_timeout", "at its time-out of 120 s"),
-        (60.0, 120, "generation_canceled", "at the provider."),
+        (90.0, 120, "generation_canceled", "by a caller, or by its time-out"),
+        (59.0, 120, "generation_canceled", "at the provider."),
         (None, 120, "generation_canceled", "by a caller, or by its time-out"),
         (119.8, None, "generation_canceled", "by a caller, or by its time-out"),
     ],
@@ -80,3 +85,17 @@ def test_a_time_out_is_told_from_a_callers_cancel(
     assert error is not None
     assert error.code == code
     assert told in error.detail
+
+
+class CanceledLate(HeldProvider):
+    """Says that somebody has canceled it just before its time-out."""
+
+    async def wait(self, _label: str, prediction: Prediction, _deadline: float) -> Prediction:
+        return replace(prediction, status=Status.CANCELED, total_seconds=0.96 * MODEL.timeout_seconds)
+
+
+async def test_who_waits_for_the_end_hears_of_a_callers_cancel_however_late() -> None:
+    running = Running(CanceledLate())
+    with pytest.raises(GenerationCanceledError):
+        await running.generator.generate(TASK)
+    assert running.metrics.registry.get_sample_value("image_generation_total", {"status": "canceled"}) == 1

@@ -41,3 +41,8 @@ def test_a_date_is_a_time_from_now() -> None:
 @pytest.mark.parametrize("value", ["", "soon", "-3", "nan", "1e9", "\u00b2", "inf"], ids=ascii)
 def test_what_is_no_time_is_none(value: str) -> None:
     assert waits({"retry-after": value}) == DEFAULT_THROTTLE_SECONDS
+
+
+def test_clients_are_told_no_time_that_they_do_not_wait() -> None:
+    error = UpstreamThrottledError(3600)
+    assert (error.after, error.headers) == (3600, {"Retry-After": "60"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from t2i_service.observing.metrics import Metrics
 from t2i_service.tracing.span_export import BATCH_LENGTH, MOST_BATCH_BYTES, QUEUE_LENGTH, SpanExport
 
@@ -50,12 +51,16 @@ def test_a_full_queue_drops_what_is_new_and_counts_it() -> None:
     assert sum(exporter.got) == QUEUE_LENGTH + BATCH_LENGTH == count("t2i_spans_exported_total")
 
 
-def test_a_batch_ends_where_its_message_would_be_too_large() -> None:
+THIRD = MOST_BATCH_BYTES // 3
+
+
+@pytest.mark.parametrize("span", [bytes(THIRD), (object(), "", "p" * THIRD)], ids=["encoded", "with a prompt"])
+def test_a_batch_ends_where_its_message_would_be_too_large(span: object) -> None:
     exporter = Stuck()
     exporter.let_go.set()
     export = SpanExport("otlp", lambda: exporter, Metrics("1", "c"))
     for _ in range(7):
-        export.submit(bytes(MOST_BATCH_BYTES // 3))
+        export.submit(span)
     export.start()
     export.shutdown()
     assert exporter.got == [3, 3, 1]

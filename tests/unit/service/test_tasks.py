@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from t2i_service.errors import InvalidInputError
+from t2i_service.offer import models as offered
 from t2i_service.offer.api import GenerateRequest
 from t2i_service.offer.models import Models
 from t2i_service.offer.tasks import resolve
@@ -55,3 +56,17 @@ def test_sides_that_replicate_cannot_draw_go_to_who_can_or_are_refused_by_name(t
         ("height", {"multipleOf": 8}),
     ]
     assert "the model's own 300" in refused.value.detail
+
+
+def test_the_start_warns_of_the_size_that_is_drawn_within_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(offered.log, "warning", lambda _, sides, **__: told.append(sides))
+    cut = {"name": "cut", "provider": "Replicate", "defaults": {"height": 1030}}
+    cut["limits"] = {"maxWidth": 500, "maxHeight": 1024}
+    (file := tmp_path / "models.json").write_text(json.dumps({"models": [cut]}))
+    models = Models(file)
+    assert told == [["width"]]
+    with pytest.raises(InvalidInputError, match="width: must be a multiple of 8"):
+        _chosen(models)

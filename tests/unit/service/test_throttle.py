@@ -69,3 +69,12 @@ async def test_a_throttle_that_lasts_is_told_in_the_end() -> None:
     with pytest.raises(UpstreamThrottledError):
         await followed(client, 0.4, "sdxl")
     assert len(client.asked) == 2
+
+
+async def test_no_refusal_holds_anybody_back_for_longer_than_the_account_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replicate, "LONGEST_PAUSE", 0.1)
+    client = Throttled(refusals=1, after=3600)
+    ended = await asyncio.wait_for(followed(client, 7200, "sdxl", "turbo"), 5)
+    assert [prediction.status for prediction in ended] == [Status.SUCCEEDED] * 2
