@@ -5,7 +5,7 @@ from t2i_operator.kube.kinds import CHILDREN as CHILD_KINDS
 from t2i_operator.kube.kinds import OPTIONAL, Kind
 from t2i_operator.naming import CHILD_SELECTOR
 
-from tests.cluster.api import Object
+from tests.api import Object
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 

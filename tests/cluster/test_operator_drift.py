@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api import Object
+from tests.api import Object
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.api import Api, Object
 from tests.cluster import fault_proxy
-from tests.cluster.api import Api, Object
 from tests.cluster.fault_proxy import CUT, HUNG, FaultProxy
 from tests.cluster.forwarder import is_watch
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service

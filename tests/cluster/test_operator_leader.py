@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.fault_proxy import FROZEN, SILENT, FaultProxy, only
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.waiting import eventually

@@ -20,7 +20,7 @@ from t2i_operator.kube.kinds import (
     Kind,
 )
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.fault_proxy import BROKEN, NOT_SERVED, FaultProxy, only
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric

@@ -10,7 +10,7 @@ import yaml
 from t2i_operator.known.contest import LIMIT
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.operators import IMAGE, OperatorAccount, OperatorProcess, Service, kubeconfig_of, metric, writes
 from tests.cluster.rights import may
