@@ -4,6 +4,7 @@ Ask for what you use; nothing of it costs a test that does not ask:
 
 - `cluster`: the running cluster (`cluster.kubeconfig`, `cluster.audit_log`, `cluster.logs`).
 - `kubectl(*argv, input=None) -> str`: on that cluster; raises `KubectlError` (its text is stderr) when kubectl fails.
+- `api`: a client of it in this process, for what is asked often: an answer takes milliseconds, a kubectl half a second.
 - `helm(*argv) -> str`: as kubectl; a cold build of it takes some minutes, so mark the test with a longer time limit.
 - `toolbox`: the name of an image with a shell and Python, for pods that try something.
 - `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards.
@@ -17,7 +18,6 @@ of `tests/e2e`. What is up already is used as it is, if it is the embedded clust
 """
 
 import fcntl
-import json
 import signal
 import subprocess
 import sys
@@ -33,6 +33,7 @@ from dev.cluster import ground
 from dev.cluster.paths import Layout
 from dev.cluster.tools import Tool
 from dev.cluster.workshop import workshop
+from tests.api import Api
 from tests.kubectl import KubectlError
 
 HELM = Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4")
@@ -125,6 +126,16 @@ def kubectl(cluster: Layout) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def api(cluster: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Return a client with all rights."""
+    copy = tmp_path_factory.mktemp("api") / "kubeconfig"
+    copy.write_text(cluster.kubeconfig.read_text())
+    client = Api(copy)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
 def helm(cluster: Layout) -> Callable[..., str]:
     with workshop(cluster) as shop:
         program = shop.programs((HELM,))[HELM.name]
@@ -146,13 +157,13 @@ def toolbox(cluster: Layout) -> str:
 
 
 @pytest.fixture
-def namespace(kubectl: Callable[..., str], request: pytest.FixtureRequest) -> Iterator[str]:
+def namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
     test = "".join(letter if letter.isalnum() else "-" for letter in request.node.originalname.lower())
     name = f"{test[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
-    kubectl("create", "--filename=-", input=json.dumps(body))
+    api.request("POST", "/api/v1/namespaces", body)
     yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    api.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture(scope="session")

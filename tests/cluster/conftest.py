@@ -9,7 +9,7 @@ import pytest
 from dev.cluster.kubectl import established
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, rights, running
 from tests.cluster.products import grafana_operator
 
@@ -21,16 +21,6 @@ def crd(kubectl: Callable[..., str], checkout: Path) -> str:
     name = "texttoimageservices.texttoimage.dev"
     established(kubectl, f"crd/{name}")
     return name
-
-
-@pytest.fixture(scope="package")
-def api(cluster: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """Return a client with all rights."""
-    copy = tmp_path_factory.mktemp("api") / "kubeconfig"
-    copy.write_text(cluster.kubeconfig.read_text())
-    client = Api(copy)
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="package")

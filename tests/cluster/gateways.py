@@ -8,7 +8,7 @@ from typing import Any
 
 from dev.cluster.golang import toolchain, wanted_version
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.products import Product
 from tests.waiting import eventually
 

@@ -5,7 +5,7 @@ from t2i_operator.known.identity import identify
 from t2i_operator.kube.kinds import Kind, Object
 from t2i_operator.reconciling.differences import differences
 
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.golden.builds import INPUTS, build
 
 _APPLY = {"fieldManager": "text-to-image-operator", "force": "true", "dryRun": "All"}

@@ -4,7 +4,7 @@ Without a mail server of its own, or of the Alertmanager's, the Prometheus Opera
 whosever it be (`amcfg.go`); and with one it needs a login.
 """
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 
 _SECRET, _KEY = "mail", "password"
 MAIL: Object = {

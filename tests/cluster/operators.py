@@ -15,7 +15,7 @@ import yaml
 
 from dev.bench.audit import lines
 from dev.bench.programs import free_port
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 

@@ -2,7 +2,7 @@
 
 from t2i_operator.naming import selector_labels
 
-from tests.cluster.api import Object
+from tests.api import Object
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 

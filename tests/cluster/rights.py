@@ -1,12 +1,12 @@
 """What somebody may do, as the API server answers it, and what of it somebody does."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import web
 
+from tests.api import Api
 from tests.cluster.forwarder import ThreadedForwarder, is_watch
 from tests.cluster.operators import writes
 
@@ -74,8 +74,11 @@ def audited(log: Path, account: str, since: int) -> set[Right]:
     return used
 
 
-def may(kubectl: Callable[..., str], who: str, where: str, question: str) -> bool:
-    """Ask the API server; a question is a verb, a resource with its subresource, and its group."""
+def may(api: Api, who: str, where: str, question: str) -> bool:
+    """Ask the API server; a question is a verb, a resource with its subresource, and its group.
+
+    What was bound a moment ago it may not know yet: wait for the rights that are expected.
+    """
     verb, resource, group = (*question.split(), "")[:3]
     resource, _, subresource = resource.partition("/")
     wanted = {"namespace": where, "verb": verb, "group": group, "resource": resource, "subresource": subresource}
@@ -84,5 +87,10 @@ def may(kubectl: Callable[..., str], who: str, where: str, question: str) -> boo
         "kind": "SubjectAccessReview",
         "spec": {"user": who, "resourceAttributes": wanted},
     }
-    answer = json.loads(kubectl("create", "--output=json", "--filename=-", input=json.dumps(review)))
+    answer = api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
     return bool(answer["status"]["allowed"])
+
+
+def granted(api: Api, who: str, where: str, questions: Sequence[str]) -> list[str]:
+    """Return the questions that are answered with yes."""
+    return [question for question in questions if may(api, who, where, question)]

@@ -1,7 +1,7 @@
 """The test in the part of everybody whom a service waits for, until nothing of it is under way."""
 
+from tests.api import Object
 from tests.cluster import pods
-from tests.cluster.api import Object
 from tests.cluster.gateways import accept, give_address
 from tests.cluster.operators import Service
 from tests.cluster.products import dashboards_shown

@@ -6,7 +6,7 @@ from t2i_operator import builders, spec
 from t2i_operator.known.identity import identify
 from t2i_operator.kube.kinds import OPTIONAL, RESOURCE
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.goldens import taken_without_drift
 from tests.cluster.specs import DRAWN, SPECS
 from tests.unit.operator.resources import WITH_JAEGER

@@ -4,7 +4,6 @@ import copy
 import json
 import re
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.rights import may
+from tests.api import Api
+from tests.cluster.rights import granted
+from tests.waiting import eventually
 
 Object = dict[str, Any]
 Kubectl = Callable[..., str]
@@ -97,13 +98,14 @@ TOO_MUCH = (
 )
 
 
-def test_the_operator_has_the_rights_it_needs_and_no_others(kubectl: Kubectl, installed: str, namespace: str) -> None:
-    granted = [question for question in NEEDED + TOO_MUCH if may(kubectl, installed, namespace, question)]
+def test_the_operator_has_the_rights_it_needs_and_no_others(api: Api, installed: str, namespace: str) -> None:
+    eventually(lambda: granted(api, installed, namespace, NEEDED) == list(NEEDED), "the rights to be known")
+    assert not granted(api, installed, namespace, TOO_MUCH)
 
-    assert granted == list(NEEDED)
 
-
-def test_an_operator_for_one_namespace_has_its_rights_there_and_nowhere_else(kubectl: Kubectl, namespace: str) -> None:
+def test_an_operator_for_one_namespace_has_its_rights_there_and_nowhere_else(
+    kubectl: Kubectl, api: Api, namespace: str
+) -> None:
     bodies = rendered(kubectl, "manifests/overlays/namespaced")
     assert not [body for body in bodies if body["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")]
     for body in bodies:
@@ -118,9 +120,10 @@ def test_an_operator_for_one_namespace_has_its_rights_there_and_nowhere_else(kub
     kubectl("apply", "--server-side", "--warnings-as-errors", "--filename=-", input=everything)
 
     operator = f"system:serviceaccount:{namespace}:text-to-image-operator"
-    assert [question for question in NEEDED + TOO_MUCH if may(kubectl, operator, namespace, question)] == list(NEEDED)
-    assert not [question for question in NEEDED if may(kubectl, operator, "default", question)]
-    assert not [question for question in NEEDED if may(kubectl, operator, "", question)]
+    eventually(lambda: granted(api, operator, namespace, NEEDED) == list(NEEDED), "the rights to be known")
+    assert not granted(api, operator, namespace, TOO_MUCH)
+    assert not granted(api, operator, "default", NEEDED)
+    assert not granted(api, operator, "", NEEDED)
 
 
 def test_two_replicas_may_not_be_evicted_together(kubectl: Kubectl, namespace: str) -> None:
@@ -142,18 +145,18 @@ def test_two_replicas_may_not_be_evicted_together(kubectl: Kubectl, namespace: s
         ("admin", {"get", "watch", "patch", "delete"}),
     ],
 )
-def test_roles_of_people_take_the_resource_in(kubectl: Kubectl, namespace: str, role: str, verbs: set[str]) -> None:
+def test_roles_of_people_take_the_resource_in(
+    kubectl: Kubectl, api: Api, namespace: str, role: str, verbs: set[str]
+) -> None:
     kubectl("create", "rolebinding", "jane", f"--clusterrole={role}", "--user=jane", f"--namespace={namespace}")
 
-    def granted(resource: str) -> set[str]:
-        asked = ("get", "watch", "patch", "delete")
-        return {verb for verb in asked if may(kubectl, "jane", namespace, f"{verb} {resource} texttoimage.dev")}
+    def asked(resource: str) -> set[str]:
+        questions = [f"{verb} {resource} texttoimage.dev" for verb in ("get", "watch", "patch", "delete")]
+        return {question.split()[0] for question in granted(api, "jane", namespace, questions)}
 
-    deadline = time.monotonic() + 30
-    while granted("texttoimageservices") != verbs:
-        assert time.monotonic() < deadline, "the roles were not aggregated"
-    assert granted("texttoimageservices/scale") == verbs - {"delete"}
-    assert granted("texttoimageservices/status") == {"get", "watch"}
+    eventually(lambda: asked("texttoimageservices") == verbs, "the roles to be aggregated")
+    assert asked("texttoimageservices/scale") == verbs - {"delete"}
+    assert asked("texttoimageservices/status") == {"get", "watch"}
 
 
 def test_argo_cd_takes_the_health_check_as_a_component(tmp_path: Path, kubectl: Kubectl) -> None:

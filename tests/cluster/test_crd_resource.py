@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.api import Api, Object
 from tests.kubectl import KubectlError
+from tests.waiting import eventually
 
-Object = dict[str, Any]
 Kubectl = Callable[..., str]
 
 # A class that no operator looks after: what is written here stays as it is.
@@ -59,14 +61,42 @@ def blocks(path: str, schema: Object) -> Iterator[tuple[str, Object]]:
             yield from blocks(f"{path}.{name}", child.get("items", child))
 
 
-def test_explain_says_a_sentence_for_every_field(kubectl: Kubectl, crd: str, checkout: Any) -> None:
+def descriptions(spec: Object) -> dict[str, str]:
+    return {
+        f"{path}.{name}": field["description"]
+        for path, schema in blocks("t2i.spec", spec)
+        for name, field in schema["properties"].items()
+    }
+
+
+@pytest.fixture
+def written(checkout: Path) -> Object:
+    """Return the schema of `spec` as the CRD has it."""
     [file] = (checkout / "crds").glob("*.yaml")
     root = yaml.safe_load(file.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    found: Object = root["properties"]["spec"]
+    return found
 
-    for path, schema in blocks("t2i.spec", root["properties"]["spec"]):
-        explained = " ".join(kubectl("explain", path).split())
-        for name, field in schema["properties"].items():
-            assert " ".join(field["description"].split()) in explained, f"{path}.{name}"
+
+def test_the_api_server_publishes_a_sentence_for_every_field(api: Api, crd: str, written: Object) -> None:
+    """Whatever explains or completes fields reads it there, kubectl among others."""
+    wanted = descriptions(written)
+    assert all(wanted.values())
+
+    def published() -> bool:
+        schemas = api.request("GET", "/openapi/v3/apis/texttoimage.dev/v1alpha1")["components"]["schemas"]
+        assert descriptions(schemas["dev.texttoimage.v1alpha1.TextToImageService"]["properties"]["spec"]) == wanted
+        return True
+
+    eventually(published, "what is installed to be published")
+
+
+@pytest.mark.parametrize("path", ["t2i.spec", "t2i.spec.models"])
+def test_explain_shows_it(kubectl: Kubectl, crd: str, written: Object, path: str) -> None:
+    explained = " ".join(kubectl("explain", path).split())
+
+    for name, field in dict(blocks("t2i.spec", written))[path]["properties"].items():
+        assert " ".join(field["description"].split()) in explained, f"{path}.{name}"
 
 
 def test_defaults_are_stored_but_not_inside_list_items(here: Kubectl) -> None:

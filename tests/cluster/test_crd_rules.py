@@ -1,20 +1,16 @@
 """Every rule across fields, in front of the real API server: what passes, what is refused and with which sentence."""
 
-import json
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.api import Api, Object, Refused
 from tests.cluster.crd_schema import Rule, rules
-from tests.kubectl import KubectlError
 
-Object = dict[str, Any]
-
-
+PLURAL = "texttoimageservices"
 RULES = [rule for rule in rules() if not rule.scalar]
 CASES: list[Object] = yaml.safe_load(Path(__file__).with_name("crd_rules.yaml").read_text())
 
@@ -23,14 +19,16 @@ def matching(case: Object) -> list[Rule]:
     return [rule for rule in RULES if rule.at == case["at"] and rule.message.startswith(case["says"])]
 
 
-def resource(spec: Object, name: str = "try") -> str:
+def applied(api: Api, namespace: str, spec: Object, name: str = "try", **params: str) -> Object:
+    """Apply as kubectl does; raises Refused."""
     body = {
         "apiVersion": "texttoimage.dev/v1alpha1",
         "kind": "TextToImageService",
         "metadata": {"name": name},
         "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}], **spec},
     }
-    return json.dumps(body)
+    params = {"fieldManager": "test", "fieldValidation": "Strict", **params}
+    return api.request("PATCH", api.path(PLURAL, namespace, name), body, "application/apply-patch+yaml", **params)
 
 
 def label(case: Object) -> str:
@@ -53,45 +51,42 @@ def shared_namespace(kubectl: Callable[..., str], crd: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def apply(case: Object, kubectl: Callable[..., str], shared_namespace: str) -> Iterator[Callable[..., str]]:
+def apply(case: Object, api: Api, shared_namespace: str) -> Iterator[Callable[[Object, str], Object]]:
     """Apply by dry-run, over the resource that the case wants to be there before."""
-    where = f"--namespace={shared_namespace}"
     if "before" in case:
-        kubectl("apply", "--server-side", where, "--filename=-", input=resource(case["before"]))
-    yield lambda body: kubectl("apply", "--server-side", "--dry-run=server", where, "--filename=-", input=body)
+        applied(api, shared_namespace, case["before"])
+    yield lambda spec, name: applied(api, shared_namespace, spec, name, dryRun="All")
     if "before" in case:
-        kubectl("delete", where, "t2i", "try")
+        api.delete(PLURAL, shared_namespace, "try")
 
 
 @each_rule
-def test_passes(case: Object, apply: Callable[..., str]) -> None:
+def test_passes(case: Object, apply: Callable[[Object, str], Object]) -> None:
     name = case.get("names", ["try"])[0]
 
-    assert "serverside-applied" in apply(resource(case["passes"], name))
+    assert apply(case["passes"], name)["metadata"]["name"] == name
 
 
 @each_rule
-def test_refused_with_its_sentence(case: Object, apply: Callable[..., str]) -> None:
+def test_refused_with_its_sentence(case: Object, apply: Callable[[Object, str], Object]) -> None:
     [rule] = matching(case)
 
-    with pytest.raises(KubectlError) as refusal:
-        apply(resource(case["refused"], case.get("names", ["try"])[-1]))
+    with pytest.raises(Refused) as refusal:
+        apply(case["refused"], case.get("names", ["try"])[-1])
 
-    said = str(refusal.value)
+    said = refusal.value.message
     assert rule.message in said
     assert said.count("Invalid value") == 1, "other rules refuse it as well"
     assert rule.at.replace("[]", "[0]") in said
 
 
-def test_a_volume_that_went_with_its_jaeger_holds_nothing_up(
-    kubectl: Callable[..., str], shared_namespace: str
-) -> None:
-    def apply(mode: str, size: str, storage_class: str) -> str:
+def test_a_volume_that_went_with_its_jaeger_holds_nothing_up(api: Api, shared_namespace: str) -> None:
+    def apply(mode: str, size: str, storage_class: str) -> Object:
         badger = {"size": size, "storageClassName": storage_class}
         tracing = {"mode": mode, "jaeger": {"storage": {"type": "Badger", "badger": badger}}}
-        body = resource({"monitoring": {"tracing": tracing}}, "gone")
-        return kubectl("apply", "--server-side", f"--namespace={shared_namespace}", "--filename=-", input=body)
+        return applied(api, shared_namespace, {"monitoring": {"tracing": tracing}}, "gone")
 
     apply("Managed", "20Gi", "fast")
     apply("Disabled", "20Gi", "fast")
-    assert "serverside-applied" in apply("Managed", "10Gi", "slow")
+    badger = apply("Managed", "10Gi", "slow")["spec"]["monitoring"]["tracing"]["jaeger"]["storage"]["badger"]
+    assert (badger["size"], badger["storageClassName"]) == ("10Gi", "slow")

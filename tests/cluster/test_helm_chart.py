@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.rights import may
+from tests.api import Api
+from tests.cluster.rights import granted
 from tests.installed import leads
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1500)  # a cold build of Helm takes some minutes on two cores
 
@@ -56,7 +58,7 @@ def stripped(body: Object) -> Object:
 
 
 def test_everything_for_a_list_of_namespaces_is_accepted_and_no_right_goes_further(
-    render: Render, kubectl: Callable[..., str], namespace: str
+    render: Render, kubectl: Callable[..., str], api: Api, namespace: str
 ) -> None:
     settings = (f"namespaces={{{namespace}}}", f"className={namespace[-6:]}", "replicas=2", "monitoring.enabled=true")
     objects = render(namespace, *settings, "userRoles.create=false", "jaegerImage=jaeger:1", "logLevel=DEBUG")
@@ -71,8 +73,8 @@ def test_everything_for_a_list_of_namespaces_is_accepted_and_no_right_goes_furth
             argv = ("apply", "--server-side", "--warnings-as-errors", "--filename=-")
             kubectl(*argv, input=json.dumps(body))
     account = f"system:serviceaccount:{namespace}:{name}"
-    assert [question for question in NEEDED if may(kubectl, account, namespace, question)] == list(NEEDED)
-    assert not [question for question in NEEDED if may(kubectl, account, "default", question)]
+    eventually(lambda: granted(api, account, namespace, NEEDED) == list(NEEDED), "the rights to be known")
+    assert not granted(api, account, "default", NEEDED)
 
 
 @pytest.mark.parametrize("grafana", ["", "https://grafana.example.com", "https://example.com/grafana/"])

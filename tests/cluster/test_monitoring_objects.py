@@ -3,7 +3,7 @@
 import pytest
 from t2i_operator.kube.kinds import ALERTMANAGER_CONFIG, PROMETHEUS_RULE, SERVICE_MONITOR, Kind
 
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.goldens import all_taken_without_drift
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.cluster.api import Object
+from tests.api import Object
 from tests.cluster.operators import Service
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually

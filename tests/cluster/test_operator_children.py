@@ -5,18 +5,20 @@ from t2i_operator.kube.kinds import CHILDREN as CHILD_KINDS
 from t2i_operator.kube.kinds import OPTIONAL, Kind
 from t2i_operator.naming import CHILD_SELECTOR
 
-from tests.cluster.api import Object
+from tests.api import Object
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 
-# plural, suffix of its name, and a change to a field that the operator applies: (path, value to break it with).
+CHECKSUM = ("spec", "template", "metadata", "annotations", "texttoimage.dev/config-checksum")
+# plural, suffix of its name, and a change to a field that the operator applies: (path, value to break it with). Left
+# out, it must not become what we apply: no default of the API server's.
 CHILDREN = [
     pytest.param("serviceaccounts", "", ("automountServiceAccountToken",), True, id="ServiceAccount"),
     pytest.param("secrets", "-keys", ("metadata", "labels", "app.kubernetes.io/name"), "x", id="Secret of keys"),
     pytest.param("secrets", "-secrets", ("data", "REPLICATE_API_TOKEN"), "eHg=", id="Secret of credentials"),
     pytest.param("configmaps", "-config", ("data", "models.json"), "{}", id="ConfigMap"),
     pytest.param("services", "-service", ("spec", "selector", "app.kubernetes.io/instance"), "x", id="Service"),
-    pytest.param("deployments", "", ("spec", "progressDeadlineSeconds"), 17, id="Deployment"),
+    pytest.param("deployments", "", CHECKSUM, "x", id="Deployment"),
 ]
 each_child = pytest.mark.parametrize(("plural", "suffix", "field", "value"), CHILDREN)
 
@@ -63,7 +65,8 @@ def test_a_changed_field_is_put_back(
     running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
 ) -> None:
     before = _at(running.child(plural, suffix), field)
-    running.api.patch(plural, running.namespace, running.name + suffix, _nested(field, value))
+    broken = running.api.patch(plural, running.namespace, running.name + suffix, _nested(field, value))
+    assert _at(broken, field) != before
 
     eventually(lambda: _at(running.child(plural, suffix), field) == before, "the field to be put back")
 
@@ -73,7 +76,8 @@ def test_a_removed_field_is_put_back(
     running: Service, plural: str, suffix: str, field: tuple[str, ...], value: object
 ) -> None:
     before = _at(running.child(plural, suffix), field)
-    running.api.patch(plural, running.namespace, running.name + suffix, _nested(field, None))
+    broken = running.api.patch(plural, running.namespace, running.name + suffix, _nested(field, None))
+    assert _at(broken, field) != before
 
     eventually(lambda: _at(running.child(plural, suffix), field) == before, "the field to be put back")
 

@@ -15,7 +15,7 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.cluster.api import Object
+    from tests.api import Object
     from tests.cluster.operators import Service
 
 CRD = f"--filename={Path(__file__).with_name('collector_crd.yaml')}"

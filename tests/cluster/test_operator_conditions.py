@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from dev.cluster import catalog
+from tests.api import Object
 from tests.cluster import pods
-from tests.cluster.api import Object
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from dev.cluster.paths import Layout
+from tests.api import Object
 from tests.cluster import pods
-from tests.cluster.api import Object
 from tests.cluster.operators import OperatorProcess, Service
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually

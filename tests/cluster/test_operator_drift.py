@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.api import Object
+from tests.api import Object
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 
@@ -51,10 +51,10 @@ def _volumes(*volumes: Object) -> Object:
     return {"spec": {"template": {"spec": {"volumes": list(volumes)}}}}
 
 
-def _strategic(service: Service, change: Object) -> None:
-    """Patch as `kubectl edit` and `kubectl patch` do: items of lists are found by their names."""
-    path = service.api.path("deployments", service.namespace, service.name)
-    service.api.request("PATCH", path, change, "application/strategic-merge-patch+json", fieldManager="kubectl-edit")
+def _strategic(service: Service, change: Object) -> Object:
+    """Patch as `kubectl edit` and `kubectl patch` do, items of lists found by their names; return what that makes."""
+    path, kind = service.api.path("deployments", service.namespace, service.name), "strategic-merge-patch+json"
+    return service.api.request("PATCH", path, change, f"application/{kind}", fieldManager="kubectl-edit")
 
 
 EXEC = {"command": ["true"]}
@@ -92,8 +92,7 @@ def test_what_cannot_stand_beside_ours_goes(
         eventually(lambda: running.events("Updated"), "the template to arrive")
         running.ready()
     before = running.child("deployments")
-    _strategic(running, change)
-    assert _at(running.child("deployments"), path) != _at(before, path)
+    assert _at(_strategic(running, change), path) != _at(before, path)
 
     eventually(lambda: running.child("deployments")["spec"] == before["spec"], "the edit to be undone")
     assert running.ready()
@@ -119,16 +118,16 @@ def test_a_swap_during_a_pause_is_undone_with_the_next_change(running: Service) 
     running.ready()
 
 
-def _removed(name: str) -> Callable[[Service], None]:
+def _removed(name: str) -> Callable[[Service], Object]:
     return lambda service: _strategic(service, _container(**{name: None}))
 
 
-def _label(where: str) -> Callable[[Service], None]:
+def _label(where: str) -> Callable[[Service], Object]:
     change = {"metadata": {where: {"texttoimage.dev/owner-uid" if where == "annotations" else LABEL: "x"}}}
     return lambda service: _strategic(service, change)
 
 
-def _template_label(where: str, name: str) -> Callable[[Service], None]:
+def _template_label(where: str, name: str) -> Callable[[Service], Object]:
     return lambda service: _strategic(service, {"spec": {"template": {"metadata": {where: {name: "x"}}}}})
 
 
@@ -163,9 +162,9 @@ EDITS = [
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_is_undone_whatever_its_shape(running: Service, edit: Callable[[Service], None]) -> None:
+def test_an_edit_is_undone_whatever_its_shape(running: Service, edit: Callable[[Service], Object]) -> None:
     before = running.child("deployments")
-    edit(running)
+    assert _said(edit(running)) != _said(before)
 
     def undone() -> bool:
         return _said(running.child("deployments")) == _said(before)

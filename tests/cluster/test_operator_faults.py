@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.api import Api, Object
 from tests.cluster import fault_proxy
-from tests.cluster.api import Api, Object
 from tests.cluster.fault_proxy import CUT, HUNG, FaultProxy
 from tests.cluster.forwarder import is_watch
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
@@ -83,9 +83,7 @@ def way(hundred: Way) -> Iterator[Way]:
 
 
 @pytest.fixture(scope="module")
-def hundred(
-    api: Api, crd: str, make_account: Callable[[], OperatorAccount], kubectl: Callable[..., str]
-) -> Iterator[Way]:
+def hundred(api: Api, crd: str, make_account: Callable[[], OperatorAccount]) -> Iterator[Way]:
     """Run an operator that reaches the API server through the proxy only, and a hundred resources."""
     account = make_account()
     proxy = FaultProxy(account.kubeconfig)
@@ -98,7 +96,8 @@ def hundred(
     eventually(lambda: way.caught_up("none"), "a hundred resources", seconds=120)
     yield way
     operator.stop()
-    kubectl("delete", "t2i", "--all", "--namespace", way.namespace)
+    api.request("DELETE", api.path("texttoimageservices", way.namespace))
+    eventually(lambda: not way.services(), "the resources to go")
     proxy.close()
 
 

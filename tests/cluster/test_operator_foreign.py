@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.operators import OperatorProcess, Service
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually

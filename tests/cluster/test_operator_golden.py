@@ -7,7 +7,7 @@ import yaml
 from t2i_operator.known.identity import identify
 from t2i_operator.kube.kinds import OPTIONAL, RESOURCE
 
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.goldens import taken_without_drift
 from tests.golden.builds import INPUTS, build
 

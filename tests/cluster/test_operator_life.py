@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
+from tests.api import Api
 from tests.cluster import pods
-from tests.cluster.api import Api
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
 from tests.waiting import eventually
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.fault_proxy import SILENT, FaultProxy
 from tests.cluster.forwarder import is_watch
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service

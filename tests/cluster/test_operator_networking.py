@@ -7,8 +7,8 @@ import pytest
 from t2i_operator.kube.kinds import HTTP_ROUTE
 
 from dev.cluster.paths import Layout
+from tests.api import Api, Object
 from tests.cluster import fault_proxy, pods
-from tests.cluster.api import Api, Object
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.gateways import GatewayApi, accept, gateway, give_address, program
 from tests.cluster.goldens import all_taken_without_drift

@@ -11,7 +11,7 @@ import pytest
 from t2i_operator import naming
 from t2i_operator.kube import kinds
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import OperatorProcess, Service
 from tests.cluster.products import grafana_operator

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
 
 LEVELS = 1_500

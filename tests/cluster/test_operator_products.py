@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 from t2i_operator.kube.kinds import GRAFANA_DASHBOARD, OPENTELEMETRY_COLLECTOR, Kind
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import OperatorProcess, Service
 from tests.cluster.products import (

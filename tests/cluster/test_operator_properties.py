@@ -12,8 +12,8 @@ from t2i_operator import naming
 from t2i_operator.kube.kinds import CHILDREN, OPENTELEMETRY_COLLECTOR, OPTIONAL
 
 from dev.cluster.paths import Layout
+from tests.api import Api, Object, Refused
 from tests.cluster import pods
-from tests.cluster.api import Api, Object, Refused
 from tests.cluster.gateways import GatewayApi, gateway, program
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.cluster.products import grafana_operator, opentelemetry_operator

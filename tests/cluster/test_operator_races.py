@@ -25,7 +25,7 @@ from t2i_operator.status.metrics import Metrics
 from t2i_operator.status.report import Reporter
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.operators import IMAGE, Service
 from tests.waiting import eventually
 

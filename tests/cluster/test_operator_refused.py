@@ -9,8 +9,8 @@ import pytest
 from t2i_operator.kube.kinds import CHILDREN
 
 from dev.bench.programs import free_port
+from tests.api import Api, Object, Refused
 from tests.cluster import pods
-from tests.cluster.api import Api, Object, Refused
 from tests.cluster.operators import Service
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually

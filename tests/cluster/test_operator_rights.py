@@ -8,7 +8,7 @@ import yaml
 
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.gateways import GatewayApi, accept, gateway, program
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
 from tests.cluster.pods import PARKED

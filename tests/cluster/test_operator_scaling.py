@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dev.cluster.paths import Layout
+from tests.api import Object
 from tests.cluster import pods
-from tests.cluster.api import Object
 from tests.cluster.operators import OperatorAccount, Service, writes
 from tests.waiting import eventually
 

@@ -10,7 +10,7 @@ import yaml
 from t2i_operator.known.contest import LIMIT
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api
+from tests.api import Api
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.operators import IMAGE, OperatorAccount, OperatorProcess, Service, kubeconfig_of, metric, writes
 from tests.cluster.rights import may
@@ -152,10 +152,10 @@ def confined(crd: str, confinement: Path, way: FaultProxy, namespaces: list[str]
 
 
 def test_a_list_of_namespaces_with_rights_for_just_these(
-    api: Api, kubectl: Kubectl, namespaces: list[str], confined: OperatorProcess
+    api: Api, namespaces: list[str], confined: OperatorProcess
 ) -> None:
     account = f"system:serviceaccount:{namespaces[0]}:operator"
-    assert not may(kubectl, account, namespaces[2], "list secrets")
+    assert not may(api, account, namespaces[2], "list secrets")
     services = [Service(api, namespace, confined.class_name) for namespace in namespaces]
     for service in services:
         service.create()
@@ -195,7 +195,7 @@ def test_what_is_not_the_operator_s_to_see_is_said_and_harms_nothing(
 
 
 def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(
-    kubectl: Kubectl, namespaces: list[str], way: FaultProxy, confined: OperatorProcess
+    api: Api, kubectl: Kubectl, namespaces: list[str], way: FaultProxy, confined: OperatorProcess
 ) -> None:
     """It is named as refused, too, which liveness does not hold against the process."""
     kept, lost = (f"texttoimageservices@{namespace}" for namespace in namespaces[:2])
@@ -203,7 +203,7 @@ def test_the_stream_of_a_namespace_that_may_not_be_watched_grows_old_by_name(
     kubectl("delete", "rolebinding", "operator", f"--namespace={namespaces[1]}")
     account = f"system:serviceaccount:{namespaces[0]}:operator"
     question = "watch texttoimageservices texttoimage.dev"
-    eventually(lambda: not may(kubectl, account, namespaces[1], question), "the right to be taken away")
+    eventually(lambda: not may(api, account, namespaces[1], question), "the right to be taken away")
 
     def age(stream: str) -> float:
         found: float = confined.get("/healthz").json()["stream_age_seconds"][stream]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from aiohttp import web
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.forwarder import ThreadedForwarder
 from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, running

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric
 from tests.waiting import eventually
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from dev.cluster.paths import Layout
-from tests.cluster.api import Api, Object
+from tests.api import Api, Object
 from tests.cluster.gateways import GatewayApi
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.waiting import eventually

