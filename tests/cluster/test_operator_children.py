@@ -41,10 +41,10 @@ def _nested(path: tuple[str, ...], value: object) -> Object:
 
 
 def _at(live: Object, path: tuple[str, ...]) -> object:
+    """Return what is there; None where nothing is, as the last field of a block takes the block along."""
     found: object = live
     for part in path:
-        assert isinstance(found, dict)
-        found = found.get(part)
+        found = found.get(part) if isinstance(found, dict) else None
     return found
 
 
