@@ -93,11 +93,16 @@ def test_two_operators_that_serve_the_same_resource_give_way_and_say_so(
     assert f"Deployment {service.name}: another operator of this kind keeps writing it" in message
     assert "give one of the two a class" in message
 
-    looks = [metric(operator, LOOKS) for operator in rivals]
-    api.delete("configmaps", namespace, f"{service.name}-config")
-    for operator, before in zip(rivals, looks, strict=True):
-        eventually(lambda operator=operator, before=before: metric(operator, LOOKS) > before, "one more look")
-    assert service.wait("Stalled", "True", "Contested")
+    def both_look() -> bool:
+        eventually(lambda: api.find("configmaps", namespace, f"{service.name}-config"), "it to be there")
+        looks = [metric(operator, LOOKS) for operator in rivals]
+        api.delete("configmaps", namespace, f"{service.name}-config")
+        for operator, before in zip(rivals, looks, strict=True):
+            eventually(lambda operator=operator, before=before: metric(operator, LOOKS) > before, "one more look")
+        return service.conditions()["Stalled"]["reason"] == "Contested"
+
+    # Whose pod template stands finds nothing to write, and says so when it looks last.
+    eventually(both_look, "the one that gave way to say so again", seconds=90)
     # Made, and written by each in its turn until it gave way.
     assert service.child("deployments")["metadata"]["generation"] <= 2 * LIMIT + 4
 

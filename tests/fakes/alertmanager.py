@@ -27,7 +27,7 @@ CREDENTIALS = {
     "smtp_auth_password": OWN,
     "smtp_auth_secret": OWN,
 }
-QUICK = {"group_wait": "1s", "group_interval": "1s", "repeat_interval": "1h"}
+QUICK = {"group_wait": "2s", "group_interval": "1s", "repeat_interval": "1h"}
 
 
 class Alertmanager:
