@@ -155,22 +155,22 @@ def test_an_answer_that_nobody_takes_is_given_up(
 
 
 def test_who_takes_an_answer_slowly_gets_it_whole(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched: list[tuple[protocol.Protocol, int]] = []
+    looks: list[int] = []
+    look = protocol.Protocol._look
 
-    def watch(self: protocol.Protocol) -> None:
-        watched.append((self, self.transport.get_write_buffer_size()))
+    def counted(self: protocol.Protocol, waited: int) -> None:
+        looks.append(waited)
+        look(self, waited)
 
-    monkeypatch.setattr(protocol.Protocol, "_watch_taking", watch)
+    monkeypatch.setattr(protocol.Protocol, "_look", counted)
+    monkeypatch.setattr(protocol, "TAKING_SECONDS", 1)
     monkeypatch.setattr(sandbox, "draw", lambda *_: bytes(MUCH))
     caller, _ = connection
     caller.sendall((HEAD % b"/generate").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + BODY)
     taken = 0
-    for looks in (1, 2, 3):
-        wait_for(lambda looks=looks: len(watched) == looks)
-        answering, waited = watched[-1]
-        while answering.transport.get_write_buffer_size() >= waited:
-            taken += len(caller.recv(64 * 1024))
-        answering.loop.call_soon_threadsafe(answering._look, waited)
-    wait_for(lambda: len(watched) == 4)
+    for looked in (1, 2):
+        while taken < looked * MUCH // 4:
+            taken += len(caller.recv(MUCH))
+        wait_for(lambda looked=looked: len(looks) >= looked)
     taken += len(b"".join(iter(lambda: caller.recv(MUCH), b"")))
     assert taken > MUCH
