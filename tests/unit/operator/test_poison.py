@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from t2i_operator import builders, spec
 from t2i_operator.builders import Observed, strategic
 from t2i_operator.known import drift, references
+from t2i_operator.known.resources import Resources
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VOLUME_CLAIM
+from t2i_operator.naming import Key
+from t2i_operator.spec import pod_template
 
 OBSERVED = Observed(image="i:1", jaeger_image="j:1", keys={"primary": "k"})
 QUANTITIES = ["1e999999", "1e9999999", "-1e-999999", "1e999999Ki", "1e999999m", "sNaN", "NaN", "Infinity", "9" * 99]
@@ -90,6 +93,31 @@ def test_powers_of_ten_are_kept_from_the_api_server(field: str, quantity: str) -
     }
     with pytest.raises(spec.InvalidSpec, match=rf"^spec\.podTemplate\.spec\..*{field}.* is no quantity"):
         read(place[field])
+
+
+def test_a_large_template_is_refused_and_not_kept() -> None:
+    """As many empty objects as etcd takes are 34 MB in Python, at every pass."""
+    pod: Any = {"tolerations": [{}] * 42_000}
+    assert not pod_template.problems(pod_template.PodTemplate(spec=pod), "spec.podTemplate")
+
+    pod = {"tolerations": [{}] * 500_000}
+    for wanted in (
+        {"podTemplate": {"spec": pod}, "replicas": 2},
+        {"monitoring": {"tracing": {"jaeger": {"podTemplate": {"spec": pod}}}}, "replicas": 2},
+    ):
+        body = {
+            "metadata": {"name": "a", "namespace": "n", "uid": "u", "generation": 1, "resourceVersion": "1"},
+            "spec": {"className": "blue", "models": [{"name": "s", "provider": "Sandbox"}], **wanted},
+        }
+        resources = Resources()
+        resources.observe(body)
+        seen = resources.get(Key("n", "a"))
+        assert seen is not None
+        assert len(seen.content) < 1000
+        assert (seen.body()["spec"]["className"], seen.body()["spec"]["replicas"]) == ("blue", 2)
+        for each in (body, seen.body()):
+            with pytest.raises(spec.InvalidSpec, match=r"podTemplate\.spec: Has more than 128 KiB"):
+                spec.parse(each)
 
 
 def test_what_only_looks_like_one_is_let_through() -> None:
