@@ -20,7 +20,7 @@ from t2i_operator import naming
 from t2i_operator.kube import cluster
 from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.connection import Connection
-from t2i_operator.kube.kinds import CONFIG_MAP, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kind, Object
 from t2i_operator.kube.messages import ObjectMeta
 from t2i_operator.runtime import framework, watches
 from t2i_operator.runtime.watches import Stream, WatchScope
@@ -431,6 +431,22 @@ async def test_kopfs_stream_that_falls_silent_is_resumed_without_a_list(
     await vault.close()
     assert ["watch" in query for query in asked[:3]] == [False, True, True]
     assert [query["timeoutSeconds"] for query in asked[1:3]] == [str(cluster.WATCH_SECONDS)] * 2
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(CONFIG_MAP, "10"), (SECRET, "10"), (POD, "10"), (DEPLOYMENT, "50")])
+async def test_pages_are_short_of_what_anybody_may_make_large(kind: Kind, limit: str) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.query["limit"])
+        more = {"continue": "c"} if "continue" not in request.query else {}
+        return web.json_response({"metadata": {"resourceVersion": "1", **more}, "items": []})
+
+    app = web.Application()
+    app.router.add_get(kind.path(None), answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        pages = [page async for page in Cluster(session).pages(kind, None, "a=b")]
+    assert (len(pages), asked) == (2, [limit, limit])
 
 
 async def test_a_watch_is_counted_once_whatever_becomes_of_it() -> None:
