@@ -18,8 +18,7 @@ __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
 PAGE = 50
-# Of kinds that anybody writes, and may label: each object as large as etcd takes, fifty are 70 MB, and all streams begin
-# at once.
+# Of kinds that anybody writes, and may label: with each as large as etcd takes fifty are 70 MB, in all streams at once.
 _ANYBODYS, _SHORT_PAGE = (CONFIG_MAP, SECRET, POD), 10
 # The server ends each watch after this long, a bookmark just before: by itself it sends but one a minute.
 WATCH_SECONDS = 20
