@@ -1,6 +1,5 @@
 """The custom resources as last seen, each kept as the JSON it came as: a decoded tree takes ten times the memory."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,10 +7,6 @@ import msgspec
 from t2i_operator.known import drift
 from t2i_operator.kube.kinds import Object
 from t2i_operator.naming import Key
-from t2i_operator.spec import pod_template
-from t2i_operator.spec.jaeger import POD_TEMPLATE
-
-_TEMPLATES = ("spec.podTemplate.spec", f"{POD_TEMPLATE}.spec")
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -97,25 +92,11 @@ def _seen(live: Object) -> Seen:
         "metadata": {name: metadata[name] for name in ("name", "namespace", "uid", "generation")},
         "spec": live.get("spec", {}),
     }
-    encoded = msgspec.json.encode(content)
-    if len(encoded) > pod_template.LARGEST:
-        for path in _TEMPLATES:
-            content = _cut(content, path.split("."))
-        encoded = msgspec.json.encode(content)
     return Seen(
         uid=metadata["uid"],
         generation=metadata["generation"],
         version=int(metadata["resourceVersion"]),
         deleting="deletionTimestamp" in metadata,
-        content=encoded,
+        content=msgspec.json.encode(content),
         status=msgspec.json.encode(drift.own_status(live), order="sorted"),
     )
-
-
-def _cut(value: Any, path: Sequence[str]) -> Any:
-    """Return the same but for a pod template that is too large: each pass decodes it, and only says that it is."""
-    if not path:
-        return pod_template.kept(value)
-    if not isinstance(value, dict) or path[0] not in value:
-        return value
-    return {**value, path[0]: _cut(value[path[0]], path[1:])}

@@ -1,7 +1,7 @@
 """What the API server answers, made fit to be decoded.
 
-Kopf decodes lists and watches itself, and would be ended by one resource that is nested too deep, at every start again,
-by one line of a watch that is too long, or by an error in it that is not 410.
+Kopf decodes lists and watches itself, and would be ended by one resource that is nested too deep, or by a dozen
+that are too large, at every start again, by one line of a watch that is too long, or by an error in it that is not 410.
 """
 
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
-from t2i_operator.kube import nesting
+from t2i_operator.kube import nesting, templates
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -26,7 +26,10 @@ _LONGEST_WORDS = 500
 
 
 class Answer(aiohttp.ClientResponse):
-    """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or in chunks."""
+    """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or in chunks.
+
+    Nor are there templates in it that are too large (see `templates`).
+    """
 
     async def start(self, connection: "Connection") -> aiohttp.ClientResponse:
         """Have the lines of a watch pass through `_Lines`."""
@@ -37,7 +40,7 @@ class Answer(aiohttp.ClientResponse):
     async def read(self) -> bytes:
         """Read the whole body; `json` and `text` take theirs from here."""
         if self._body is None:
-            self._body = nesting.shallow(await super().read())
+            self._body = _fit(await super().read())
         return self._body
 
 
@@ -69,11 +72,15 @@ class _Lines:
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
         async for line in self:
-            fit = nesting.shallow(line)
+            fit = _fit(line)
             if _is_error(fit):
                 log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
                 fit = _gone("the API server has ended the watch")
             yield fit
+
+
+def _fit(content: bytes) -> bytes:
+    return templates.cut(nesting.shallow(content))
 
 
 def _is_error(line: bytes) -> bool:

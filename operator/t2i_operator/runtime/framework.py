@@ -134,7 +134,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.peering.standalone = True
     chosen.watching.server_timeout = WATCH_SECONDS
     chosen.watching.inactivity_timeout = SILENCE_SECONDS
-    # A page is decoded at once, and one resource may take 34 MB (`pod_template`); 1,000 of them are 200 short lists.
+    # A page is decoded at once, and a resource is as large as etcd takes; 1,000 of them are 200 short lists.
     chosen.watching.chunk_size = 5
     # Before a new list: what ends watches again and again would else have ten a second.
     chosen.watching.reconnect_backoff = 1.0

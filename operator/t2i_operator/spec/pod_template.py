@@ -9,16 +9,13 @@ from msgspec import Meta
 
 from t2i_operator.kube import nesting
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET
+from t2i_operator.kube.templates import LARGEST, TOO_LARGE
 from t2i_operator.spec import pod_references
 from t2i_operator.spec.quantities import QUANTITIES, QUANTITY
 from t2i_operator.spec.scalars import Annotations, Labels
 from t2i_operator.spec.schema import Block, described
 
 PRESERVED = Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
-# Bytes of JSON. In Python a template of a megabyte and a half of `{},` takes 34 MB, as often as somebody decodes it.
-LARGEST = 128 * 1024
-# No field of a PodSpec has a space in it.
-_TOO_LARGE = "too large"
 # A PodSpec has about ten.
 _LEVELS = 50
 # Each is asked for, one after the other, before anything else is done for the resource.
@@ -52,17 +49,12 @@ class PodTemplate(Block, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=dict)
 
 
-def kept(pod: dict[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a PodSpec: all, or what is refused just as one that is too large."""
-    return {_TOO_LARGE: True} if len(msgspec.json.encode(pod)) > LARGEST else pod
-
-
 def problems(template: PodTemplate, field: str) -> tuple[str, ...]:
     """Return a sentence for each field that is wrong; of other mistakes the API server tells."""
     pod, where = template.spec, f"{field}.spec"
     if nesting.deeper(pod, _LEVELS):
         return (f"{where}: Has more than {_LEVELS} levels, as no PodSpec has",)
-    if _TOO_LARGE in kept(pod):
+    if TOO_LARGE in pod or len(msgspec.json.encode(pod)) > LARGEST:
         return (f"{where}: Has more than {LARGEST // 1024} KiB; put long texts into a ConfigMap that it mounts",)
     names = {(each.kind, each.name) for each in pod_references.named(pod) if each.kind in (SECRET, CONFIG_MAP)}
     if len(names) > _MOST_NAMES:
