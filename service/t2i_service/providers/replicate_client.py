@@ -135,7 +135,7 @@ class ReplicateClient:
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
         except UnicodeError as error:
-            raise errors.UpstreamUnreachableError(f"No host can be called {self.address}.") from error
+            raise _unreachable(f"no host can be called {self.address}") from error
         log.debug("Provider answered", method=method, path=path, status=response.status, duration=_since(started))
         if content is None:
             raise errors.UpstreamAnswerError(f"The provider's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.")
@@ -162,10 +162,17 @@ def _answer(reply: Reply, *, of_create: bool = False) -> PredictionBody:
 
 
 def _transport_error(error: aiohttp.ClientError) -> errors.UpstreamError:
-    said = errors.capped(str(error)) or type(error).__name__
+    cause = errors.capped(str(error)) or type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return errors.UpstreamUnreachableError(f"No connection to the provider: {said}.")
-    return errors.UpstreamCutError(f"The provider's answer was cut: {said}.")
+        return _unreachable(cause)
+    log.warning("Provider's answer cut", cause=cause)
+    return errors.UpstreamCutError("The provider's answer was cut.")
+
+
+def _unreachable(cause: str) -> errors.UpstreamError:
+    """Keep the cause for the log: it names hosts and ports, which may be of the inside, and callers are told errors."""
+    log.warning("No connection to the provider", cause=cause)
+    return errors.UpstreamUnreachableError("No connection to the provider.")
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes | None:
