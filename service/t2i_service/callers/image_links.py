@@ -29,9 +29,9 @@ class ImageLinks:
     How many bytes are read at once is the provider's to bound, who sees how large an image is.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, questions: Bucket) -> None:
         self._limit = ConcurrencyLimit(
-            metrics, "image_links", "More images are asked for than can be passed on at once."
+            metrics, "image_links", "More images are asked for than can be passed on at once.", questions
         )
         self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
 

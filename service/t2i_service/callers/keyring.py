@@ -161,7 +161,7 @@ def _spelled(data: bytes) -> str:
 
 
 def _parts(generation_id: str) -> tuple[str, bytes, bytes]:
-    """Read an id in the one spelling that `id_of` has written: each other one would have links, and rates, of its own."""
+    """Read an id as `id_of` has spelled it: in every other spelling it would have links, and rates, of its own."""
     try:
         data = base64.urlsafe_b64decode(generation_id + "=" * (-len(generation_id) % 4))
         if _spelled(data) != generation_id:

@@ -97,6 +97,9 @@ class ReplicateProvider(Provider):
 
     @override
     async def get(self, label: str, prediction_id: str) -> Prediction:
+        if seconds := self._throttle.left():
+            # What the account may still ask is for those who poll what is paid for.
+            raise UpstreamThrottledError(math.ceil(seconds))
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
         return await self._until(label, lambda: _read(self._client.get(prediction_id, for_caller=True)), deadline)
 

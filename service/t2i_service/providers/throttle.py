@@ -19,6 +19,10 @@ class Throttle:
         until = asyncio.get_running_loop().time() + min(seconds, LONGEST)
         self._until = max(self._until, until)
 
+    def left(self) -> float:
+        """Return for how many seconds it still holds, 0 when it does not."""
+        return max(0.0, self._until - asyncio.get_running_loop().time())
+
     async def over(self, latest: float) -> None:
         """Wait for its end, which others may put off meanwhile, but not beyond `latest`, in the event loop's time."""
         now = asyncio.get_running_loop().time

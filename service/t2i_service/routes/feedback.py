@@ -40,7 +40,7 @@ def add_to(app: FastAPI) -> None:
 
 
 async def feedback(request: Request, body: Feedback) -> Response:
-    """Count the rating, once an image, and pass on a changed mind; the comment goes to the log, as short as a prompt would."""
+    """Count the rating, once an image, and pass a changed mind on; the comment is logged, as short as a prompt is."""
     state = state_of(request)
     reference = state.keyring.reference_of(body.generation_id, owner_of_request(state))
     if state.ratings.is_new(reference, body.rating):
