@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import time
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -87,20 +87,22 @@ class ReplicateClient:
         """Stop a prediction; one that has ended stays as it is."""
         return _answer(await self._send("POST", f"{_path_of(prediction_id)}/cancel"))
 
-    async def download(self, url: str, *, for_caller: bool = False) -> bytes:
+    async def download(self, url: str, held: AsyncExitStack | None = None) -> bytes:
         """Return an output's bytes; only from the provider's hosts, and no more than the cap.
 
-        What callers follow links to waits before it is read, for room; generations have their own bound.
+        What callers follow links to waits before it is read, for room that is taken until `held` is closed, since it
+        still has to be sent; generations have their own bound.
         """
         if url.startswith("data:"):
             return _from_data_url(url)
         link, started = self._allowed(url), time.perf_counter()
         try:
-            async with (
-                self._files.request("GET", link) as response,
-                self._callers_bytes.held(_size_of(response)) if for_caller else nullcontext(),
-            ):
+            async with self._files.request("GET", link) as response, AsyncExitStack() as room:
+                if held is not None:
+                    await room.enter_async_context(self._callers_bytes.held(_size_of(response)))
                 data = await _image_of(response)
+                if held is not None:
+                    held.push_async_callback(room.pop_all().aclose)
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
         log.debug("Image fetched", host=link.raw_host, bytes=len(data), duration=_since(started))

@@ -9,13 +9,16 @@ import threading
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from t2i_service import main
 from t2i_service.app import create_state
+from t2i_service.callers import image_links
 from t2i_service.observing.privacy import Privacy
 from t2i_service.providers import sandbox
+from t2i_service.routes import generations
 from t2i_service.settings import Settings
 from t2i_service.web import protocol
 from uvicorn.server import ServerState
@@ -194,6 +197,23 @@ def test_an_answer_that_nobody_takes_is_given_up(
     caller.sendall((HEAD % b"/generate").replace(b"\r\n\r\n", b"\r\n%s\r\n" % more) + BODY)
     wait_for(lambda: told == ["Connection cut: its caller takes no more of the answer"])
     assert len(b"".join(iter(lambda: caller.recv(MUCH), b""))) < MUCH
+
+
+def test_who_takes_no_image_loses_the_turn(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(generations.log, "warning", lambda event, **_: told.append(event))
+    caller, state = connection
+    body = BODY.replace(b"}", b', "response_format": "url"}')[:100]
+    caller.sendall(HEAD % b"/generate" + body)
+    response = HTTPResponse(caller)
+    response.begin()
+    link = urlsplit(json.loads(response.read())["images"][0]["url"])
+    monkeypatch.setattr(sandbox, "draw", lambda *_: bytes(MUCH))
+    monkeypatch.setattr(image_links, "TURN_SECONDS", SOON)
+    caller.sendall(f"GET {link.path}?{link.query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    wait_for(lambda: told == ["Connection cut: its caller takes too long for the image"])
+    assert len(b"".join(iter(lambda: caller.recv(MUCH), b""))) < MUCH
+    wait_for(lambda: active(state) == 0)
 
 
 def test_who_takes_an_answer_slowly_gets_it_whole(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
