@@ -29,6 +29,8 @@ from typing_extensions import override
 from tests.fakes.replicate_wire import blank_png
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from starlette.types import ASGIApp, Receive, Scope, Send
     from t2i_service.callers.access import Access
     from t2i_service.observing.metrics import Metrics
@@ -44,7 +46,7 @@ class Drawn(SandboxProvider):
         self._image = image
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
         return self._image
 
 

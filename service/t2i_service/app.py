@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from t2i_service.callers.access import Access
-from t2i_service.callers.concurrency_limit import AT_ONCE, ConcurrencyLimit
+from t2i_service.callers.buckets import Bucket
+from t2i_service.callers.concurrency_limit import AT_ONCE, QUESTIONS_A_MINUTE, ConcurrencyLimit
 from t2i_service.callers.image_links import ImageLinks
 from t2i_service.callers.keyring import Keyring
 from t2i_service.callers.ratings import Ratings
@@ -72,7 +73,7 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
     if langtrace := langtrace_of(settings, metrics):
         tracing.add(langtrace.export)
     admission = Admission(settings.max_in_flight, settings.max_queued, settings.max_queue_seconds, metrics)
-    recorder = Recorder(metrics, privacy, langtrace)
+    recorder, questions = Recorder(metrics, privacy, langtrace), Bucket(QUESTIONS_A_MINUTE)
     generator = Generator(providers, admission, recorder, background)
     for model in models:
         breaker = Breaker(model.name, fails_by_chance=model.provider == "Sandbox")
@@ -94,10 +95,12 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
         keyring=Keyring(settings.signing_keys_dir),
         access=Access(settings.api_keys_dir, settings.requests_per_minute, privacy, metrics),
         generator=generator,
-        image_links=ImageLinks(metrics),
-        reads=ConcurrencyLimit(metrics, "reads", "More callers ask how a generation stands than can be told at once."),
+        image_links=ImageLinks(metrics, questions),
+        reads=ConcurrencyLimit(
+            metrics, "reads", "More callers ask how a generation stands than can be told at once.", questions
+        ),
         cancels=ConcurrencyLimit(
-            metrics, "cancels", "More cancels are asked for than the provider can be told at once."
+            metrics, "cancels", "More cancels are asked for than the provider can be told at once.", questions
         ),
         ratings=Ratings(),
         unscraped=Unscraped(metrics),

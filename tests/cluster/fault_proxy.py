@@ -27,6 +27,15 @@ async def _gone() -> web.StreamResponse:
     return web.Response(text=json.dumps(error) + "\n", content_type="application/json")
 
 
+async def _failed() -> web.StreamResponse:
+    error = {"type": "ERROR", "object": _status(500, "InternalError", "etcdserver: no leader")}
+    return web.Response(text=json.dumps(error) + "\n", content_type="application/json")
+
+
+async def _expired() -> web.StreamResponse:
+    return _refusal(410, "Expired", "The provided continue parameter is too old")
+
+
 async def _overloaded() -> web.StreamResponse:
     refusal = _refusal(429, "TooManyRequests", "too many requests, please try again later")
     refusal.headers["Retry-After"] = "1"
@@ -63,6 +72,10 @@ def _writes(request: web.Request) -> bool:
 
 # A watch is answered so once the API server has compacted what it wants to start from.
 GONE = Fault("410 Gone", is_watch, _gone)
+# A watch ends so when what it reads from fails.
+FAILED = Fault("an error in a watch", is_watch, _failed)
+# As a list's next page is answered once the API server has compacted what the list began with.
+EXPIRED = Fault("410 Gone for a next page", lambda request: "continue" in request.query, _expired)
 # As priority and fairness answers when its queues are full.
 OVERLOADED = Fault("429 Too Many Requests", _every, _overloaded)
 # As an API server does whose etcd has no leader.

@@ -18,8 +18,10 @@ SERVICES = 100
 # Long enough that what is retried is refused several times over.
 FAULT_SECONDS = 8.0
 # What each turn takes from every resource: who deletes the same object three times in five minutes is given way to.
-TAKEN = (("services", "-service"), ("serviceaccounts", ""), ("deployments", ""), ("secrets", "-keys"))
-
+TAKEN = (
+    *(("serviceaccounts", ""), ("services", "-service"), ("deployments", ""), ("secrets", "-keys")),
+    ("configmaps", "-config"),
+)
 
 # Whose watches are broken for good, though lists of the same work: a stream of ours, and Kopf's.
 DEAF = ("poddisruptionbudgets", "texttoimageservices")
@@ -121,13 +123,20 @@ def _spoil(fault: fault_proxy.Fault) -> Callable[[Way], None]:
     return lambda way: way.proxy.spoil(fault)
 
 
+def _expire_pages(way: Way) -> None:
+    """Have a process begin meanwhile: only lists have a next page."""
+    way.proxy.spoil(fault_proxy.EXPIRED)
+    way.restart()
+
+
 FAULTS: dict[str, Callable[[Way], None]] = {
     "restart": lambda way: way.restart(),
     CUT: lambda way: way.proxy.cut(),
     **{fault.name: _spoil(fault) for fault in (fault_proxy.GONE, fault_proxy.OVERLOADED, fault_proxy.BROKEN)},
     # Takes ServiceAccounts, which no edit writes anew: that one is gone is heard on its own stream alone.
     HUNG: lambda way: way.hang(),
-    **{fault.name: _spoil(fault) for fault in (fault_proxy.CONFLICTING, fault_proxy.SLOW)},
+    **{fault.name: _spoil(fault) for fault in (fault_proxy.CONFLICTING, fault_proxy.SLOW, fault_proxy.FAILED)},
+    fault_proxy.EXPIRED.name: _expire_pages,
 }
 
 

@@ -238,19 +238,20 @@ def test_a_poisonous_resource_harms_only_itself(service: Service, operator: Oper
 
 
 def test_resources_of_the_greatest_size_harm_only_themselves(service: Service, operator: OperatorProcess) -> None:
-    """As much as etcd takes in one object: what the operator copies, compares and watches of it is as large."""
-    poison = Service(service.api, service.namespace, operator.class_name, "poison")
+    """What the operator copies, compares and watches of one is as large; and one is as large as etcd takes."""
+    poison, refused = (
+        Service(service.api, service.namespace, operator.class_name, name) for name in ("poison", "refused")
+    )
     poison.create(models=[{"name": f"m{number}", "provider": "Sandbox"} for number in range(32)])
+    refused.create()
     large = {f"example.com/large-{number}": "x" * 65_000 for number in range(4)}
     path = (service.namespace, poison.name, {"metadata": {"annotations": large}})
     service.api.patch("texttoimageservices", *path)
-    variables = [{"name": f"LARGE_{number}", "value": "y" * 100_000} for number in range(8)]
-    container = {"name": "text-to-image", "env": variables}
-    template = {
-        "metadata": {"annotations": {f"example.com/{number}": "z" * 50_000 for number in range(3)}},
-        "spec": {"containers": [container]},
-    }
-    poison.edit(podTemplate=template)
+    annotations = {f"example.com/{number}": "z" * 50_000 for number in range(3)}
+    for each, count in ((poison, 1), (refused, 8)):
+        variables = [{"name": f"LARGE_{number}", "value": "y" * 100_000} for number in range(count)]
+        container = {"name": "text-to-image", "env": variables}
+        each.edit(podTemplate={"metadata": {"annotations": annotations}, "spec": {"containers": [container]}})
     service.create()
     service.ready()
 
@@ -265,7 +266,8 @@ def test_resources_of_the_greatest_size_harm_only_themselves(service: Service, o
     service.api.delete("configmaps", service.namespace, f"{service.name}-config")
     eventually(lambda: service.child("configmaps", "-config"), "it to be made again")
     service.ready()
-    eventually(poison.conditions, "the large one to be judged, too")
+    poison.wait("Accepted", "True")
+    refused.wait("Accepted", "False", "InvalidSpec")
     assert not operator.events("by a bug")
 
 

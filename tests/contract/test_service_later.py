@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
+import select
 import shutil
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -317,6 +320,28 @@ def test_so_many_links_are_followed_at_once(start: Callable[..., RunningService]
         assert not [future for future in asked if future.done()]
         assert {future.result().status_code for future in asked} == {200}
     assert sent(replicate, "file") == AT_ONCE + 4
+
+
+def test_who_does_not_read_holds_no_more_images_than_there_are_turns(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service, callers = start(SDXL), AT_ONCE + 8
+    replicate.knobs.image_bytes = 4 * 1024 * 1024
+    with service.client() as client, ExitStack() as stack:
+        link = client.post("/generate", json=SMALL | {"response_format": "url"}).json()["images"][0]["url"]
+        replicate.requests.clear()
+        asked = [stack.enter_context(socket.socket()) for _ in range(callers)]
+        for caller in asked:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            caller.connect(("127.0.0.1", int(service.url.rpartition(":")[2])))
+            caller.sendall(f"GET {link.removeprefix(service.url)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        # Those who get no turn are told so when they have waited for one.
+        wait_for(lambda: len(select.select(asked, [], [], 0)[0]) == callers, 40)
+        told = [caller.recv(12) for caller in asked]
+        assert told.count(b"HTTP/1.1 200") == sent(replicate, "file") == AT_ONCE
+        assert told.count(b"HTTP/1.1 503") == callers - AT_ONCE
+        assert service.metric("active_requests") == AT_ONCE
+    wait_for(lambda: service.metric("active_requests") == 0)
 
 
 @pytest.mark.parametrize("end", ["", "/"], ids=["bare", "slash"])

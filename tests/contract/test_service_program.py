@@ -235,3 +235,19 @@ def test_what_outlives_the_grace_period_is_answered_stopped_and_told(
         't2i_model_cost_total{currency="USD",model="sdxl"}': pytest.approx((record.ended - record.started) * 0.000975),
         "t2i_generations_abandoned_total": 2,
     }
+    assert told["totals"] == told["counted"]
+
+
+def test_whoever_reads_the_metrics_takes_no_total_from_the_log(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL)
+    assert generate(service).status_code == 200
+    cost = service.metric("t2i_model_cost_total", model="sdxl", currency="USD")
+    assert service.stop() == 0
+    (told,) = service.logged("Counted since the last scrape")
+    assert told["counted"] == {}
+    assert told["totals"] == {
+        't2i_model_generations_total{model="sdxl",provider="replicate",status="success"}': 1,
+        't2i_model_cost_total{currency="USD",model="sdxl"}': pytest.approx(cost),
+    }

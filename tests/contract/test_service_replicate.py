@@ -551,6 +551,9 @@ def test_no_connection_is_said_within_the_deadline(start: Callable[..., RunningS
     assert (answer.status_code, answer.json()["code"]) == (503, "provider_unreachable")
     assert "x-should-retry" not in answer.headers
     assert service.metric("t2i_model_retries_total", model="sdxl", reason="connect") >= 1
+    assert answer.json()["detail"] == "No connection to the provider."
+    (line, *_) = service.logged("No connection to the provider", request_id=answer.headers["x-request-id"])
+    assert "127.0.0.1:9 " in line["cause"]
 
 
 def test_the_published_client_finds_the_fake_true(replicate: FakeReplicate) -> None:

@@ -205,6 +205,17 @@ def test_a_head_without_end_is_refused(sandbox: RunningService, name: bytes) -> 
     assert told == (431, "request_header_fields_too_large", "A request head may have at most 32768 bytes.")
 
 
+@pytest.mark.parametrize("long", [b"target", b"field"])
+def test_a_large_head_in_one_piece_is_refused(sandbox: RunningService, long: bytes) -> None:
+    much = b"x" * 100 * 1024
+    large = head(b"", b"/health?" + much, b"GET") if long == b"target" else head(b"x: " + much, b"/health", b"GET")
+    with connected(sandbox) as caller:
+        caller.sendall(head(b"", b"/health", b"GET"))
+        assert answer(caller)[0] == 200
+        caller.sendall(large)
+        assert refused(caller)[0] == 431
+
+
 def test_trailers_without_end_are_not_kept(sandbox: RunningService) -> None:
     with connected(sandbox) as caller:
         caller.sendall(head(b"Transfer-Encoding: chunked\r\n") + b"2\r\n{}\r\n0\r\n")

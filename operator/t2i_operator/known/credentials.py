@@ -12,6 +12,9 @@ from t2i_operator import spec
 from t2i_operator.builders.environment import LANGTRACE_KEY, REPLICATE_TOKEN
 from t2i_operator.kube.kinds import Object
 
+# Each becomes a variable of the pods, and all their names one more: one Secret can hold a hundred thousand.
+_MOST_HEADERS = 64
+
 # The data of each referenced Secret, base64 as on the wire; None where there is no such Secret.
 Secrets = Mapping[str, Mapping[str, str] | None]
 
@@ -50,8 +53,19 @@ def headers_secret(resource: spec.TextToImageService) -> str:
 
 
 def header_names(resource: spec.TextToImageService, secrets: Secrets) -> tuple[str, ...]:
-    """Return the keys of that Secret, each of which is a header."""
-    return tuple(sorted(secrets.get(headers_secret(resource)) or ()))
+    """Return the keys of that Secret, each of which is a header; none where there are too many."""
+    names = () if headers_problem(resource, secrets) else secrets.get(headers_secret(resource)) or ()
+    return tuple(sorted(names))
+
+
+def headers_problem(resource: spec.TextToImageService, secrets: Secrets) -> Problem | None:
+    """Say that there are too many headers."""
+    secret = headers_secret(resource)
+    count = len(secrets.get(secret) or ())
+    if count <= _MOST_HEADERS:
+        return None
+    where = "spec.monitoring.tracing.headersSecretRef sends each as a header"
+    return Problem("TooManyKeys", f"Secret {secret} has {count} keys; {where}: leave {_MOST_HEADERS} at most")
 
 
 def needs(resource: spec.TextToImageService) -> list[Need]:

@@ -54,6 +54,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     # Of the attempt.
     waiting: str = ""  # for what it waits
+    awaits_rollout: str = ""  # the same, of whose end the Deployment's own event tells
     faults: list[Fault] = msgspec.field(default_factory=list)  # the objects that did not get into place
     failure: str = ""  # what ended it
     stopped: bool = False  # the API server bade us stop
@@ -84,7 +85,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     @property
     def complete(self) -> bool:
         """Whether all that is wanted is in place, so that the next look may be a short one."""
-        return self.placed and not self.faults and not self.old_routes
+        return self.placed and not (self.faults or self.old_routes or self.awaits_rollout)
 
     @property
     def placed(self) -> bool:

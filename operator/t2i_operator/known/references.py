@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from t2i_operator import naming, spec
-from t2i_operator.known import credentials, pod_references
+from t2i_operator.known import credentials
 from t2i_operator.known.credentials import Problem, Secrets
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Kind
+from t2i_operator.spec import pod_references
 from t2i_operator.spec.certificates import ClientTLS
 from t2i_operator.spec.receivers import Receiver
 from t2i_operator.spec.shared import SecretValue
@@ -70,6 +71,8 @@ def lacks(resource: spec.TextToImageService, secrets: Secrets) -> dict[str, Prob
         problem = _problem(each, secrets) if each.condition else None
         if problem is not None:
             found.setdefault(each.condition, problem)
+    if headers := credentials.headers_problem(resource, secrets):
+        found.setdefault("TracingReady", headers)
     return found
 
 

@@ -1,7 +1,7 @@
 """What the API server answers, made fit to be decoded.
 
-Kopf decodes lists and watches itself, and would be ended by one resource that is nested too deep, at every start again,
-or by one line of a watch that is too long.
+Kopf decodes lists and watches itself, and would be ended by one resource that is nested too deep, or by a dozen
+that are too large, at every start again, by one line of a watch that is too long, or by an error in it that is not 410.
 """
 
 from collections.abc import AsyncIterator
@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import msgspec
+import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
-from t2i_operator.kube import nesting
+from t2i_operator.kube import nesting, templates
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
+log = structlog.get_logger(__name__)
+
 # Bytes. etcd takes 1.5 MiB, and Go writes six bytes for a `<`; aiohttp's own iteration ends at twice its read buffer.
 _LONGEST_LINE = 2**24
+# Characters of an error in the log.
+_LONGEST_WORDS = 500
 
 
 class Answer(aiohttp.ClientResponse):
-    """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or in chunks."""
+    """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or in chunks.
+
+    Nor are there templates in it that are too large (see `templates`).
+    """
 
     async def start(self, connection: "Connection") -> aiohttp.ClientResponse:
         """Have the lines of a watch pass through `_Lines`."""
@@ -32,14 +40,21 @@ class Answer(aiohttp.ClientResponse):
     async def read(self) -> bytes:
         """Read the whole body; `json` and `text` take theirs from here."""
         if self._body is None:
-            self._body = nesting.shallow(await super().read())
+            self._body = _fit(await super().read())
         return self._body
+
+
+class _Error(msgspec.Struct, tag_field="type", tag="ERROR"):
+    """The event by which the API server ends a watch."""
+
+    object: msgspec.Raw
 
 
 class _Lines:
     """A stream of JSON lines; Kopf reads it in chunks and gets whole lines, made fit; we get them as they came.
 
-    Where it cannot be read on, it ends with the 410 (Gone) of an expired resourceVersion: the watcher lists anew.
+    Where it cannot be read on, it ends with the 410 (Gone) of an expired resourceVersion: the watcher lists anew. For
+    Kopf every error is that one, of which it does not end.
     """
 
     def __init__(self, content: aiohttp.StreamReader) -> None:
@@ -53,13 +68,27 @@ class _Lines:
             while line := await self._content.readuntil(b"\n", max_size=_LONGEST_LINE):
                 yield line
         except HttpProcessingError as error:
-            yield _gone(error)
+            yield _gone(f"the stream cannot be read on: {type(error).__name__}")
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
         async for line in self:
-            yield nesting.shallow(line)
+            fit = _fit(line)
+            if _is_error(fit):
+                log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
+                fit = _gone("the API server has ended the watch")
+            yield fit
 
 
-def _gone(error: Exception) -> bytes:
-    status = {"kind": "Status", "code": 410, "message": f"the stream cannot be read on: {type(error).__name__}"}
-    return msgspec.json.encode({"type": "ERROR", "object": status})
+def _fit(content: bytes) -> bytes:
+    return templates.cut(nesting.shallow(content))
+
+
+def _is_error(line: bytes) -> bool:
+    try:
+        return bool(msgspec.json.decode(line, type=_Error))
+    except msgspec.DecodeError:
+        return False
+
+
+def _gone(why: str) -> bytes:
+    return msgspec.json.encode({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": why}})

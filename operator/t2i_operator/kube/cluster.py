@@ -10,7 +10,7 @@ import msgspec
 
 from t2i_operator import naming
 from t2i_operator.kube.errors import ApiError, NotLeadingError, refused, unreachable
-from t2i_operator.kube.kinds import GATEWAY, OPTIONAL, Kind, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, GATEWAY, OPTIONAL, POD, SECRET, Kind, Object
 from t2i_operator.kube.messages import Event, Page, decode, read_event
 
 __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
@@ -18,6 +18,8 @@ __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
 PAGE = 50
+# Of kinds that anybody writes, and may label: with each as large as etcd takes fifty are 70 MB, in all streams at once.
+_ANYBODYS, _SHORT_PAGE = (CONFIG_MAP, SECRET, POD), 10
 # The server ends each watch after this long, a bookmark just before: by itself it sends but one a minute.
 WATCH_SECONDS = 20
 # A stream that is silent for longer than it may live is dead, whatever its socket says. What was hidden by it is seen
@@ -111,7 +113,7 @@ class Cluster:
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
         """List in pages; the resourceVersion in the last one's metadata is what to watch from."""
-        params = {"labelSelector": selector, "limit": str(PAGE)}
+        params = {"labelSelector": selector, "limit": str(_SHORT_PAGE if kind in _ANYBODYS else PAGE)}
         while True:
             raw = await self._request("GET", kind.path(namespace), 3 * READ_SECONDS, params=params)
             page: Page = decode("GET", kind.path(namespace), raw, Page)

@@ -21,6 +21,7 @@ _READ_BUFFER = 2**21  # a watch event has up to that much, and often comes whole
 _TLS_BUFFER = 2**15
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+Check = Callable[[aiohttp.ClientResponse], Awaitable[None]]
 
 
 class Login(Protocol):
@@ -49,8 +50,11 @@ class Connection:
         self.server, self.namespace = login.host, namespace
         self._tls = _tls(login)
 
-    def session(self, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
-        """Open a session without a limit: workers bound themselves, and watches must never wait for a connection."""
+    def session(self, *traces: aiohttp.TraceConfig, check: Check | bool = False) -> aiohttp.ClientSession:
+        """Open a session without a limit: workers bound themselves, and watches must never wait for a connection.
+
+        `check` may raise for an answer before whoever asked sees it.
+        """
         return aiohttp.ClientSession(
             base_url=self.server,
             headers={"User-Agent": self._agent},
@@ -60,6 +64,7 @@ class Connection:
             read_bufsize=_READ_BUFFER,
             response_class=Answer,
             trace_configs=list(traces),
+            raise_for_status=check,
         )
 
     async def _authenticate(self, request: aiohttp.ClientRequest, handler: Handler) -> aiohttp.ClientResponse:

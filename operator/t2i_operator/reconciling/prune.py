@@ -107,7 +107,7 @@ class Pruner:
                 case PruneDecision.RELEASE:
                     await self._release(identity, resource, outcome)
                 case PruneDecision.KEEP_UNTIL_ROLLED_OUT:
-                    outcome.waiting = f"{identity} is deleted once no pod of the old template is left"
+                    outcome.awaits_rollout = f"{identity} is deleted once no pod of the old template is left"
                 case PruneDecision.DELETE:
                     await self._delete(identity, child, outcome)
         return stays

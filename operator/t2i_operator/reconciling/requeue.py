@@ -39,7 +39,11 @@ def _next_look(outcome: Outcome, settings: Settings) -> float:
     if any(fault.reason == REPLACING and fault.identity.kind not in FIXED for fault in outcome.faults):
         return _SWITCH_SECONDS
     # Of what is missing an event tells when it is back, and of another spec as well.
-    if outcome.unwatched or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults):
+    if (
+        outcome.unwatched
+        or outcome.awaits_rollout
+        or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults)
+    ):
         return min(_RECHECK_SECONDS, settings.resync_seconds)
     if outcome.old_routes:
         return _SWITCH_SECONDS

@@ -15,6 +15,8 @@ from t2i_operator.kube.kinds import (
     Kind,
 )
 
+_MOST_NAMED = 3
+
 
 class By(NamedTuple):
     """Who select a kind, by which fields of their specs, and the field of ours that would change the outcome."""
@@ -78,26 +80,48 @@ def verdict(
 
     Of several the one without a remark is named: what another does with the object takes nothing away from that.
     """
-    who, objects, namespaces, ours = SELECTED[kind]
+    by = SELECTED[kind]
     if not found:
-        sentence = f"the cluster has no {named(who)} object that could select it; make one"
+        sentence = f"the cluster has no {named(by.selecting)} object that could select it; make one"
         return Verdict("False", "NotSelected", sentence)
-    selecting, reasons = [], []
+    looking: list[Selecting] = []
+    elsewhere: list[Selecting] = []
     for each in found:
-        wanted, where = each.spec[objects], each.spec[namespaces]
+        where = each.spec[by.namespaces]
         looks = matches(where, of_namespace) if where is not None else each.namespace == namespace
-        if looks and wanted is not None and matches(wanted, labels):
-            selecting.append(each)
-        elif wanted is None:
-            reasons.append(f"{each} selects no {kind.name} at all")
-        elif not looks:
-            reasons.append(f"{each} does not look into this namespace ({namespaces}: {_words(where)})")
-        else:
-            reasons.append(f"{each} selects only {_words(wanted)}: set {ours} to match")
+        (looking if looks else elsewhere).append(each)
+    wanted = ((each, each.spec[by.objects]) for each in looking)
+    selecting = [each for each, selector in wanted if selector is not None and matches(selector, labels)]
     if not selecting:
-        return Verdict("False", "NotSelected", "; ".join(reasons))
+        return Verdict("False", "NotSelected", _why_nobody(kind, looking, elsewhere))
     best = min(selecting, key=lambda each: bool(each.remark))
     return Verdict("True", "Selected", "; ".join(filter(None, [f"{best} selects it", best.remark])))
+
+
+def _why_nobody(kind: Kind, looking: Sequence[Selecting], elsewhere: Sequence[Selecting]) -> str:
+    """Name those that look here, and first whom another label would change; count the rest.
+
+    Who looks elsewhere is no business of this namespace's people, and a long status is cut.
+    """
+    by = SELECTED[kind]
+    asked = looking or elsewhere
+    nearest = sorted(asked, key=lambda each: (each.spec[by.objects] is None, each.spec[by.namespaces] is None))
+    told = [_why_not(kind, each, looks=bool(looking)) for each in nearest[:_MOST_NAMED]]
+    counts = {
+        "select it either": max(0, len(looking) - _MOST_NAMED),
+        "look into this namespace": len(elsewhere) - (0 if looking else len(told)),
+    }
+    rest = [f"{count} other{' does' if count == 1 else 's do'} not {what}" for what, count in counts.items() if count]
+    return "; ".join([*told, *rest])
+
+
+def _why_not(kind: Kind, each: Selecting, *, looks: bool) -> str:
+    _, objects, namespaces, ours = SELECTED[kind]
+    if each.spec[objects] is None:
+        return f"{each} selects no {kind.name} at all"
+    if not looks:
+        return f"{each} does not look into this namespace ({namespaces}: {_words(each.spec[namespaces])})"
+    return f"{each} selects only {_words(each.spec[objects])}: set {ours} to match"
 
 
 def named(kinds: Sequence[Kind]) -> str:

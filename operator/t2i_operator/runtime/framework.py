@@ -134,7 +134,10 @@ def settings() -> kopf.OperatorSettings:
     chosen.peering.standalone = True
     chosen.watching.server_timeout = WATCH_SECONDS
     chosen.watching.inactivity_timeout = SILENCE_SECONDS
-    chosen.watching.chunk_size = 50
+    # A page is decoded at once, and a resource is as large as etcd takes; 1,000 of them are 200 short lists.
+    chosen.watching.chunk_size = 5
+    # Before a new list: what ends watches again and again would else have ten a second.
+    chosen.watching.reconnect_backoff = 1.0
     chosen.networking.error_backoffs = _Backoffs()
     chosen.networking.request_timeout = 30
     chosen.queueing.idle_timeout = 0.5
@@ -165,7 +168,7 @@ def counted(observe: Callable[[str, str], None]) -> aiohttp.TraceConfig:
 
 
 def log_in(registry: kopf.OperatorRegistry, connection: Connection, *traces: aiohttp.TraceConfig) -> None:
-    """Give Kopf a session that authenticates as ours does; it closes what it is given.
+    """Give Kopf a session that authenticates as ours does.
 
     Kopf asks for one at each 401 and tries it at once. It bars what was refused before, and each of ours is another, so
     that a token which stays refused is waited for here.
@@ -180,7 +183,23 @@ def log_in(registry: kopf.OperatorRegistry, connection: Connection, *traces: aio
         else:
             waits = iter(_Backoffs())
         given_at = time.monotonic()
-        return kopf.AiohttpSession(aiohttp_session=connection.session(*traces), server=connection.server)
+        return make_session(connection, *traces)
+
+
+def make_session(connection: Connection, *traces: aiohttp.TraceConfig) -> kopf.AiohttpSession:
+    """Make a session for Kopf; it closes what it is given."""
+    opened = connection.session(*traces, check=_break_off_expired_list)
+    return kopf.AiohttpSession(aiohttp_session=opened, server=connection.server)
+
+
+async def _break_off_expired_list(response: aiohttp.ClientResponse) -> None:
+    """Have Kopf list anew where the next page of a list is Gone, as when an answer breaks off: 410 would end it.
+
+    In a watch it knows that code, as an event.
+    """
+    if response.status == HTTPStatus.GONE and "watch" not in response.url.query:
+        response.release()
+        raise aiohttp.ClientPayloadError(f"{response.url.path} is to be listed anew")
 
 
 def scope(namespaces: tuple[str, ...]) -> Mapping[str, Any]:

@@ -8,6 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from t2i_operator.kube import nesting
+from t2i_operator.kube.kinds import CONFIG_MAP, SECRET
+from t2i_operator.kube.templates import LARGEST, TOO_LARGE
+from t2i_operator.spec import pod_references
 from t2i_operator.spec.quantities import QUANTITIES, QUANTITY
 from t2i_operator.spec.scalars import Annotations, Labels
 from t2i_operator.spec.schema import Block, described
@@ -15,6 +18,8 @@ from t2i_operator.spec.schema import Block, described
 PRESERVED = Meta(extra_json_schema={"x-kubernetes-preserve-unknown-fields": True})
 # A PodSpec has about ten.
 _LEVELS = 50
+# Each is asked for, one after the other, before anything else is done for the resource.
+_MOST_NAMES = 100
 # The API server works out such powers of ten: "1e999999" takes it seconds, and ten of them gigabytes (tried, 1.37).
 _LONGEST = 64
 _POWER = re.compile(r"[eE][+-]?0*[1-9][0-9]{2,}$")
@@ -49,6 +54,11 @@ def problems(template: PodTemplate, field: str) -> tuple[str, ...]:
     pod, where = template.spec, f"{field}.spec"
     if nesting.deeper(pod, _LEVELS):
         return (f"{where}: Has more than {_LEVELS} levels, as no PodSpec has",)
+    if TOO_LARGE in pod or len(msgspec.json.encode(pod)) > LARGEST:
+        return (f"{where}: Has more than {LARGEST // 1024} KiB; put long texts into a ConfigMap that it mounts",)
+    names = {(each.kind, each.name) for each in pod_references.named(pod) if each.kind in (SECRET, CONFIG_MAP)}
+    if len(names) > _MOST_NAMES:
+        return (f"{where}: Names {len(names)} Secrets and ConfigMaps; name {_MOST_NAMES} at most",)
     return tuple(
         f"{path}: {value[:_LONGEST]!r} is no quantity that a container could have; write it without an exponent"
         for path, value in _quantities(pod, where)

@@ -99,7 +99,7 @@ def _progressing(outcome: Outcome, rollout: Rollout, present: bool) -> Condition
         return Condition("Progressing", FALSE, "NotAccepted", "nothing is rolled out until the resource is accepted")
     if stuck := reasons.stuck(outcome, rollout):
         return Condition("Progressing", FALSE, *stuck)
-    return Condition("Progressing", TRUE, "RollingOut", outcome.waiting or _numbers(rollout))
+    return Condition("Progressing", TRUE, "RollingOut", outcome.waiting or outcome.awaits_rollout or _numbers(rollout))
 
 
 def _numbers(rollout: Rollout) -> str:
@@ -194,7 +194,8 @@ def _under_way(outcome: Outcome) -> tuple[str, str] | None:
     """Say what goes on by itself though the pods are all there."""
     if outcome.old_routes:
         return "SwitchingRoute", f"{', '.join(map(str, outcome.old_routes))} is kept until RouteReady is True"
-    return ("Waiting", outcome.waiting) if outcome.waiting else reasons.failed(outcome, ROUTE_READY)
+    waits = outcome.waiting or outcome.awaits_rollout
+    return ("Waiting", waits) if waits else reasons.failed(outcome, ROUTE_READY)
 
 
 def _route(outcome: Outcome) -> Condition:

@@ -80,7 +80,7 @@ def _alerts(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
 def scraped_too_seldom(resource: spec.TextToImageService) -> bool:
     """Tell whether few scrapes keep alerts silent: the CRD lets be what was stored before it had a rule on that."""
     metrics, alerts = resource.spec.monitoring.metrics, resource.spec.monitoring.alerts
-    interval = spec.seconds(metrics.interval)
+    interval = spec.seconds(metrics.scrape_interval)
     windows = (alerts.thresholds.window, *(pair.short_window for pair in alerts.burn_rates))
     return metrics.mode == "Managed" and (
         interval > spec.seconds(LONGEST_INTERVAL)

@@ -1,8 +1,9 @@
-"""What callers ask for beside generations is bounded: so much at once, so much that waits, and for so long."""
+"""What callers ask for beside generations is bounded: so much at once and a minute, so much that waits, for so long."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,20 +12,25 @@ from t2i_service.errors import OverloadedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from t2i_service.callers.buckets import Bucket
     from t2i_service.observing.metrics import Metrics
 
 AT_ONCE = 16
 MAX_WAITING = 128
 WAIT_SECONDS = 10.0
+# Of the 3,000 that Replicate takes of an account beside creates: what one caller asks must leave polls their share.
+QUESTIONS_A_MINUTE = 1000
 
 
 class ConcurrencyLimit:
     """A bounded semaphore (bulkhead) for one kind of question.
 
-    Who gets no slot is counted by `reason` and told `detail`.
+    Who gets no slot is counted by `reason` and told `detail`; so is who comes when `questions`, which all kinds take
+    from, is empty.
     """
 
-    def __init__(self, metrics: Metrics, reason: str, detail: str) -> None:
+    def __init__(self, metrics: Metrics, reason: str, detail: str, questions: Bucket) -> None:
+        self._questions = questions
         self._free = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
         self._rejected = metrics.rejected.labels(reason)
@@ -35,6 +41,8 @@ class ConcurrencyLimit:
         """Hold one of the slots; raise `OverloadedError`."""
         if self._waiting >= MAX_WAITING:
             raise self._overloaded()
+        if seconds := self._questions.take():
+            raise self._overloaded("More is asked of the provider than it can be asked in a minute.", seconds)
         self._waiting += 1
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -48,6 +56,6 @@ class ConcurrencyLimit:
         finally:
             self._free.release()
 
-    def _overloaded(self) -> OverloadedError:
+    def _overloaded(self, detail: str = "", after: float = 0.0) -> OverloadedError:
         self._rejected.inc()
-        return OverloadedError(self._detail, headers={"Retry-After": str(round(WAIT_SECONDS))})
+        return OverloadedError(detail or self._detail, headers={"Retry-After": str(math.ceil(after or WAIT_SECONDS))})

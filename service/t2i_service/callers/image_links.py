@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 # A picture is looked at more often than it is made: a page shows several, and is loaded again.
 PER_LINK_A_MINUTE = 60
 MAX_LINKS = 4096
-# A host may send an image byte by byte, and each waits for the next.
+# A host may send an image byte by byte, and a caller take it so, and each waits for the next.
 TURN_SECONDS = 60.0
 
 
 class ImageLinks:
-    """A link may be in anybody's hands, and each image is held whole while it is passed on.
+    """A link may be in anybody's hands, and each image is held whole until it is sent.
 
     How many bytes are read at once is the provider's to bound, who sees how large an image is.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, questions: Bucket) -> None:
         self._limit = ConcurrencyLimit(
-            metrics, "image_links", "More images are asked for than can be passed on at once."
+            metrics, "image_links", "More images are asked for than can be passed on at once.", questions
         )
         self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
 

@@ -88,7 +88,7 @@ class Keyring:
         """Return the id, fit for a URL."""
         key_id, nonce = self._primary.encode(), os.urandom(NONCE_BYTES)
         sealed = AESGCM(self._keys[self._primary]).encrypt(nonce, _pack(reference), key_id)
-        return base64.urlsafe_b64encode(bytes([len(key_id)]) + key_id + nonce + sealed).rstrip(b"=").decode()
+        return _spelled(bytes([len(key_id)]) + key_id + nonce + sealed)
 
     def reference_of(self, generation_id: str, owner: str | Anybody) -> Reference:
         """Raise `UnknownGenerationError` for what is not ours or not the `owner`'s, `ExpiredError` after its time."""
@@ -156,9 +156,16 @@ def _key(name: str, text: str) -> bytes:
     return key
 
 
+def _spelled(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 def _parts(generation_id: str) -> tuple[str, bytes, bytes]:
+    """Read an id as `id_of` has spelled it: in every other spelling it would have links, and rates, of its own."""
     try:
         data = base64.urlsafe_b64decode(generation_id + "=" * (-len(generation_id) % 4))
+        if _spelled(data) != generation_id:
+            raise UnknownGenerationError
         end = 1 + data[0]
         return data[1:end].decode(), data[end : end + NONCE_BYTES], data[end + NONCE_BYTES :]
     except (ValueError, IndexError):

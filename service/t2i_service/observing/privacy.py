@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from t2i_service.errors import InvalidInputError, ServiceError, UnknownModelError
+from t2i_service.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,11 +99,11 @@ class Privacy:
 
     def told(self, error: BaseException, prompts: Iterable[str]) -> str:
         """Return what may be told of an error: at 0 characters no words of an upstream, which may be a prompt's."""
-        # Names and lengths alone; and a prompt that is refused for its length would take seconds to be looked for.
-        if isinstance(error, InvalidInputError | UnknownModelError):
-            prompts = ()
         if isinstance(error, ServiceError):
-            return f"{error.title}." if error.quotes and not self.characters else self.scrub(error.detail, prompts)
+            if error.quotes and not self.characters:
+                return f"{error.title}."
+            # Looking for a long prompt takes seconds: not in our own words, or an error would cost what it likes.
+            return self.scrub(error.detail, prompts if error.quotes else ())
         return self.scrub(str(error) or type(error).__name__, prompts)
 
     def redact(self, text: str) -> str:

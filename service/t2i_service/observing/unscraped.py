@@ -36,8 +36,10 @@ class Unscraped:
 
     def tell(self) -> None:
         """Say it in the log, for whoever adds up what a stopped pod has done and cost."""
-        if counted := self.since():
-            log.info("Counted since the last scrape", counted=counted)
+        # Anybody may have scraped, and Prometheus not seen it: what is all in all can be compared with what it knows.
+        totals = {sample: value for counter in self._counters for sample, value in _totals(counter) if value}
+        if totals:
+            log.info("Counted since the last scrape", counted=self.since(), totals=totals)
 
 
 def _totals(counter: Counter) -> list[tuple[str, float]]:

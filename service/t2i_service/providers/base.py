@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from t2i_service.offer.tasks import Task
 
 ProviderName = Literal["replicate", "sandbox"]
@@ -88,8 +90,11 @@ class Provider(Protocol):
         """
         ...
 
-    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
-        """Get one of its pictures; those for who follows a link wait for each other where they are large."""
+    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
+        """Get one of its pictures.
+
+        Those that are read for who follows a link wait for each other where they are large, until `held` is closed.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -29,6 +29,7 @@ from t2i_service.providers.upstream_errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from contextlib import AsyncExitStack
 
     from t2i_service.observing.metrics import Metrics
     from t2i_service.offer.tasks import Task
@@ -97,6 +98,9 @@ class ReplicateProvider(Provider):
 
     @override
     async def get(self, label: str, prediction_id: str) -> Prediction:
+        if seconds := self._throttle.left():
+            # What the account may still ask is for those who poll what is paid for.
+            raise UpstreamThrottledError(math.ceil(seconds))
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
         return await self._until(label, lambda: _read(self._client.get(prediction_id, for_caller=True)), deadline)
 
@@ -114,11 +118,11 @@ class ReplicateProvider(Provider):
         return prediction
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(label, lambda: _seen(self._client.download(url, for_caller=for_caller)), deadline)
+        return await self._insist(label, lambda: _seen(self._client.download(url, held)), deadline)
 
     @override
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import time
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -87,20 +87,22 @@ class ReplicateClient:
         """Stop a prediction; one that has ended stays as it is."""
         return _answer(await self._send("POST", f"{_path_of(prediction_id)}/cancel"))
 
-    async def download(self, url: str, *, for_caller: bool = False) -> bytes:
+    async def download(self, url: str, held: AsyncExitStack | None = None) -> bytes:
         """Return an output's bytes; only from the provider's hosts, and no more than the cap.
 
-        What callers follow links to waits before it is read, for room; generations have their own bound.
+        What callers follow links to waits before it is read, for room that is taken until `held` is closed, since it
+        still has to be sent; generations have their own bound.
         """
         if url.startswith("data:"):
             return _from_data_url(url)
         link, started = self._allowed(url), time.perf_counter()
         try:
-            async with (
-                self._files.request("GET", link) as response,
-                self._callers_bytes.held(_size_of(response)) if for_caller else nullcontext(),
-            ):
+            async with self._files.request("GET", link) as response, AsyncExitStack() as room:
+                if held is not None:
+                    await room.enter_async_context(self._callers_bytes.held(_size_of(response)))
                 data = await _image_of(response)
+                if held is not None:
+                    held.push_async_callback(room.pop_all().aclose)
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
         log.debug("Image fetched", host=link.raw_host, bytes=len(data), duration=_since(started))
@@ -135,7 +137,7 @@ class ReplicateClient:
         except aiohttp.ClientError as error:
             raise _transport_error(error) from error
         except UnicodeError as error:
-            raise errors.UpstreamUnreachableError(f"No host can be called {self.address}.") from error
+            raise _unreachable(f"no host can be called {self.address}") from error
         log.debug("Provider answered", method=method, path=path, status=response.status, duration=_since(started))
         if content is None:
             raise errors.UpstreamAnswerError(f"The provider's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.")
@@ -162,10 +164,17 @@ def _answer(reply: Reply, *, of_create: bool = False) -> PredictionBody:
 
 
 def _transport_error(error: aiohttp.ClientError) -> errors.UpstreamError:
-    said = errors.capped(str(error)) or type(error).__name__
+    cause = errors.capped(str(error)) or type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return errors.UpstreamUnreachableError(f"No connection to the provider: {said}.")
-    return errors.UpstreamCutError(f"The provider's answer was cut: {said}.")
+        return _unreachable(cause)
+    log.warning("Provider's answer cut", cause=cause)
+    return errors.UpstreamCutError("The provider's answer was cut.")
+
+
+def _unreachable(cause: str) -> errors.UpstreamError:
+    """Keep the cause for the log: it names hosts and ports, which may be of the inside, and callers are told errors."""
+    log.warning("No connection to the provider", cause=cause)
+    return errors.UpstreamUnreachableError("No connection to the provider.")
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes | None:

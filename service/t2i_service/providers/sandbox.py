@@ -19,6 +19,8 @@ from t2i_service.providers.base import Image, Prediction, Provider, ProviderName
 from t2i_service.providers.scenery import draw
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from t2i_service.offer.tasks import Task
 
 DRAWING_THREADS = 2
@@ -119,7 +121,7 @@ class SandboxProvider(Provider):
         return Drawing.from_id(prediction_id).prediction
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int, *, for_caller: bool = False) -> Image:
+    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
         drawing = Drawing.from_id(prediction.id)
         digest = drawing.digest + index.to_bytes(2)
         loop = asyncio.get_running_loop()

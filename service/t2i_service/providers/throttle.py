@@ -18,6 +18,10 @@ class Throttle:
         """Hold all polls back for so long."""
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
 
+    def left(self) -> float:
+        """Return for how many seconds it still holds, 0 when it does not."""
+        return max(0.0, self._until - asyncio.get_running_loop().time())
+
     async def over(self, latest: float) -> None:
         """Wait for its end, which others may put off meanwhile, but not beyond `latest`, in the event loop's time."""
         now = asyncio.get_running_loop().time

@@ -1,10 +1,13 @@
 """What became of a generation: any replica answers, because the id says all that is needed."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from t2i_service.callers.image_links import TURN_SECONDS
 from t2i_service.callers.keyring import ANYBODY, Anybody
@@ -19,6 +22,7 @@ from t2i_service.errors import (
     UnknownImageError,
 )
 from t2i_service.generating.prediction import not_canceled
+from t2i_service.observing import logs
 from t2i_service.observing.context import request_context
 from t2i_service.observing.telemetry import OTHER
 from t2i_service.offer.api import GenerationResult
@@ -26,11 +30,14 @@ from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamCutError, UpstreamError
 from t2i_service.routes.answers import json_response, unless_client_leaves
 from t2i_service.state import State, state_of
+from t2i_service.web.protocol import CUT
 from t2i_service.web.results import Found, state_of_generation
 
 T = TypeVar("T")
 
 ONE_HOUR = "private, max-age=3600, immutable"
+
+log = logs.get()
 
 
 def add_to(app: FastAPI) -> None:
@@ -82,11 +89,43 @@ async def picture(request: Request, generation_id: str, index: int, signature: s
     state = state_of(request)
     if not state.keyring.is_signed(generation_id, index, signature):
         raise BadSignatureError("Use the link exactly as it was given.")
-    found = _found(state, generation_id, anybody=True)
-    image = await unless_client_leaves(request, _image(state, found, index))
-    if image is None:
-        return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return Response(image.data, media_type=image.content_type, headers={"Cache-Control": ONE_HOUR})
+    return _PassedOn(state, _found(state, generation_id, anybody=True), index)
+
+
+class _PassedOn(Response):
+    """An image that is fetched and sent in one turn: whoever reads nothing would else hold any number of them whole."""
+
+    def __init__(self, state: State, found: Found, index: int) -> None:
+        super().__init__()
+        self._state = state
+        self._found = found
+        self._index = index
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await unless_client_leaves(Request(scope, receive), self._pass_on(scope, send))
+
+    async def _pass_on(self, scope: Scope, send: Send) -> None:
+        image = None
+        try:
+            async with self._state.image_links.turn(self._found.id, self._index), AsyncExitStack() as held:
+                image = await _fetched(self._found, self._index, held)
+                await _send(send, image)
+        except TimeoutError:
+            if image is None:
+                self._state.metrics.upstream_errors.labels(self._found.label, UpstreamCutError.reason).inc()
+                raise UpstreamCutError(f"The image has not come within {TURN_SECONDS:g} s.") from None
+            log.warning("Connection cut: its caller takes too long for the image", bytes=len(image.data))
+            scope[CUT]()
+            await send({"type": "http.response.body"})
+
+
+async def _send(send: Send, image: Image) -> None:
+    """Send it, and wait until nearly all of it is taken: the second part waits for the first."""
+    start = Response(image.data, media_type=image.content_type, headers={"Cache-Control": ONE_HOUR})
+    await send({"type": "http.response.start", "status": start.status_code, "headers": start.raw_headers})
+    await send({"type": "http.response.body", "body": image.data, "more_body": True})
+    await send({"type": "http.response.body"})
 
 
 async def _read(state: State, found: Found) -> Prediction:
@@ -109,23 +148,14 @@ async def _shielded(task: asyncio.Task[T]) -> T:
     return await asyncio.shield(task)
 
 
-async def _image(state: State, found: Found, index: int) -> Image:
-    try:
-        async with state.image_links.turn(found.id, index):
-            return await _fetched(found, index)
-    except TimeoutError:
-        state.metrics.upstream_errors.labels(found.label, UpstreamCutError.reason).inc()
-        raise UpstreamCutError(f"The image has not come within {TURN_SECONDS:g} s.") from None
-
-
-async def _fetched(found: Found, index: int) -> Image:
+async def _fetched(found: Found, index: int, held: AsyncExitStack) -> Image:
     prediction = await _asked(found)
     if prediction.status is Status.SUCCEEDED and not prediction.outputs:
         raise OutputGoneError("The provider deletes images an hour after they are made.")
     count = len(prediction.outputs)
     if not 0 <= index < count:
         raise UnknownImageError(f"The generation is {prediction.status.value}, with {count} images.")
-    return await found.provider.fetch(found.label, prediction, index, for_caller=True)
+    return await found.provider.fetch(found.label, prediction, index, held)
 
 
 async def _asked(found: Found) -> Prediction:

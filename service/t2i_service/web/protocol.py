@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
     from t2i_service.web.middleware import Middleware
 
-# What common proxies let through; beside it, the packet in which a head begins is not counted.
+# What common proxies let through; of a head that is not whole, the packet in which it begins is not counted.
 MOST_HEAD_BYTES = 32 * 1024
+TOO_LARGE = f"A request head may have at most {MOST_HEAD_BYTES} bytes."
 BEGUN = -1
+# What cuts the connection, in a request's scope: closing it waits until all is sent.
+CUT = "t2i.cut"
 # What may wait behind the request that is answered before no more is read, and so no end of the connection seen.
 MOST_WAITING = 8
 # What one packet may bring beside: it is read to its end.
@@ -123,7 +126,7 @@ class Protocol(HttpToolsProtocol):
         if self._lines is not None:
             self._lines = 0 if self._lines == BEGUN else self._lines + len(data)
             if self._lines > MOST_HEAD_BYTES:
-                self._refuse(431, f"A request head may have at most {MOST_HEAD_BYTES} bytes.")
+                self._refuse(431, TOO_LARGE)
                 return
         self._await_more()
 
@@ -171,6 +174,10 @@ class Protocol(HttpToolsProtocol):
             if len(self.pipeline) == MOST_AT_ONCE:
                 self._refuse(429, f"No more than {MOST_AT_ONCE} requests may wait on one connection.")
                 raise httptools.HttpParserError
+            # One that comes in a single packet was begun and ended there, and counted nowhere else.
+            if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
+                self._refuse(431, TOO_LARGE)
+                raise httptools.HttpParserError
             super().on_headers_complete()
             if self.pipeline:
                 self.flow.resume_reading()
@@ -178,6 +185,7 @@ class Protocol(HttpToolsProtocol):
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
+        cycle.scope[CUT] = self.transport.abort  # type: ignore[literal-required]
         super()._start_asgi_task(cycle, app)
 
     def on_chunk_header(self) -> None:

@@ -267,6 +267,8 @@ def test_a_jaeger_that_has_no_pods_is_not_explained_by_their_events(seen: Rollou
         ({}, {}, ("True", "External")),
         ({"headersSecretRef": {"name": "h"}}, {"h": {}}, ("True", "External")),
         ({"headersSecretRef": {"name": "h"}}, {"h": None}, ("False", "SecretMissing")),
+        ({"headersSecretRef": {"name": "h"}}, {"h": dict.fromkeys(map(str, range(64)), "")}, ("True", "External")),
+        ({"headersSecretRef": {"name": "h"}}, {"h": dict.fromkeys(map(str, range(65)), "")}, ("False", "TooManyKeys")),
         ({"protocol": "http/protobuf"}, {}, ("True", "External")),
         ({"tls": {}}, {}, ("True", "External")),
         ({"tls": TLS}, {"c": {"tls.crt": PEM, "tls.key": PEM}}, ("True", "External")),

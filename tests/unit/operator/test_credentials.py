@@ -109,6 +109,15 @@ def test_headers_of_spans_are_watched_over_and_roll_the_pods() -> None:
     assert credentials.checksum(sent, one, b"key") not in ("", credentials.checksum(sent, other, b"key"))
 
 
+def test_more_headers_than_anybody_sends_become_no_variables() -> None:
+    tracing = {"mode": "External", "endpoint": "https://o:4317", "headersSecretRef": {"name": "h"}}
+    sent = resource(monitoring={"tracing": tracing})
+    many: dict[str, dict[str, str]] = {"h": {f"x-{number}": "" for number in range(65)}}
+    assert credentials.header_names(sent, many) == ()
+    del many["h"]["x-0"]
+    assert len(credentials.header_names(sent, many)) == 64
+
+
 BOTH = {"langtrace": {"mode": "Enabled"}}
 COMPOSED = {
     "replicateApiToken": {"secretKeyRef": {"name": "tokens", "key": "r"}},

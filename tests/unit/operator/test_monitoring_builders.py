@@ -115,6 +115,15 @@ def test_service_and_jaeger_are_scraped_by_different_labels() -> None:
     assert not any(of_service.items() <= each["metadata"]["labels"].items() for each in services.values())
 
 
+@pytest.mark.parametrize(("stored", "told"), [("1ms", "2s"), ("1s999ms", "2s"), ("2000ms", "2000ms"), ("1m", "1m")])
+def test_nobody_is_scraped_all_the_time_though_an_older_resource_says_so(stored: str, told: str) -> None:
+    """The CRD refuses it, and lets be what was stored before."""
+    built = monitoring_objects(observed(metrics={"interval": stored}), WITH_JAEGER)
+    monitors = [each for each in built if each["kind"] == "ServiceMonitor"]
+    assert len(monitors) == 2
+    assert {each["interval"] for monitor in monitors for each in monitor["spec"]["endpoints"]} == {told}
+
+
 def test_a_collector_is_scraped_as_the_service_that_the_dashboard_asks_for() -> None:
     wanted = observed(
         metrics={"interval": "15s", "labels": {"release": "stack"}},

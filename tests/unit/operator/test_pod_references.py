@@ -50,6 +50,20 @@ def test_what_is_no_name_is_not_asked_for(name: str) -> None:
     assert references.sources(resource(**template([variable(name)]))) == []
 
 
+async def test_more_names_than_a_pod_could_need_are_refused_before_any_is_asked_for() -> None:
+    harness = Harness()
+    harness.edit(**template(env_from=[{"secretRef": {"name": f"s{number}"}} for number in range(100)] * 2))
+    assert (await harness.look())["Accepted"].holds
+    assert Id(SECRET, KEY.namespace, "s99") in harness.cluster.read
+
+    harness.cluster.read.clear()
+    harness.edit(**template(env_from=[{"secretRef": {"name": f"s{number}"}} for number in range(101)]))
+    said = (await harness.look())["Accepted"]
+    assert (said.status, said.reason) == ("False", "InvalidSpec")
+    assert said.message == "spec.podTemplate.spec: Names 101 Secrets and ConfigMaps; name 100 at most"
+    assert harness.cluster.read == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "secrets", "reason"),
     [

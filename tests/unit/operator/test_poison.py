@@ -1,6 +1,7 @@
 """Pod templates that the API server stores unseen: they are refused by us or by it, and cost little until then."""
 
 import contextlib
+import json
 import tracemalloc
 from typing import Any
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from t2i_operator import builders, spec
 from t2i_operator.builders import Observed, strategic
 from t2i_operator.known import drift, references
+from t2i_operator.kube import templates
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VOLUME_CLAIM
+from t2i_operator.spec import pod_template
 
 OBSERVED = Observed(image="i:1", jaeger_image="j:1", keys={"primary": "k"})
 QUANTITIES = ["1e999999", "1e9999999", "-1e-999999", "1e999999Ki", "1e999999m", "sNaN", "NaN", "Infinity", "9" * 99]
@@ -90,6 +93,55 @@ def test_powers_of_ten_are_kept_from_the_api_server(field: str, quantity: str) -
     }
     with pytest.raises(spec.InvalidSpec, match=rf"^spec\.podTemplate\.spec\..*{field}.* is no quantity"):
         read(place[field])
+
+
+@pytest.mark.parametrize("around", ["object", "list", "event"])
+@pytest.mark.parametrize("place", ["podTemplate", "monitoring.tracing.jaeger.podTemplate"])
+def test_a_large_template_is_refused_and_not_decoded(place: str, around: str) -> None:
+    """As many empty objects as etcd takes are 44 MB in Python."""
+
+    def answered(pod: Any) -> Any:
+        wanted: Any = {"spec": pod}
+        for name in reversed(place.split(".")):
+            wanted = {name: wanted}
+        body = {
+            "metadata": {"name": "a", "namespace": "n", "uid": "u", "generation": 1},
+            "spec": {"models": [{"name": "s", "provider": "Sandbox"}], "replicas": 2, **wanted},
+        }
+        held = {"list": {"kind": "List", "items": [{}, body]}, "event": {"type": "ADDED", "object": body}}
+        found = templates.cut(json.dumps(held.get(around, body), separators=(",", ":")).encode())
+        assert len(found) < 220_000
+        decoded = json.loads(found)
+        return decoded["items"][1] if around == "list" else decoded["object"] if around == "event" else decoded
+
+    small = answered({"tolerations": [{}] * 42_000})
+    assert spec.parse(small).spec.replicas == 2
+    assert len(json.dumps(small)) > 120_000
+
+    large = answered({"tolerations": [{}] * 500_000})
+    assert len(json.dumps(large)) < 1000
+    assert large["spec"]["replicas"] == 2
+    with pytest.raises(spec.InvalidSpec, match=r"podTemplate\.spec: Has more than 128 KiB"):
+        spec.parse(large)
+
+
+def test_a_template_is_as_large_as_it_is_without_gos_escapes() -> None:
+    pod = {"containers": [{"name": "text-to-image", "env": [{"name": "PAGE", "value": "<" * 40_000}]}]}
+    escaped = json.dumps({"spec": {"podTemplate": {"spec": pod}}}).replace("<", r"\u003c").encode()
+    assert json.loads(templates.cut(escaped))["spec"]["podTemplate"]["spec"] == pod
+
+
+@pytest.mark.parametrize(
+    "content", ['{"podTemplate"', '["podTemplate"]', '{"spec":"podTemplate"}', "no JSON: podTemplate"]
+)
+def test_what_is_no_object_is_left_as_it_is(content: str) -> None:
+    padded = content.replace("podTemplate", '"podTemplate"' + " " * 140_000).encode()
+    assert templates.cut(padded) == padded
+
+
+def test_what_parse_is_given_is_measured_too() -> None:
+    pod: Any = {"tolerations": [{}] * 44_000}
+    assert "more than 128 KiB" in pod_template.problems(pod_template.PodTemplate(spec=pod), "spec.podTemplate")[0]
 
 
 def test_what_only_looks_like_one_is_let_through() -> None:

@@ -26,6 +26,7 @@ from t2i_operator.kube.kinds import (
 )
 from t2i_operator.reconciling.prune import Pruner
 
+from tests.unit.operator.harness import DEPLOYED, KEY, SERVES, Harness
 from tests.unit.operator.resources import resource
 
 DASHBOARD = Id(CONFIG_MAP, "studio", "pictures-dashboard-overview")
@@ -262,4 +263,20 @@ async def test_a_secret_waits_for_the_pods_that_may_read_it() -> None:
         outcome = Outcome(generation=1, rollout=rollout)
         async with aiohttp.ClientSession() as session:
             await Pruner(Deleting(session), children).prune(resource(), set(), outcome)
-        assert (outcome.deleted, bool(outcome.waiting)) == (deleted, not deleted)
+        assert (outcome.deleted, bool(outcome.awaits_rollout)) == (deleted, not deleted)
+
+
+async def test_a_rollout_that_is_stuck_is_not_looked_at_all_the_time() -> None:
+    """Its end is an event of the Deployment's."""
+    harness, secret = Harness(), Id(SECRET, "studio", "pictures-secrets")
+    harness.cluster.store(secret, live(secret))
+    harness.say(secret, {})
+    harness.say(DEPLOYED, {**SERVES, "updatedReplicas": 0})
+    assert await harness.reconciler.reconcile(KEY) == 30.0
+    assert harness.outcome.awaits_rollout == f"{secret} is deleted once no pod of the old template is left"
+    assert not harness.outcome.complete
+    assert secret in harness.cluster.live
+
+    harness.say(DEPLOYED, SERVES)
+    await harness.look()
+    assert (harness.outcome.deleted, secret in harness.cluster.live) == ([secret], False)

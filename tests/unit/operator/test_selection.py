@@ -93,6 +93,34 @@ def test_a_namespace_is_chosen_by_its_labels() -> None:
     assert "watched=yes" in verdict(SERVICE_MONITOR, OURS, "studio", {}, [some]).message
 
 
+def foreign(count: int, **selectors: Any) -> list[Selecting]:
+    own = prometheus(serviceMonitorNamespaceSelector=None, **selectors)
+    return [own._replace(namespace=f"team-{number}") for number in range(count)]
+
+
+def test_who_looks_into_the_namespace_is_named_and_of_the_others_only_their_number() -> None:
+    asked = prometheus(serviceMonitorSelector={"matchLabels": {"release": "other"}})
+    deaf = prometheus(serviceMonitorSelector=None)._replace(name="deaf")
+    said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [*foreign(20), deaf, asked]).message
+    assert said == (
+        "Prometheus monitoring/main selects only release=other: set spec.monitoring.metrics.labels to match;"
+        " Prometheus monitoring/deaf selects no ServiceMonitor at all; 20 others do not look into this namespace"
+    )
+    said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [*foreign(1), *[asked] * 5]).message
+    assert said.endswith("to match; 2 others do not select it either; 1 other does not look into this namespace")
+
+
+def test_where_nobody_looks_it_is_said_which_labels_of_the_namespace_would_change_it() -> None:
+    some = prometheus(serviceMonitorNamespaceSelector={"matchLabels": {"watched": "yes"}})
+    said = verdict(SERVICE_MONITOR, OURS, "studio", {}, [*foreign(20), some]).message
+    advice = (
+        "Prometheus monitoring/main does not look into this namespace (serviceMonitorNamespaceSelector: watched=yes)"
+    )
+    assert said.startswith(f"{advice}; Prometheus team-0/main does not look")
+    assert said.count("team-") == 2
+    assert said.endswith("; 18 others do not look into this namespace")
+
+
 @pytest.mark.parametrize(
     ("one", "status", "said"),
     [

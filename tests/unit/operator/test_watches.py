@@ -20,7 +20,7 @@ from t2i_operator import naming
 from t2i_operator.kube import cluster
 from t2i_operator.kube.cluster import Cluster
 from t2i_operator.kube.connection import Connection
-from t2i_operator.kube.kinds import CONFIG_MAP, Object
+from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kind, Object
 from t2i_operator.kube.messages import ObjectMeta
 from t2i_operator.runtime import framework, watches
 from t2i_operator.runtime.watches import Stream, WatchScope
@@ -414,6 +414,59 @@ async def test_a_stream_that_falls_silent_is_resumed_without_a_list(
     assert [query["timeoutSeconds"] for query in asked[1:3]] == [str(cluster.WATCH_SECONDS)] * 2
 
 
+class Weary(web.View):
+    """A server that answers as told, the first time that it may; it notes what is asked."""
+
+    asked: list[str]
+    fault: str
+    again: asyncio.Event
+
+    async def get(self) -> web.StreamResponse:
+        watched, continued = "watch" in self.request.query, "continue" in self.request.query
+        self.asked.append("watch" if watched else "next page" if continued else "list")
+        refusal = {"kind": "Status", "status": "Failure", "message": "the provided continue parameter is too old"}
+        if continued:
+            return web.json_response({**refusal, "code": 410}, status=410)
+        if not watched:
+            more = {"continue": "c"} if self.fault == "next page" and len(self.asked) == 1 else {}
+            return web.json_response({"metadata": {"resourceVersion": "1", **more}, "items": []})
+        if len(self.asked) > 2:
+            self.again.set()
+        else:
+            error = {"type": "ERROR", "object": {**refusal, "code": 500}}
+            return web.Response(text=json.dumps(error) + "\n", content_type="application/json")
+        await asyncio.sleep(30)
+        return web.Response()
+
+
+@pytest.mark.parametrize("fault", ["next page", "watch"])
+async def test_kopf_lists_anew_and_does_not_end(fault: str) -> None:
+    """At a page that took too long to be asked for, and at an error in a watch that is not the one it knows."""
+    Weary.asked, Weary.fault, Weary.again = [], fault, asyncio.Event()
+    app = web.Application()
+    app.router.add_view("/{path:.*}", Weary)
+    chosen = framework.settings()
+    chosen.watching.reconnect_backoff = 0.0
+    followed = Resource(naming.GROUP, naming.VERSION, naming.PLURAL, namespaced=True)
+
+    async def follow() -> None:
+        async for _ in infinite_watch(settings=chosen, resource=followed, namespace=None):
+            pass
+
+    async with TestServer(app) as server:
+        ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
+        vault = Vault({VaultKey("us"): framework.make_session(ours)})
+        vault_var.set(vault)
+        running, again = asyncio.create_task(follow()), asyncio.create_task(Weary.again.wait())
+        await asyncio.wait({running, again}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        assert not running.done(), running.exception()
+        for task in (running, again):
+            task.cancel()
+        await asyncio.gather(running, again, return_exceptions=True)
+        await vault.close()
+    assert Weary.asked == ["list", fault, "list", "watch"]
+
+
 async def test_kopfs_stream_that_falls_silent_is_resumed_without_a_list(
     falling: tuple[TestServer, list[dict[str, str]], asyncio.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,6 +489,22 @@ async def test_kopfs_stream_that_falls_silent_is_resumed_without_a_list(
     await vault.close()
     assert ["watch" in query for query in asked[:3]] == [False, True, True]
     assert [query["timeoutSeconds"] for query in asked[1:3]] == [str(cluster.WATCH_SECONDS)] * 2
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(CONFIG_MAP, "10"), (SECRET, "10"), (POD, "10"), (DEPLOYMENT, "50")])
+async def test_pages_are_short_of_what_anybody_may_make_large(kind: Kind, limit: str) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.query["limit"])
+        more = {"continue": "c"} if "continue" not in request.query else {}
+        return web.json_response({"metadata": {"resourceVersion": "1", **more}, "items": []})
+
+    app = web.Application()
+    app.router.add_get(kind.path(None), answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        pages = [page async for page in Cluster(session).pages(kind, None, "a=b")]
+    assert (len(pages), asked) == (2, [limit, limit])
 
 
 async def test_a_watch_is_counted_once_whatever_becomes_of_it() -> None:

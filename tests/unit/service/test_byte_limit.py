@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
@@ -41,7 +42,15 @@ async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over()
 async def test_as_many_links_are_read_at_once_as_their_size_allows(
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], at_once: int
 ) -> None:
-    reading, enough = 0, asyncio.Event()
+    reading = taken = 0
+    enough, sent = asyncio.Event(), asyncio.Event()
+
+    async def followed(client: ReplicateClient, url: str) -> None:
+        nonlocal taken
+        async with AsyncExitStack() as held:
+            await client.download(url, held)
+            taken += 1
+            await sent.wait()
 
     async def read(_response: object) -> bytes:
         nonlocal reading
@@ -64,7 +73,7 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     client = ReplicateClient(url, "token", 16, 16)
-    asked = [asyncio.ensure_future(client.download(f"{url}/a.png", for_caller=True)) for _ in range(8)]
+    asked = [asyncio.ensure_future(followed(client, f"{url}/a.png")) for _ in range(8)]
     others = [asyncio.ensure_future(client.download(f"{url}/a.png")) for _ in range(2)]
     async with asyncio.timeout(5):
         # Nothing else tells that the others wait.
@@ -72,6 +81,13 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
             await asyncio.sleep(0.01)
     assert reading == at_once + len(others)
     enough.set()
-    await asyncio.gather(*asked, *others)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*others)
+        while taken < at_once:  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0.01)
+    assert len(client._callers_bytes._waiting) == 8 - at_once
+    sent.set()
+    await asyncio.gather(*asked)
+    assert client._callers_bytes._free == replicate_client.CALLERS_BYTES
     await client.aclose()
     await runner.cleanup()

@@ -31,7 +31,7 @@ async def test_a_name_that_is_not_resolved_costs_no_more_than_a_connection(monke
 
 async def test_a_host_that_cannot_be_is_not_reached() -> None:
     client = ReplicateClient("http://a..b", "token", 1, 1)
-    with pytest.raises(UpstreamUnreachableError, match=r"No host can be called a\.\.b"):
+    with pytest.raises(UpstreamUnreachableError, match="No connection to the provider"):
         await client.get("some-id")
     await client.aclose()
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from t2i_service.callers import concurrency_limit, image_links
+from t2i_service.callers.buckets import Bucket
 from t2i_service.callers.concurrency_limit import AT_ONCE, MAX_WAITING
 from t2i_service.callers.image_links import ImageLinks
 from t2i_service.errors import OverloadedError
@@ -15,7 +16,7 @@ from t2i_service.observing.metrics import Metrics
 async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency_limit, "WAIT_SECONDS", 0.05)
     metrics, enough = Metrics("1", "c"), asyncio.Event()
-    links = ImageLinks(metrics)
+    links = ImageLinks(metrics, Bucket(1000))
 
     async def follow(index: int) -> None:
         async with links.turn("id", index):
@@ -36,7 +37,7 @@ async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.Monk
 
 async def test_an_image_that_never_ends_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_links, "TURN_SECONDS", 0.05)
-    links = ImageLinks(Metrics("1", "c"))
+    links = ImageLinks(Metrics("1", "c"), Bucket(1000))
 
     async def follow(index: int) -> None:
         async with links.turn("id", index):
@@ -50,7 +51,7 @@ async def test_an_image_that_never_ends_gives_its_place_back(monkeypatch: pytest
 
 async def test_what_is_remembered_of_links_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_links, "MAX_LINKS", 3)
-    links = ImageLinks(Metrics("1", "c"))
+    links = ImageLinks(Metrics("1", "c"), Bucket(1000))
     for index in range(10):
         async with links.turn("id", index):
             pass

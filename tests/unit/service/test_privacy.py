@@ -6,9 +6,9 @@ import json
 import logging
 
 import pytest
-from t2i_service.errors import GenerationRefusedError, GenerationTimedOutError
+from t2i_service.errors import GenerationRefusedError, GenerationTimedOutError, NotAcceptableError
 from t2i_service.main import secrets_of
-from t2i_service.observing import logs
+from t2i_service.observing import logs, privacy
 from t2i_service.observing.privacy import REDACTED, Privacy
 from t2i_service.settings import load
 
@@ -65,10 +65,22 @@ def test_where_nothing_may_be_shown_no_words_of_an_upstream_are_told() -> None:
     assert Privacy(0).told(own, ["a gun"]) == "sdxl took longer than 120 s."
 
 
+def test_in_our_own_words_no_prompt_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking takes as long as the prompt is, and nobody pays for an error."""
+    looked: list[str] = []
+    monkeypatch.setattr(privacy, "_without_pieces", lambda text, prompt, _: looked.append(prompt) or text)
+    monkeypatch.setattr(privacy, "_without_words", lambda text, prompts: looked.append(prompts) or text)
+    own = NotAcceptableError("4 images were asked for: ask for one, or accept application/json.")
+    assert Privacy(0).told(own, ["images that are accepted"]) == own.detail
+    assert not looked
+    Privacy(1).told(GenerationRefusedError("NSFW"), ["images that are accepted"])
+    assert looked
+
+
 def test_known_secrets_and_tokens_are_taken_out() -> None:
-    privacy = Privacy(10, ['a"secret', "1", "tenant"])
+    sinks = Privacy(10, ['a"secret', "1", "tenant"])
     text = json.dumps({"a": 'a"secret', "b": "Authorization: Bearer abc.def", "c": "r8_0123456789abcdef", "tenant": 1})
-    scrubbed = privacy.scrub(text, [])
+    scrubbed = sinks.scrub(text, [])
     assert scrubbed.count(REDACTED) == 3
     assert json.loads(scrubbed)["tenant"] == 1
     assert "abc.def" not in scrubbed
@@ -77,8 +89,8 @@ def test_known_secrets_and_tokens_are_taken_out() -> None:
 def test_a_header_is_secret_in_every_piece_that_a_library_may_quote(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = "authorization=Basic abcdefgh,x-tenant=studio=def123secret,x-api-key=cr%65me-au-lait%2C"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", headers)
-    privacy = Privacy(10, secrets_of(load()))
-    shown = privacy.scrub("invalid: def123secret, creme-au-lait,, cr%65me-au-lait%2C, Basic abcdefgh", [])
+    sinks = Privacy(10, secrets_of(load()))
+    shown = sinks.scrub("invalid: def123secret, creme-au-lait,, cr%65me-au-lait%2C, Basic abcdefgh", [])
     assert shown.count(REDACTED) == 4
     assert "secret" not in shown
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from t2i_service import main
 from t2i_service.app import create_state
+from t2i_service.callers import image_links
 from t2i_service.observing.privacy import Privacy
 from t2i_service.providers import sandbox
+from t2i_service.routes import generations
 from t2i_service.settings import Settings
 from t2i_service.web import protocol
+from uvicorn.server import ServerState
 
 from tests.fakes.waiting import wait_for
 
@@ -35,12 +40,16 @@ BODY = b'{"prompt": "a lighthouse", "width": 64, "height": 64}'.ljust(100)
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
 
 
+def settings_and_state(folder: Path) -> tuple[Settings, State]:
+    (models := folder / "models.json").write_text('{"models": [{"name": "sdxl", "provider": "Sandbox"}]}')
+    settings = Settings(host="127.0.0.1", port=0, models_file=models, grace_seconds=3)
+    return settings, create_state(settings, Privacy(100))
+
+
 @contextmanager
 def served(folder: Path, keep_alive: float) -> Iterator[Connection]:
     """Serve from this process, where the times can be short; yield a connection to it."""
-    (models := folder / "models.json").write_text('{"models": [{"name": "sdxl", "provider": "Sandbox"}]}')
-    settings = Settings(host="127.0.0.1", port=0, models_file=models, grace_seconds=3)
-    state = create_state(settings, Privacy(100))
+    settings, state = settings_and_state(folder)
     config = main.config(settings, state)
     config.timeout_keep_alive = keep_alive  # type: ignore[assignment]
     server = uvicorn.Server(config)
@@ -78,6 +87,42 @@ def outlive_the_arrival(caller: socket.socket) -> None:
     with socket.create_connection(caller.getpeername(), timeout=8) as clock:
         clock.sendall(b"P")
         assert clock.recv(1) == b""
+
+
+class Kept(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("target", "field", "offer"),
+    [(1, 1, b""), (40_000, 1, b""), (1, 40_000, b""), (20_000, 20_000, b""), (1, 40_000, b"Upgrade: h2c\r\n")],
+    ids=["small", "target", "field", "both", "with an offer"],
+)
+async def test_a_head_in_one_packet_is_counted(tmp_path: Path, target: int, field: int, offer: bytes) -> None:
+    """How a socket cuts what is sent is not a test's to say."""
+    config = main.config(*settings_and_state(tmp_path))
+    config.load()
+    spoken, transport = protocol.Protocol(config, ServerState(), {}), Kept()
+    spoken.connection_made(transport)
+    head = b"GET /info?%s HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\n%sX: %s\r\n\r\n"
+    spoken.data_received(head % (b"x" * target, offer, b"x" * field))
+    await asyncio.gather(*spoken.tasks)
+    spoken.connection_lost(None)
+    large = target + field > protocol.MOST_HEAD_BYTES
+    assert transport.written.startswith(b"HTTP/1.1 431 " if large else b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n"], ids=["nothing", "an empty line"])
@@ -152,6 +197,23 @@ def test_an_answer_that_nobody_takes_is_given_up(
     caller.sendall((HEAD % b"/generate").replace(b"\r\n\r\n", b"\r\n%s\r\n" % more) + BODY)
     wait_for(lambda: told == ["Connection cut: its caller takes no more of the answer"])
     assert len(b"".join(iter(lambda: caller.recv(MUCH), b""))) < MUCH
+
+
+def test_who_takes_no_image_loses_the_turn(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(generations.log, "warning", lambda event, **_: told.append(event))
+    caller, state = connection
+    body = BODY.replace(b"}", b', "response_format": "url"}')[:100]
+    caller.sendall(HEAD % b"/generate" + body)
+    response = HTTPResponse(caller)
+    response.begin()
+    link = urlsplit(json.loads(response.read())["images"][0]["url"])
+    monkeypatch.setattr(sandbox, "draw", lambda *_: bytes(MUCH))
+    monkeypatch.setattr(image_links, "TURN_SECONDS", SOON)
+    caller.sendall(f"GET {link.path}?{link.query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    wait_for(lambda: told == ["Connection cut: its caller takes too long for the image"])
+    assert len(b"".join(iter(lambda: caller.recv(MUCH), b""))) < MUCH
+    wait_for(lambda: active(state) == 0)
 
 
 def test_who_takes_an_answer_slowly_gets_it_whole(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ class Throttled:
         self._refusals = refusals
         self._after = after
 
-    async def get(self, prediction_id: str) -> PredictionBody:
+    async def get(self, prediction_id: str, *, for_caller: bool = False) -> PredictionBody:
         self.asked.append((prediction_id, asyncio.get_running_loop().time()))
         if len(self.asked) <= self._refusals:
             raise UpstreamThrottledError(self._after)
@@ -78,3 +78,15 @@ async def test_no_refusal_holds_anybody_back_for_longer_than_the_account_is_coun
     client = Throttled(refusals=1, after=3600)
     ended = await asyncio.wait_for(followed(client, 7200, "sdxl", "turbo"), 5)
     assert [prediction.status for prediction in ended] == [Status.SUCCEEDED] * 2
+
+
+async def test_no_caller_asks_while_the_account_is_throttled() -> None:
+    client = Throttled(refusals=0, after=0)
+    provider = replicate.ReplicateProvider(cast("ReplicateClient", client), Metrics("1", "c"))
+    provider._throttle.heard(30)
+    with pytest.raises(UpstreamThrottledError) as refused:
+        await provider.get("sdxl", "p1")
+    assert refused.value.headers == {"Retry-After": "30"}
+    provider._throttle._until = 0
+    assert (await provider.get("sdxl", "p1")).status is Status.SUCCEEDED
+    assert len(client.asked) == 1

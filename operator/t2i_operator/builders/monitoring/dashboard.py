@@ -81,7 +81,7 @@ def _chosen(name: str, value: str, namespace: str) -> Object:
 
 def _step(resource: spec.TextToImageService) -> str:
     """Say how often is scraped in one unit, as Grafana writes it: its `$__rate_interval` is four times as long."""
-    seconds = spec.seconds(resource.spec.monitoring.metrics.interval)
+    seconds = spec.seconds(resource.spec.monitoring.metrics.scrape_interval)
     return f"{int(seconds)}s" if seconds == int(seconds) else f"{int(seconds * 1000)}ms"
 
 

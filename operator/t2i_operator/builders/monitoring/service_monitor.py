@@ -28,7 +28,7 @@ def service_monitor(resource: spec.TextToImageService) -> Object:
     endpoint: Object = {
         "port": naming.PORT_NAME,
         "path": "/metrics",
-        "interval": wanted.interval,
+        "interval": wanted.scrape_interval,
         "relabelings": [_KEEP_OWN_ENDPOINT, *_steps(resource, wanted.relabelings)],
     }
     if wanted.metric_relabelings:
@@ -51,7 +51,7 @@ def jaeger_monitor(resource: spec.TextToImageService) -> Object:
         {
             "port": port,
             "path": "/metrics",
-            "interval": wanted.metrics.interval,
+            "interval": wanted.metrics.scrape_interval,
             "relabelings": relabelings,
             "metricRelabelings": [*kept, {"action": "labeldrop", "regex": "otel_scope_.*|exported_(job|instance)"}],
         }
