@@ -16,9 +16,11 @@ import pytest
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.jaeger import configuration as ports
 from t2i_operator.builders.monitoring.jaeger import memory
-from t2i_operator.builders.monitoring.jaeger.configuration import configuration
+from t2i_operator.builders.monitoring.jaeger.configuration import configuration, most_span_series
+from t2i_operator.builders.monitoring.service_monitor import jaeger_monitor
 from t2i_operator.spec.alerts import DURATION_BUCKETS
 
+from dev.bench.exposition import read
 from dev.bench.programs import free_port
 from dev.bench.span_metrics import tracing
 from dev.bench.spans import of_request, send, with_callers
@@ -132,12 +134,16 @@ def test_whatever_is_sent_span_metrics_are_bounded(jaeger: Path, tmp_path: Path)
     resource, names = _resource({}), [f"caller-{number}" for number in range(1000)]
     bounds = configuration(resource)["connectors"]["spanmetrics"]
     most, sets = bounds["resource_metrics_cache_size"], bounds["aggregation_cardinality_limit"] + 1
-    assert most * sets * SERIES_A_SET < 50_000
+    assert most * sets * SERIES_A_SET == most_span_series(resource)
+    limit = jaeger_monitor(resource)["spec"]["sampleLimit"]
     with _running(jaeger, tmp_path / "config.json", resource, _hurried) as port:
         metrics = f"http://localhost:{port(ports.SPAN_METRICS)}/metrics"
         _send_all(port, {"strayed": [f"/pictures/{number}" for number in range(1000)]})
         wait_for(lambda: _overflow(httpx.get(metrics).text) == 1001 - sets, 60)
-        assert len(_samples(httpx.get(metrics).text)) == sets * SERIES_A_SET
+        exposed = httpx.get(metrics).text
+        assert len(_samples(exposed)) == sets * SERIES_A_SET
+        # A full one of each name, and as many that are forgotten.
+        assert len(read(exposed)) * most * 2 <= limit
 
         _send_all(port, {name: ["call"] for name in names} | {"pictures": ["generate_image"]})
         wait_for(lambda: 'service_name="pictures"' in httpx.get(metrics).text, 60)

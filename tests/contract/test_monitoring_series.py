@@ -12,6 +12,7 @@ import pytest
 import yaml
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
+from t2i_operator.builders.monitoring.service_monitor import service_monitor
 from t2i_service.observing import telemetry
 
 from dev.bench import series
@@ -84,6 +85,14 @@ def test_labels_have_no_value_that_the_bound_does_not_count(exposed: list[Sample
     assert seen["status"] <= {str(status) for status in series.http_statuses()}
 
 
+def test_a_scrape_may_have_thrice_what_a_pod_exposes(endpoints: set[str]) -> None:
+    """Beyond the limit all of it is dropped, and the service seems to be down: a Secret full of keys must fit, too."""
+    models, keys_of_32_characters = 32, 2**20 // 32
+    limit = service_monitor(parsed())["spec"]["sampleLimit"]
+    assert 3 * sum(series.bound(series.Extent(models), endpoints).values()) <= limit
+    assert sum(series.bound(series.Extent(models, keys=keys_of_32_characters), endpoints).values()) <= limit
+
+
 def test_rules_make_no_more_series_than_their_bound(rules: list[dict[str, Any]]) -> None:
     """A rule is one series, but for signals and their bands; what is pending or firing is two more."""
     assert series.recorded(rules, series.Extent())["recorded"] <= 102
@@ -108,11 +117,14 @@ def rules() -> list[dict[str, Any]]:
     return built()
 
 
-def built(**monitoring: Any) -> list[dict[str, Any]]:
+def parsed(**monitoring: Any) -> spec.TextToImageService:
     metadata = {"name": "text-to-image", "namespace": "text-to-image"}
     models = [{"name": "sdxl", "provider": "Sandbox", "price": {"perImage": "0.01"}}]
-    body = {"metadata": metadata, "spec": {"models": models, "monitoring": monitoring}}
-    groups: list[dict[str, Any]] = prometheus_rule(spec.parse(body))["spec"]["groups"]
+    return spec.parse({"metadata": metadata, "spec": {"models": models, "monitoring": monitoring}})
+
+
+def built(**monitoring: Any) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = prometheus_rule(parsed(**monitoring))["spec"]["groups"]
     return groups
 
 

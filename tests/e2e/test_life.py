@@ -36,18 +36,30 @@ def test_an_edit_reaches_new_pods(subject: Subject) -> None:
     assert size_of(picture) == (320, 128)
 
 
-@pytest.mark.parametrize("kind", ["service", "deployment", "serviceaccount", "configmap", "secret"])
-def test_a_deleted_child_comes_back(subject: Subject, kind: str) -> None:
-    suffix = {"service": "-service", "configmap": "-config", "secret": "-keys"}.get(kind, "")
+def test_deleted_children_come_back(subject: Subject) -> None:
+    """Delete them at once: that each comes back by itself, tests/cluster says."""
     subject.apply(SANDBOX)
     subject.ready()
-    uid = subject.get(kind, subject.name + suffix)["metadata"]["uid"]
-    subject.kubectl("delete", kind, subject.name + suffix, "-n", subject.namespace, "--wait=false")
-    until(
-        lambda: subject.get(kind, subject.name + suffix).get("metadata", {}).get("uid", uid) != uid,
-        f"another {kind}",
-        30,
-    )
+    name = subject.name
+    children = {
+        "service": f"{name}-service",
+        "deployment": name,
+        "serviceaccount": name,
+        "configmap": f"{name}-config",
+        "secret": f"{name}-keys",
+    }
+    before = {kind: subject.get(kind, child)["metadata"]["uid"] for kind, child in children.items()}
+    pods = subject.pod_uids()
+    named = [f"{kind}/{child}" for kind, child in children.items()]
+    subject.kubectl("delete", *named, "-n", subject.namespace, "--wait=false")
+
+    def back() -> bool:
+        uids = {kind: subject.get(kind, child).get("metadata", {}).get("uid") for kind, child in children.items()}
+        assert [kind for kind, uid in uids.items() if uid in (None, before[kind])] == []
+        return True
+
+    until(back, "another of each", 30)
+    until(lambda: subject.pods() and not pods & subject.pod_uids(), "pods of the new Deployment alone")
     subject.ready()
     until(lambda: subject.generate(width=64, height=64).status_code == 200, "a picture")
 

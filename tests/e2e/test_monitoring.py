@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -18,6 +21,7 @@ from tests.e2e.boards import TOPICS, queries, variables
 from tests.e2e.jaeger import jaeger
 from tests.e2e.provider import MODEL, PAID, customer, provider, refuse
 from tests.e2e.subject import SANDBOX, Subject, until
+from tests.e2e.traffic import Place, drive
 from tests.fakes.receivers import SLACK, WEBHOOK, receiving
 from tests.kubectl import KubectlError
 
@@ -46,6 +50,13 @@ ALERTMANAGER = "/api/v1/namespaces/monitoring/pods/alertmanager-text-to-image-0"
 MISSING = frozenset({"TextToImageDown", "TextToImageAbsent"})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drilling(request: pytest.FixtureRequest) -> None:
+    """Have the drill's minutes pass meanwhile, if its test is to come: all that is asked here is of one namespace."""
+    if any("fire_drill" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("fire_drill")
+
+
 @pytest.fixture(scope="module")
 def serve(stack: None, kubectl: Callable[..., str]) -> Iterator[Callable[..., Subject]]:
     """Make services that answer, with their monitoring in place, in namespaces that go with the module."""
@@ -71,8 +82,36 @@ def serve(stack: None, kubectl: Callable[..., str]) -> Iterator[Callable[..., Su
 
 
 @pytest.fixture(scope="module")
-def painted(serve: Callable[..., Subject], prometheus: Prometheus) -> Subject:
-    """Give one that never fails. From its apply to the first scrape it may be three minutes, the bar."""
+def failing(serve: Callable[..., Subject]) -> Iterator[Subject]:
+    """Give one that fails now and then, as its provider does, and is alerted on through nobody.
+
+    It need not be ready yet; from then on it is asked all the time.
+    """
+    over = threading.Event()
+    with provider() as fake, ThreadPoolExecutor(1) as threads:
+        subject = serve(fake, latency="10ms", failureRate="0.4")
+        asking = threads.submit(_ask, subject, fake, over)
+        yield subject
+        over.set()
+        asking.result()
+
+
+def _ask(subject: Subject, fake: FakeReplicate, over: threading.Event) -> None:
+    """Ask for pictures of both models and rate them; each time the provider refuses the first that is asked of it."""
+    subject.ready()
+    place = Place(subject.url())
+    while not over.is_set():
+        refuse(fake, ["429"], seconds=0.2)
+        with contextlib.suppress(httpx.TransportError):
+            drive(place, {"sdxl": 1.0, PAID: 0.5}, 4.0, rated=("up",))
+
+
+@pytest.fixture(scope="module")
+def painted(serve: Callable[..., Subject], failing: Subject, prometheus: Prometheus) -> Subject:
+    """Give one that never fails. From its apply to the first scrape it may be three minutes, the bar.
+
+    The one that fails begins before it, so that five minutes of that, by the clock, are summed while others are tested.
+    """
     subject = serve(latency="10ms")
     until(lambda: prometheus.query(f"{_up(subject)} == 1"), "the target to be up", seconds=180)
     subject.ready()
@@ -134,10 +173,11 @@ def test_an_exemplar_of_the_span_metrics_leads_to_a_trace(painted: Subject, prom
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_every_variable_of_a_dashboard_offers_this_service(
-    painted: Subject, failing: Failing, prometheus: Prometheus, topic: str
+    painted: Subject, failing: Subject, prometheus: Prometheus, topic: str
 ) -> None:
     """Ask as Grafana does; that the series are asked for, too, is seen by what they say of another service."""
-    asked = variables(failing.subject, topic)
+    failing.ready()
+    asked = variables(failing, topic)
     offered = {
         variable.name: variable.offered(sample["metric"] for sample in prometheus.query(variable.expr))
         for variable in asked
@@ -145,20 +185,6 @@ def test_every_variable_of_a_dashboard_offers_this_service(
     assert {"namespace", "service"} <= offered.keys()
     assert [variable for variable in asked if variable.chosen not in offered[variable.name]] == []
     assert painted.namespace in offered["namespace"]
-
-
-def test_every_rule_is_evaluated_without_an_error(painted: Subject, prometheus: Prometheus) -> None:
-    prefix = f"{painted.namespace}.{painted.name}."
-
-    def groups() -> list[dict[str, Any]]:
-        found = prometheus.get("rules")["groups"]
-        mine = [each for each in found if each["name"].startswith(prefix)]
-        assert mine, "no group of ours yet"
-        assert all(rule["health"] != "unknown" for each in mine for rule in each["rules"] if each["interval"] <= 120)
-        return mine
-
-    for group in until(groups, "the rules", seconds=300):
-        assert [(rule["name"], rule.get("lastError")) for rule in group["rules"] if rule["health"] == "err"] == []
 
 
 def test_a_rule_speaks_and_hears_of_its_own_namespace_only(
@@ -208,52 +234,6 @@ def test_at_no_replicas_a_service_is_not_missed(painted: Subject, stopped: float
     assert prometheus.query(f"count_over_time(ALERTS{{{mine}}}[{math.ceil(time.time() - stopped)}s])") == []
 
 
-class Failing(NamedTuple):
-    """A service, and the provider of its paid model."""
-
-    subject: Subject
-    fake: FakeReplicate
-
-
-@pytest.fixture(scope="module")
-def failing(serve: Callable[..., Subject]) -> Iterator[Failing]:
-    """Give one that fails now and then, as its provider does, and is alerted on through nobody."""
-    with provider() as fake:
-        subject = serve(fake, latency="10ms", failureRate="0.4")
-        subject.ready()
-        yield Failing(subject, fake)
-
-
-@pytest.mark.parametrize("topic", TOPICS)
-def test_no_panel_of_a_dashboard_is_without_data(failing: Failing, prometheus: Prometheus, topic: str) -> None:
-    """Every query of every panel, but for those that by their nature have nothing to show here."""
-    subject, asked = failing.subject, queries(failing.subject, topic)
-    assert asked
-
-    def empty() -> set[tuple[str, str]]:
-        return {(query.title, query.legend) for query in asked if not _told(prometheus.query(query.expr))}
-
-    def filled() -> list[set[tuple[str, str]]]:
-        answer = subject.generate("a mill", model="sdxl", width=64, height=64)
-        if answer.status_code == 200:
-            rated = {"generation_id": answer.json()["id"], "rating": "up"}
-            assert httpx.post(f"{subject.url()}/feedback", json=rated).status_code < 300
-        refuse(failing.fake, ["429"], seconds=0.2)
-        assert subject.generate("a mill", model=PAID, width=64, height=64).status_code == 200
-        left = empty()
-        assert not left - WITHOUT_DATA.keys()
-        return [left]
-
-    (left,) = until(filled, f"data in {topic}", seconds=480)  # sums of five minutes, by the clock, are the last to come
-    excused = WITHOUT_DATA.keys() & {(query.title, query.legend) for query in asked}
-    assert left == excused, "what has data is no exception any more"
-
-
-def _told(result: list[Result]) -> bool:
-    """Tell whether there is a number: a share of no requests is none."""
-    return any(not math.isnan(float(series["value"][1])) for series in result)
-
-
 def test_receivers_arrive_in_the_running_alertmanager(
     stack: None, subject: Subject, kubectl: Callable[..., str]
 ) -> None:
@@ -300,6 +280,39 @@ def test_the_guide_s_commands_find_the_monitors_and_the_rules(painted: Subject, 
     assert "/metrics" in described
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_no_panel_of_a_dashboard_is_without_data(failing: Subject, prometheus: Prometheus, topic: str) -> None:
+    """Every query of every panel, but for those that by their nature have nothing to show here."""
+    failing.ready()
+    asked = queries(failing, topic)
+    assert asked
+
+    def filled() -> list[set[tuple[str, str]]]:
+        left = {(query.title, query.legend) for query in asked if not _told(prometheus.query(query.expr))}
+        assert not left - WITHOUT_DATA.keys()
+        return [left]
+
+    (left,) = until(filled, f"data in {topic}", seconds=480)  # sums of five minutes, by the clock, are the last to come
+    excused = WITHOUT_DATA.keys() & {(query.title, query.legend) for query in asked}
+    assert left == excused, "what has data is no exception any more"
+
+
+def test_every_rule_is_evaluated_without_an_error(painted: Subject, failing: Subject, prometheus: Prometheus) -> None:
+    """Wait for all but the hourly ones. At the end of this module those of five minutes have been evaluated already."""
+    prefixes = [f"{subject.namespace}.{subject.name}." for subject in (painted, failing)]
+
+    def groups() -> list[dict[str, Any]]:
+        found = prometheus.get("rules")["groups"]
+        mine = [[each for each in found if each["name"].startswith(prefix)] for prefix in prefixes]
+        assert all(mine), "no group of one of the two yet"
+        both = [*mine[0], *mine[1]]
+        assert all(rule["health"] != "unknown" for each in both for rule in each["rules"] if each["interval"] <= 300)
+        return both
+
+    for group in until(groups, "the rules", seconds=480):
+        assert [(rule["name"], rule.get("lastError")) for rule in group["rules"] if rule["health"] == "err"] == []
+
+
 def _up(subject: Subject) -> str:
     return f'up{{namespace="{subject.namespace}",service="{subject.name}-service"}}'
 
@@ -309,6 +322,11 @@ def _alerts(prometheus: Prometheus, subject: Subject) -> dict[str, dict[str, Any
     groups = prometheus.get("rules", type="alert")["groups"]
     mine = [each for each in groups if each["name"] == f"{subject.namespace}.{subject.name}.alerts"]
     return {rule["name"]: rule for each in mine for rule in each["rules"]}
+
+
+def _told(result: list[Result]) -> bool:
+    """Tell whether there is a number: a share of no requests is none."""
+    return any(not math.isnan(float(series["value"][1])) for series in result)
 
 
 def _top(kubectl: Callable[..., str], namespace: str) -> str | None:

@@ -124,6 +124,19 @@ def test_nobody_is_scraped_all_the_time_though_an_older_resource_says_so(stored:
     assert {each["interval"] for monitor in monitors for each in monitor["spec"]["endpoints"]} == {told}
 
 
+def test_what_pods_show_is_limited_and_jaeger_may_show_more_with_more_models() -> None:
+    """They may be another program than ours: its image, and both pods' templates, are the resource's."""
+
+    def limits(count: int) -> dict[str, int]:
+        models = [{"name": f"m{number}", "provider": "Sandbox"} for number in range(count)]
+        built = monitoring_objects(resource(models=models, monitoring={}), WITH_JAEGER)
+        monitors = (each for each in built if each["kind"] == "ServiceMonitor")
+        return {each["metadata"]["name"]: each["spec"]["sampleLimit"] for each in monitors}
+
+    assert limits(1) == {"pictures-monitor": 50_000, "pictures-jaeger-monitor": 2 * 20 * (100 + 1) * 23}
+    assert limits(32) == {"pictures-monitor": 50_000, "pictures-jaeger-monitor": 2 * 20 * (720 + 1) * 23}
+
+
 def test_a_collector_is_scraped_as_the_service_that_the_dashboard_asks_for() -> None:
     wanted = observed(
         metrics={"interval": "15s", "labels": {"release": "stack"}},

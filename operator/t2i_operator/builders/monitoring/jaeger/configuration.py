@@ -13,6 +13,8 @@ _TRACES = "traces"
 # model's span ends well or by one of a dozen errors, and the others are not many.
 _SERVICE_NAMES = 20
 _OWN_LABEL_SETS, _LABEL_SETS_A_MODEL = 80, 20
+# A counter, and a histogram with a bucket for each bound and one for the rest, its sum and its count.
+_SERIES_A_LABEL_SET = 1 + len(DURATION_BUCKETS) + 3
 
 
 def configuration(resource: spec.TextToImageService) -> Object:
@@ -44,6 +46,15 @@ def configuration(resource: spec.TextToImageService) -> Object:
             "telemetry": _telemetry(),
         },
     }
+
+
+def most_span_series(resource: spec.TextToImageService) -> int:
+    """Return how many series the span metrics it holds are at most, whatever is sent: each name has an overflow set."""
+    return _SERVICE_NAMES * (_label_sets(resource) + 1) * _SERIES_A_LABEL_SET
+
+
+def _label_sets(resource: spec.TextToImageService) -> int:
+    return _OWN_LABEL_SETS + _LABEL_SETS_A_MODEL * len(resource.spec.models)
 
 
 def _listen(port: int) -> str:
@@ -85,8 +96,8 @@ def _connectors(resource: spec.TextToImageService) -> Object:
         "dimensions": [{"name": "gen_ai.request.model"}, {"name": "error.type"}],
         "resource_metrics_key_attributes": ["service.name"],
         "metrics_flush_interval": "15s",
-        # A label set is 23 series. More of them would be a mistake, as a path in a span's name: one overflow set.
-        "aggregation_cardinality_limit": _OWN_LABEL_SETS + _LABEL_SETS_A_MODEL * len(resource.spec.models),
+        # More would be a mistake, as a path in a span's name: one overflow set.
+        "aggregation_cardinality_limit": _label_sets(resource),
         # More would be a mistake too, as a pod's name in `service.name`; those heard of least lately are forgotten.
         "resource_metrics_cache_size": _SERVICE_NAMES,
         # Counted from nothing after that: the first requests after a pause this long are missing from rates.
