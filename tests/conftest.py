@@ -9,8 +9,9 @@ Ask for what you use; nothing of it costs a test that does not ask:
 - `toolbox`: the name of an image with a shell and Python, for pods that try something.
 - `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards.
 
-`make test` runs two suites side by side, since most of their time is spent waiting: a suite stays with one worker, and
-`tests/machine` waits until it has the machine for itself.
+`make test` runs two suites side by side, since most of their time is spent waiting: a suite on the cluster stays with
+one worker, `tests/unit` and `tests/contract` are shared out by file, and `tests/machine` waits until it has the machine
+for itself.
 
 The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run; a run of
 `tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`, a fixture
@@ -42,6 +43,7 @@ RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("e
 
 TESTS = Path(__file__).parent
 ALONE = "machine"
+BY_FILE = {"unit", "contract"}
 _TURN = pytest.StashKey[IO[bytes]]()
 
 
@@ -51,14 +53,14 @@ def pytest_configure() -> None:
 
 
 class _ASuiteEach(LoadScopeScheduling):
-    """Keeps a suite with one worker, whose tests share what is dear to set up; unit tests share nothing beyond a file.
+    """Keeps a suite with one worker, whose tests share what is dear to set up; `BY_FILE` share nothing beyond a file.
 
     xdist's own groups do the same, but 3.8 writes them into a private field that pytest 9.2 no longer has.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         suite = nodeid.split("/")[1]
-        return nodeid.partition("::")[0] if suite == "unit" else suite
+        return nodeid.partition("::")[0] if suite in BY_FILE else suite
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ASuiteEach:
