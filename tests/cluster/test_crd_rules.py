@@ -27,8 +27,7 @@ def applied(api: Api, namespace: str, spec: Object, name: str = "try", **params:
         "metadata": {"name": name},
         "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}], **spec},
     }
-    params = {"fieldManager": "test", "fieldValidation": "Strict", **params}
-    return api.request("PATCH", api.path(PLURAL, namespace, name), body, "application/apply-patch+yaml", **params)
+    return api.apply(api.path(PLURAL, namespace, name), body, fieldValidation="Strict", **params)
 
 
 def label(case: Object) -> str:

@@ -1,6 +1,6 @@
 """The objects that a service has only if its spec asks: made, repaired, pruned, and left alone if another's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -8,10 +8,10 @@ import pytest
 
 from dev.cluster.paths import Layout
 from tests.api import Api, Object
-from tests.cluster.gateways import GatewayApi
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("gateway_api")
 Path = tuple[str, ...]
 RECONCILES = 't2i_operator_reconciles_total{result="success"}'
 
@@ -120,14 +120,6 @@ FOREIGN: dict[str, Object] = {
 }
 # Pods that no scheduler takes: what runs in them is no matter here.
 PARKED = {"podTemplate": {"spec": {"schedulerName": "none"}}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def gateway_api(kubectl: Callable[..., str], cluster: Layout) -> Iterator[None]:
-    gateway_api = GatewayApi(kubectl, cluster)
-    gateway_api.install()
-    yield
-    gateway_api.remove()
 
 
 @pytest.fixture
