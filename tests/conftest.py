@@ -7,7 +7,8 @@ Ask for what you use; nothing of it costs a test that does not ask:
 - `api`: a client of it in this process, for what is asked often: an answer takes milliseconds, a kubectl half a second.
 - `helm(*argv) -> str`: as kubectl; a cold build of it takes some minutes, so mark the test with a longer time limit.
 - `toolbox`: the name of an image with a shell and Python, for pods that try something.
-- `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards.
+- `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards; `shared_namespace`: one
+  for the whole module.
 
 `make test` runs two suites side by side, since most of their time is spent waiting: a suite on the cluster stays with
 one worker, `tests/unit` and `tests/contract` are shared out by file, and `tests/machine` waits until it has the machine
@@ -160,8 +161,17 @@ def toolbox(cluster: Layout) -> str:
 
 @pytest.fixture
 def namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
-    test = "".join(letter if letter.isalnum() else "-" for letter in request.node.originalname.lower())
-    name = f"{test[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
+    yield from _namespace(api, request.node.originalname)
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
+    yield from _namespace(api, request.module.__name__.rpartition(".")[2])
+
+
+def _namespace(api: Api, asking: str) -> Iterator[str]:
+    words = "".join(letter if letter.isalnum() else "-" for letter in asking.lower())
+    name = f"{words[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
     api.request("POST", "/api/v1/namespaces", body)
     yield name
