@@ -107,6 +107,18 @@ def service(api: Api, namespace: str, operator: OperatorProcess) -> Service:
 
 
 @pytest.fixture
+def common_service(
+    api: Api, shared_namespace: str, operator: OperatorProcess, request: pytest.FixtureRequest
+) -> Service:
+    """Return one resource for all cases of a test, each of which changes another of its objects; the first creates it.
+
+    One for a whole module would not do: a field that is broken by three tests within five minutes is given up.
+    """
+    test = request.node.originalname.removeprefix("test_").replace("_", "-")
+    return Service(api, shared_namespace, operator.class_name, test[:38].strip("-"))
+
+
+@pytest.fixture
 def default_service(api: Api, namespace: str, default_operator: OperatorProcess) -> Service:
     """Return a resource of the operator with the default times, still to be created."""
     return Service(api, namespace, default_operator.class_name)

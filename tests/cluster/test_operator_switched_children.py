@@ -108,6 +108,11 @@ CHILDREN = [
         ["other.example.com"],
     ),
 ]
+# A service is reached in one way only, and its replicas are to be enough for a budget.
+TOGETHER: dict[str, Object] = {
+    "scaled": {"autoscaling": AUTOSCALING, "networkPolicy": POLICY, "ingress": INGRESS},
+    "routed": {"replicas": 2, "httpRoute": ROUTE},
+}
 each_child = pytest.mark.parametrize("child", CHILDREN, ids=lambda child: child.kind)
 SCALED = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs"}
 # What somebody else might have made under the name.
@@ -123,8 +128,12 @@ PARKED = {"podTemplate": {"spec": {"schedulerName": "none"}}}
 
 
 @pytest.fixture
-def running(service: Service, child: Switched) -> Service:
-    service.create(**PARKED, **child.on)
+def running(common_service: Service, child: Switched) -> Service:
+    """Return a service that has the child, and others which the test's other cases look at."""
+    name, spec = next((name, spec) for name, spec in TOGETHER.items() if child.on.items() <= spec.items())
+    service = common_service.beside(name)
+    if not service.exists():
+        service.create(**PARKED, **spec)
     eventually(lambda: owned(service, child), f"the {child.kind}")
     return service
 
