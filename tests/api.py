@@ -11,6 +11,8 @@ import httpx
 import yaml
 
 Object = dict[str, Any]
+# The API server gives a write up after 34 seconds, and says so: that is more than we could.
+_LIMIT = 40
 
 _ROOTS = {
     "deployments": "/apis/apps/v1",
@@ -50,8 +52,12 @@ class Refused(AssertionError):  # noqa: N818 - what the API server did
         return message
 
 
+class Unanswered(AssertionError):  # noqa: N818 - what the request was
+    """What the API server did not answer in time."""
+
+
 class Api:
-    """A client with the rights of a kubeconfig."""
+    """A client with the rights of a kubeconfig, which waits for no answer longer than a limit."""
 
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
@@ -62,7 +68,7 @@ class Api:
             file.touch(mode=0o600)
             file.write_bytes(base64.b64decode(user[part]))
         context.load_cert_chain(*map(str, files))
-        self._client = httpx.Client(base_url=server["server"], verify=context, timeout=30)
+        self._client = httpx.Client(base_url=server["server"], verify=context, timeout=_LIMIT)
         for file in files:
             file.unlink()
 
@@ -73,18 +79,24 @@ class Api:
         self, method: str, path: str, body: Any = None, kind: str = "application/json", **params: str
     ) -> Object:
         content = None if body is None else json.dumps(body)
-        response = self._client.request(method, path, content=content, headers={"Content-Type": kind}, params=params)
-        if response.status_code >= 400:
-            raise Refused(response)
+        response = self._answer(method, path, params, content=content, headers={"Content-Type": kind})
         found: Object = response.json()
         return found
+
+    def apply(self, path: str, body: Object, *, manager: str = "test", **params: str) -> Object:
+        """Apply it on the server's side, as kubectl does."""
+        return self.request("PATCH", path, body, "application/apply-patch+yaml", fieldManager=manager, **params)
 
     def path(self, plural: str, namespace: str, name: str = "") -> str:
         return f"{_ROOTS.get(plural, '/api/v1')}/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
 
     def find(self, plural: str, namespace: str, name: str) -> Object | None:
+        return self.look(self.path(plural, namespace, name))
+
+    def look(self, path: str, **params: str) -> Object | None:
+        """Return what is at a path; None where nothing is."""
         try:
-            return self.request("GET", self.path(plural, namespace, name))
+            return self.request("GET", path, **params)
         except Refused as refused:
             if refused.status == 404:
                 return None
@@ -105,9 +117,7 @@ class Api:
     def events_since(self, version: str, plural: str, namespace: str) -> Sequence[Object]:
         """Return what a watch tells of a collection since then, in its order."""
         params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "3"}
-        response = self._client.get(self.path(plural, namespace), params=params)
-        if response.status_code >= 400:
-            raise Refused(response)
+        response = self._answer("GET", self.path(plural, namespace), params)
         events = [json.loads(line) for line in response.text.splitlines()]
         assert all(event["type"] != "ERROR" for event in events), events
         return events
@@ -122,3 +132,13 @@ class Api:
 
     def delete(self, plural: str, namespace: str, name: str, **params: str) -> None:
         self.request("DELETE", self.path(plural, namespace, name), **params)
+
+    def _answer(self, method: str, path: str, params: dict[str, str], **options: Any) -> httpx.Response:
+        try:
+            response = self._client.request(method, path, params=params, **options)
+        except httpx.TimeoutException as error:
+            asked = f"{method} {httpx.URL(path, params=params)}"
+            raise Unanswered(f"{asked}: no answer within {_LIMIT} s ({type(error).__name__})") from error
+        if response.status_code >= 400:
+            raise Refused(response)
+        return response

@@ -7,10 +7,12 @@ Ask for what you use; nothing of it costs a test that does not ask:
 - `api`: a client of it in this process, for what is asked often: an answer takes milliseconds, a kubectl half a second.
 - `helm(*argv) -> str`: as kubectl; a cold build of it takes some minutes, so mark the test with a longer time limit.
 - `toolbox`: the name of an image with a shell and Python, for pods that try something.
-- `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards.
+- `namespace`: the name of a fresh namespace under restricted Pod Security, deleted afterwards; `shared_namespace`: one
+  for the whole module.
 
-`make test` runs two suites side by side, since most of their time is spent waiting: a suite stays with one worker, and
-`tests/machine` waits until it has the machine for itself.
+`make test` runs two suites side by side, since most of their time is spent waiting: a suite on the cluster stays with
+one worker, `tests/unit` and `tests/contract` are shared out by file, and `tests/machine` waits until it has the machine
+for itself.
 
 The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run; a run of
 `tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`, a fixture
@@ -42,6 +44,7 @@ RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("e
 
 TESTS = Path(__file__).parent
 ALONE = "machine"
+BY_FILE = {"unit", "contract"}
 _TURN = pytest.StashKey[IO[bytes]]()
 
 
@@ -51,14 +54,14 @@ def pytest_configure() -> None:
 
 
 class _ASuiteEach(LoadScopeScheduling):
-    """Keeps a suite with one worker, whose tests share what is dear to set up; unit tests share nothing beyond a file.
+    """Keeps a suite with one worker, whose tests share what is dear to set up; `BY_FILE` share nothing beyond a file.
 
     xdist's own groups do the same, but 3.8 writes them into a private field that pytest 9.2 no longer has.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         suite = nodeid.split("/")[1]
-        return nodeid.partition("::")[0] if suite == "unit" else suite
+        return nodeid.partition("::")[0] if suite in BY_FILE else suite
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ASuiteEach:
@@ -158,8 +161,17 @@ def toolbox(cluster: Layout) -> str:
 
 @pytest.fixture
 def namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
-    test = "".join(letter if letter.isalnum() else "-" for letter in request.node.originalname.lower())
-    name = f"{test[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
+    yield from _namespace(api, request.node.originalname)
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(api: Api, request: pytest.FixtureRequest) -> Iterator[str]:
+    yield from _namespace(api, request.module.__name__.rpartition(".")[2])
+
+
+def _namespace(api: Api, asking: str) -> Iterator[str]:
+    words = "".join(letter if letter.isalnum() else "-" for letter in asking.lower())
+    name = f"{words[:40].strip('-')}-{uuid.uuid4().hex[:6]}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
     api.request("POST", "/api/v1/namespaces", body)
     yield name

@@ -1,7 +1,7 @@
-"""Waiting until a program or a cluster has got somewhere, errors on the way included."""
+"""Waiting for a condition instead of for a time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import httpx
@@ -14,15 +14,37 @@ NOT_YET = (AssertionError, KeyError, IndexError, TypeError, StopIteration, Kubec
 
 
 def eventually(ask: Callable[[], T], what: str, seconds: float = 30.0, *, every: float = 0.1) -> T:
-    """Return the first true answer; the last false one, or the last error, stands in the failure."""
-    deadline = time.monotonic() + seconds
-    while True:
+    """Return the first true answer of a cluster or a program, errors on the way included.
+
+    The last false answer, or the last error, stands in the failure.
+    """
+    last: object = None
+    for _ in _again(seconds, every):
         try:
-            last: object = ask()
+            last = ask()
             if last:
-                return last  # type: ignore[return-value]
+                return last
         except NOT_YET as error:
             last = error
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s for {what}; last: {last!r}")
+    raise AssertionError(f"waited {seconds:g} s for {what}; last: {last!r}")
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 10.0) -> T:
+    """Return the condition's first true value, of a program beside the test that shows no error, however early asked.
+
+    It is asked so often that it may be true for a moment only; the condition's own line says in the failure what it is.
+    """
+    value = None
+    for _ in _again(seconds, every=0.01):
+        if value := condition():
+            return value
+    raise AssertionError(f"still {value!r} after {seconds:g} s")
+
+
+def _again(seconds: float, every: float) -> Iterator[None]:
+    """Come round until the time is over, and then a last time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
         time.sleep(every)
+    yield

@@ -10,6 +10,7 @@ from dev.cluster.kubectl import established
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
 from tests.api import Api
+from tests.cluster.gateways import GatewayApi
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, rights, running
 from tests.cluster.products import grafana_operator
 
@@ -76,18 +77,45 @@ def prometheus_operator_crds(cluster: Layout) -> None:
 
 
 @pytest.fixture
-def grafana(kubectl: Callable[..., str]) -> Iterator[None]:
+def grafana(api: Api) -> Iterator[None]:
     """Have the Grafana operator's kind on the cluster."""
-    product = grafana_operator(kubectl)
+    product = grafana_operator(api)
     product.install()
     yield
     product.remove()
+
+
+@pytest.fixture(scope="module")
+def _gateway_api(api: Api, cluster: Layout) -> Iterator[GatewayApi]:
+    """Leave the Gateway API to a module, and take it away at its end."""
+    product = GatewayApi(api, cluster)
+    yield product
+    product.remove()
+
+
+@pytest.fixture
+def gateway_api(_gateway_api: GatewayApi) -> GatewayApi:
+    """Have the Gateway API's kinds on the cluster, whatever an earlier test has left."""
+    _gateway_api.need()
+    return _gateway_api
 
 
 @pytest.fixture
 def service(api: Api, namespace: str, operator: OperatorProcess) -> Service:
     """Return a resource of the shared operator's, still to be created."""
     return Service(api, namespace, operator.class_name)
+
+
+@pytest.fixture
+def common_service(
+    api: Api, shared_namespace: str, operator: OperatorProcess, request: pytest.FixtureRequest
+) -> Service:
+    """Return one resource for all cases of a test, each of which changes another of its objects; the first creates it.
+
+    One for a whole module would not do: a field that is broken by three tests within five minutes is given up.
+    """
+    test = request.node.originalname.removeprefix("test_").replace("_", "-")
+    return Service(api, shared_namespace, operator.class_name, test[:38].strip("-"))
 
 
 @pytest.fixture

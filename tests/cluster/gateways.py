@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ NAME = "public"
 class GatewayApi(Product):
     """The pinned CRDs."""
 
-    def __init__(self, kubectl: Callable[..., str], layout: Layout) -> None:
+    def __init__(self, api: Api, layout: Layout) -> None:
         folder = _downloaded(layout) / "config/crd/standard"
-        super().__init__(kubectl, *(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in KINDS))
+        super().__init__(api, *(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in KINDS))
 
 
 def gateway(api: Api, namespace: str) -> Object:

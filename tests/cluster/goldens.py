@@ -8,14 +8,12 @@ from t2i_operator.reconciling.differences import differences
 from tests.api import Api
 from tests.golden.builds import INPUTS, build
 
-_APPLY = {"fieldManager": "text-to-image-operator", "force": "true", "dryRun": "All"}
-
 
 def taken_without_drift(api: Api, namespace: str, desired: Object) -> None:
     """Have it applied by a dry run, and compare the answer as the operator would."""
     kind, _, name = identify(desired)
     desired["metadata"]["namespace"] = namespace
-    live = api.request("PATCH", kind.path(namespace, name), desired, "application/apply-patch+yaml", **_APPLY)
+    live = api.apply(kind.path(namespace, name), desired, manager="text-to-image-operator", force="true", dryRun="All")
 
     assert drift.observed(live) == drift.expected(desired), f"{kind.name} {name}: {differences(desired, live)}"
 

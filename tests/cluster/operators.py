@@ -182,6 +182,13 @@ class Service:
     def __init__(self, api: Api, namespace: str, class_name: str, name: str = "pictures") -> None:
         self.api, self.namespace, self.name, self.class_name = api, namespace, name, class_name
 
+    def beside(self, what: str) -> "Service":
+        """Return another one, which has this after its name."""
+        return Service(self.api, self.namespace, self.class_name, f"{self.name}-{what}")
+
+    def exists(self) -> bool:
+        return self.api.find("texttoimageservices", self.namespace, self.name) is not None
+
     def create(self, **spec: Any) -> Object:
         """Create it with a model that needs nothing, no pods and nothing that observes it, unless the test says so."""
         models = [{"name": "sdxl", "provider": "Sandbox"}]

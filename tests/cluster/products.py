@@ -3,46 +3,101 @@
 Those in `products/` are in no cluster that this suite runs on; the Prometheus Operator's are, and are in use there.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
-from dev.cluster.kubectl import established
+import yaml
+
+from tests.api import Api, Object, Refused
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 
 HERE = Path(__file__).parent / "products"
 MANAGER = "text-to-image-tests"
+_SECONDS = 60
+
+
+class _Crd:
+    """One CustomResourceDefinition."""
+
+    def __init__(self, api: Api, file: Path) -> None:
+        self._api = api
+        self._body: Object = yaml.safe_load(file.read_text())
+        self.name: str = self._body["metadata"]["name"]
+        self._path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{self.name}"
+
+    def live(self) -> Object | None:
+        return self._api.look(self._path)
+
+    def is_going(self) -> bool:
+        live = self.live()
+        return live is not None and "deletionTimestamp" in live["metadata"]
+
+    def is_served(self) -> bool:
+        """Ask for the objects as well: the API server has them a moment later than it says `Established`."""
+        live = self.live()
+        if live is None or "deletionTimestamp" in live["metadata"]:
+            return False
+        said = {each["type"]: each["status"] for each in live.get("status", {}).get("conditions") or ()}
+        return said.get("Established") == "True" and all(self._api.look(path, limit="1") for path in self._of_all())
+
+    def apply(self) -> None:
+        self._api.apply(self._path, self._body, manager=MANAGER)
+
+    def delete(self) -> None:
+        try:
+            self._api.request("DELETE", self._path)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+
+    def see_whose_it_is(self) -> None:
+        found = [each["manager"] for each in (self.live() or {"metadata": {}})["metadata"].get("managedFields", ())]
+        assert not found or MANAGER in found, f"{self.name} is on the cluster by {found}: use one where nobody has it"
+
+    def _of_all(self) -> list[str]:
+        spec = self._body["spec"]
+        versions = [each["name"] for each in spec["versions"] if each["served"]]
+        return [f"/apis/{spec['group']}/{version}/{spec['names']['plural']}" for version in versions]
 
 
 class Product:
     """Installs and removes CustomResourceDefinitions; with them go all objects of their kinds, so nobody else's go."""
 
-    def __init__(self, kubectl: Callable[..., str], *files: Path) -> None:
-        self._kubectl = kubectl
-        self._files = [f"--filename={file}" for file in files]
+    def __init__(self, api: Api, *files: Path) -> None:
+        self._crds = [_Crd(api, file) for file in files]
 
     def install(self) -> None:
-        self._see_whose_it_is()
-        self._kubectl("apply", "--server-side", f"--field-manager={MANAGER}", *self._files)
-        established(self._kubectl, *self._files)
+        """Have them served; one that is still on its way out would take what is applied, and go all the same."""
+        self._see_whose_they_are()
+        for crd in self._crds:
+            eventually(lambda crd=crd: not crd.is_going(), f"an earlier {crd.name} to be gone", _SECONDS)
+            crd.apply()
+        for crd in self._crds:
+            eventually(crd.is_served, f"{crd.name} to be served", _SECONDS)
+
+    def need(self) -> None:
+        """Install them unless they are there, which is cheaper to see than to have."""
+        if not all(crd.is_served() for crd in self._crds):
+            self.install()
 
     def remove(self) -> None:
-        self._see_whose_it_is()
-        self._kubectl("delete", "--ignore-not-found", *self._files)
+        self._see_whose_they_are()
+        for crd in self._crds:
+            crd.delete()
+        for crd in self._crds:
+            eventually(lambda crd=crd: crd.live() is None, f"{crd.name} to be gone", _SECONDS)
 
-    def _see_whose_it_is(self) -> None:
-        managers = "--output=jsonpath={.metadata.managedFields[*].manager}"
-        for file in self._files:
-            found = self._kubectl("get", "--ignore-not-found", managers, file).split()
-            assert not found or MANAGER in found, f"{file} is on the cluster by {found}: use one where nobody has it"
-
-
-def grafana_operator(kubectl: Callable[..., str]) -> Product:
-    return Product(kubectl, HERE / "grafanadashboards.yaml")
+    def _see_whose_they_are(self) -> None:
+        for crd in self._crds:
+            crd.see_whose_it_is()
 
 
-def opentelemetry_operator(kubectl: Callable[..., str]) -> Product:
-    return Product(kubectl, HERE / "opentelemetrycollectors.yaml")
+def grafana_operator(api: Api) -> Product:
+    return Product(api, HERE / "grafanadashboards.yaml")
+
+
+def opentelemetry_operator(api: Api) -> Product:
+    return Product(api, HERE / "opentelemetrycollectors.yaml")
 
 
 def pods_of_a_collector(service: Service, ready: str) -> None:

@@ -1,6 +1,5 @@
 """Every rule across fields, in front of the real API server: what passes, what is refused and with which sentence."""
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import yaml
 from tests.api import Api, Object, Refused
 from tests.cluster.crd_schema import Rule, rules
 
+pytestmark = pytest.mark.usefixtures("crd")
 PLURAL = "texttoimageservices"
 RULES = [rule for rule in rules() if not rule.scalar]
 CASES: list[Object] = yaml.safe_load(Path(__file__).with_name("crd_rules.yaml").read_text())
@@ -27,8 +27,7 @@ def applied(api: Api, namespace: str, spec: Object, name: str = "try", **params:
         "metadata": {"name": name},
         "spec": {"models": [{"name": "sdxl", "provider": "Sandbox"}], **spec},
     }
-    params = {"fieldManager": "test", "fieldValidation": "Strict", **params}
-    return api.request("PATCH", api.path(PLURAL, namespace, name), body, "application/apply-patch+yaml", **params)
+    return api.apply(api.path(PLURAL, namespace, name), body, fieldValidation="Strict", **params)
 
 
 def label(case: Object) -> str:
@@ -40,14 +39,6 @@ each_rule = pytest.mark.parametrize("case", CASES, ids=label)
 
 def test_every_rule_has_a_case() -> None:
     assert {rule for case in CASES for rule in matching(case)} == set(RULES)
-
-
-@pytest.fixture(scope="module")
-def shared_namespace(kubectl: Callable[..., str], crd: str) -> Iterator[str]:
-    name = f"crd-rules-{uuid.uuid4().hex[:6]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from dev.cluster.images import Image
 from dev.cluster.paths import Layout
 from dev.cluster.store import Store
 from dev.cluster.tools import CTR
-from dev.cluster.waiting import until
 from dev.cluster.workshop import workshop
 from dev.stack.install import restart
 from tests.kubectl import KubectlError
+from tests.waiting import eventually
 
 Kubectl = Callable[..., str]
 PAGE = "served by a pod"
@@ -79,7 +79,7 @@ def web(here: Kubectl, toolbox: str) -> str:
         here("create", "--filename=-", input=json.dumps(each))
     here("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
     address = here("get", "service", "front", "--output=jsonpath={.spec.clusterIP}")
-    assert until(lambda: answers(f"http://{address}"), seconds=30), "kube-proxy does not lead to the pod"
+    eventually(lambda: answers(f"http://{address}"), "kube-proxy to lead to the pod")
     return "web"
 
 
@@ -109,7 +109,7 @@ def test_exec_runs_in_a_pod_of_the_restricted_user(here: Kubectl, web: str) -> N
 
 def test_logs_show_what_a_pod_printed(here: Kubectl, web: str) -> None:
     here("exec", web, "--", *fetch("http://127.0.0.1:8080/index.html"))
-    assert until(lambda: '"GET /index.html' in here("logs", web), seconds=10)
+    eventually(lambda: '"GET /index.html' in here("logs", web), "the line of the request", 10)
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def test_a_node_port_is_open_on_the_node_and_nowhere_else(here: Kubectl, web: st
     here("patch", "service", "front", "--patch", json.dumps({"spec": {"type": "NodePort"}}))
     port = int(here("get", "service", "front", "--output=jsonpath={.spec.ports[0].nodePort}"))
     url = f"http://{network.NODE_IP}:{port}"
-    assert until(lambda: answers(url), seconds=10)
+    eventually(lambda: answers(url), "the port to be open", 10)
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=2):
         pass
 
@@ -232,11 +232,11 @@ def test_an_image_that_was_built_again_under_its_name_is_what_its_pods_run(
         spec = {"selector": {"matchLabels": body["metadata"]["labels"]}, "template": template}
         deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "word"}, "spec": spec}
         here("create", "--filename=-", input=json.dumps(deployment))
-        assert until(lambda: says("before"), seconds=60)
+        eventually(lambda: says("before"), "the first image to run", 60)
         assert store.load(name, archives[image("after")]) is True
 
     restart(cluster, {name})
-    assert until(lambda: says("after"), seconds=60)
+    eventually(lambda: says("after"), "the second image to run", 60)
 
 
 def test_the_audit_log_says_who_wrote_and_with_what(cluster: Layout, here: Kubectl, namespace: str) -> None:

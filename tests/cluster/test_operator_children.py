@@ -24,12 +24,25 @@ each_child = pytest.mark.parametrize(("plural", "suffix", "field", "value"), CHI
 
 
 @pytest.fixture
-def running(service: Service) -> Service:
-    service.api.create("secrets", service.namespace, _secret("tokens", replicate="dG9rZW4="))
+def running(common_service: Service) -> Service:
+    """Return the service of which each case has a child to itself."""
+    if not common_service.exists():
+        _run(common_service)
+    common_service.ready()
+    return common_service
+
+
+@pytest.fixture
+def own(service: Service) -> Service:
+    _run(service)
+    return service
+
+
+def _run(service: Service) -> None:
+    service.api.apply(service.api.path("secrets", service.namespace, "tokens"), _secret("tokens", replicate="dG9rZW4="))
     ref = {"name": "tokens", "key": "replicate"}
     service.create(credentials={"replicateApiToken": {"secretKeyRef": ref}})
     service.ready()
-    return service
 
 
 def _secret(name: str, **data: str) -> Object:
@@ -121,7 +134,8 @@ def test_fields_of_others_survive(
     name = running.name + suffix
     theirs = {"metadata": {"labels": {"team": "images"}, "annotations": {"example.com/note": "ours"}}}
     running.api.patch(plural, running.namespace, name, theirs)
-    running.edit(logging={"level": "DEBUG"})
+    level = running.live()["spec"].get("logging", {}).get("level")
+    running.edit(logging={"level": "ERROR" if level == "DEBUG" else "DEBUG"})
     running.api.patch(plural, running.namespace, name, _nested(field, value))
 
     eventually(lambda: _at(running.child(plural, suffix), field) != value, "our own field to be put back")
@@ -130,32 +144,32 @@ def test_fields_of_others_survive(
     assert metadata["annotations"]["example.com/note"] == "ours"
 
 
-def test_a_rollout_restart_survives(running: Service) -> None:
+def test_a_rollout_restart_survives(own: Service) -> None:
     stamp = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
     template = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
-    running.api.patch("deployments", running.namespace, running.name, template, manager="kubectl-rollout")
-    running.edit(logging={"level": "DEBUG"})
+    own.api.patch("deployments", own.namespace, own.name, template, manager="kubectl-rollout")
+    own.edit(logging={"level": "DEBUG"})
 
     def edited() -> bool:
-        template = running.child("deployments")["spec"]["template"]
+        template = own.child("deployments")["spec"]["template"]
         assert template["metadata"]["annotations"].items() >= stamp.items()
         return {"name": "LOG_LEVEL", "value": "DEBUG"} in template["spec"]["containers"][0]["env"]
 
     eventually(edited, "the edit to arrive")
 
 
-def test_argo_s_tracking_labels_and_annotations_are_not_copied_to_children(running: Service) -> None:
+def test_argo_s_tracking_labels_and_annotations_are_not_copied_to_children(own: Service) -> None:
     """Of the whole build, what was made before Argo CD took the resource over and what is made after."""
     marks = {
         "labels": {"app.kubernetes.io/instance": "app", "argocd.argoproj.io/instance": "app"},
         "annotations": {"argocd.argoproj.io/tracking-id": "app:texttoimage.dev/TextToImageService:n/pictures"},
     }
-    running.api.patch("texttoimageservices", running.namespace, running.name, {"metadata": marks}, manager="argocd")
-    running.edit(logging={"level": "DEBUG"}, networkPolicy={"mode": "Managed"})
-    eventually(lambda: running.child("networkpolicies"), "what is made after")
-    running.ready()
+    own.api.patch("texttoimageservices", own.namespace, own.name, {"metadata": marks}, manager="argocd")
+    own.edit(logging={"level": "DEBUG"}, networkPolicy={"mode": "Managed"})
+    eventually(lambda: own.child("networkpolicies"), "what is made after")
+    own.ready()
 
-    children = [child for kind in CHILD_KINDS if kind not in OPTIONAL for child in _of_a_kind(running, kind)]
+    children = [child for kind in CHILD_KINDS if kind not in OPTIONAL for child in _of_a_kind(own, kind)]
     assert len(children) > len(CHILDREN)
     for child in children:
         for metadata in (child["metadata"], child.get("spec", {}).get("template", {}).get("metadata", {})):
@@ -171,21 +185,21 @@ def _of_a_kind(service: Service, kind: Kind) -> list[Object]:
     return found
 
 
-def test_copies_with_its_marks_are_left_alone(running: Service) -> None:
+def test_copies_with_its_marks_are_left_alone(own: Service) -> None:
     """Who gives what `kubectl get -o yaml` prints another name takes the labels, annotations and owner along."""
     uids = {}
     for plural, suffix in (("secrets", "-secrets"), ("configmaps", "-config"), ("serviceaccounts", "")):
-        live = running.child(plural, suffix)
+        live = own.child(plural, suffix)
         marks = {each: live["metadata"][each] for each in ("labels", "annotations", "ownerReferences")}
-        copy = {**live, "metadata": {**marks, "name": f"{running.name}-copy"}}
-        uids[plural] = running.api.create(plural, running.namespace, copy)["metadata"]["uid"]
+        copy = {**live, "metadata": {**marks, "name": f"{own.name}-copy"}}
+        uids[plural] = own.api.create(plural, own.namespace, copy)["metadata"]["uid"]
     for level in ("DEBUG", "ERROR"):
-        updates = len(running.events("Updated"))
-        running.edit(logging={"level": level})
-        eventually(lambda before=updates: len(running.events("Updated")) > before, "a pass after that")
-    running.ready()
-    assert {plural: running.child(plural, "-copy")["metadata"]["uid"] for plural in uids} == uids
-    assert running.events("Deleted") == []
+        updates = len(own.events("Updated"))
+        own.edit(logging={"level": level})
+        eventually(lambda before=updates: len(own.events("Updated")) > before, "a pass after that")
+    own.ready()
+    assert {plural: own.child(plural, "-copy")["metadata"]["uid"] for plural in uids} == uids
+    assert own.events("Deleted") == []
 
 
 def test_what_a_finalizer_keeps_is_deleted_and_announced_once(service: Service) -> None:

@@ -7,28 +7,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dev.cluster.kubectl import established
-from tests.cluster.products import pods_of_a_collector
+from tests.cluster.products import Product, pods_of_a_collector
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from tests.api import Object
+    from tests.api import Api, Object
     from tests.cluster.operators import Service
 
-CRD = f"--filename={Path(__file__).with_name('collector_crd.yaml')}"
+CRD = Path(__file__).with_name("collector_crd.yaml")
 COLLECTORS = "opentelemetrycollectors"
 FORMAT = {"format": "OpenTelemetryCollector", "storage": {"type": "Badger"}, "tailSampling": {"mode": "Enabled"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def collectors(kubectl: Callable[..., str]) -> Iterator[None]:
-    kubectl("apply", "--server-side", CRD)
-    established(kubectl, CRD)
+def collectors(api: Api) -> Iterator[None]:
+    product = Product(api, CRD)
+    product.install()
     yield
-    kubectl("delete", CRD)
+    product.remove()
 
 
 @pytest.fixture

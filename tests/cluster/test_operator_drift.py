@@ -182,8 +182,7 @@ def test_a_forced_apply_by_another_manager_is_undone_and_what_it_adds_stays(runn
         "spec": {"progressDeadlineSeconds": 17, "minReadySeconds": 3},
     }
     path = running.api.path("deployments", running.namespace, running.name)
-    kind = "application/apply-patch+yaml"
-    running.api.request("PATCH", path, body, kind, fieldManager="their-pipeline", force="true")
+    running.api.apply(path, body, manager="their-pipeline", force="true")
 
     eventually(
         lambda: running.child("deployments")["spec"] == {**before["spec"], "minReadySeconds": 3},

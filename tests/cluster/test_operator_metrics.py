@@ -30,7 +30,7 @@ class Counted(FaultProxy):
         self.answers[verb, str(status)] += 1
 
 
-class Scene(NamedTuple):
+class Measured(NamedTuple):
     """An operator with one worker, the way from it to the API server, and three resources of its."""
 
     way: Counted
@@ -54,7 +54,7 @@ class Scene(NamedTuple):
 
 
 @pytest.fixture
-def scene(api: Api, namespace: str, crd: str, own_account: OperatorAccount) -> Iterator[Scene]:
+def scene(api: Api, namespace: str, crd: str, own_account: OperatorAccount) -> Iterator[Measured]:
     way = Counted(own_account.kubeconfig)
     account = own_account._replace(kubeconfig=way.kubeconfig)
     operator = account.process("counting", namespaces=namespace, leader_election=False, workers=1)
@@ -64,14 +64,14 @@ def scene(api: Api, namespace: str, crd: str, own_account: OperatorAccount) -> I
         service.create()
     for service in services:
         service.ready()
-    yield Scene(way, operator, services)
+    yield Measured(way, operator, services)
     way.heal()
     assert operator.stop() == 0
     way.close()
     assert not operator.events("by a bug")
 
 
-def test_what_is_counted_is_what_was_done(scene: Scene) -> None:
+def test_what_is_counted_is_what_was_done(scene: Measured) -> None:
     first, second, third = scene.services
     assert scene.counted("drift_repaired_total", "kind") == {}
     eventually(lambda: scene.ready() == {"True": 3}, "all three to be counted")
@@ -97,7 +97,7 @@ def test_what_is_counted_is_what_was_done(scene: Scene) -> None:
     assert scene.counted("drift_repaired_total", "kind") == repaired
 
 
-def test_the_queue_is_as_deep_as_resources_wait_for_the_worker(scene: Scene) -> None:
+def test_the_queue_is_as_deep_as_resources_wait_for_the_worker(scene: Measured) -> None:
     eventually(lambda: scene.waiting() == 0, "nothing to wait")
     scene.way.spoil(SILENT._replace(concerns=lambda request: request.method != "GET"))
     for service in scene.services:

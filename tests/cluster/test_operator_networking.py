@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from t2i_operator.kube.kinds import HTTP_ROUTE
 
-from dev.cluster.paths import Layout
 from tests.api import Api, Object
 from tests.cluster import fault_proxy, pods
 from tests.cluster.fault_proxy import FaultProxy
@@ -17,14 +16,6 @@ from tests.waiting import eventually
 
 INGRESS: Object = {"host": "images.example.com"}
 ROUTE: Object = {"parentRefs": [{"name": "public"}]}
-
-
-@pytest.fixture(scope="module")
-def gateway_api(kubectl: Callable[..., str], cluster: Layout) -> Iterator[GatewayApi]:
-    gateway_api = GatewayApi(kubectl, cluster)
-    gateway_api.install()
-    yield gateway_api
-    gateway_api.remove()
 
 
 def there(service: Service, plural: str) -> bool:

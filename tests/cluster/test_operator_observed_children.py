@@ -118,7 +118,7 @@ def scene(
     kubectl: Callable[..., str], api: Api, prometheus_operator_crds: None, default_operator: OperatorProcess
 ) -> Iterator[dict[str, Service]]:
     """Three services of one namespace, observed in every way between them."""
-    grafana, namespace = grafana_operator(kubectl), f"observed-children-{uuid.uuid4().hex[:6]}"
+    grafana, namespace = grafana_operator(api), f"observed-children-{uuid.uuid4().hex[:6]}"
     grafana.install()
     kubectl("create", "namespace", namespace)
     services = {

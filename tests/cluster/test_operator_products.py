@@ -20,7 +20,6 @@ from tests.cluster.products import (
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 
-Kubectl = Callable[..., str]
 CONFIG_MAPS: Object = {"mode": "Managed", "format": "ConfigMap", "labels": {"team": "images"}}
 GRAFANA_DASHBOARDS: Object = {
     **CONFIG_MAPS,
@@ -34,7 +33,7 @@ SELECTED = ("one", "two", "three", "four")
 class Asked(NamedTuple):
     """What a spec asks of a product, and what is said of it; the Gateway API has its test beside the other ways in."""
 
-    product: Callable[[Kubectl], Product]
+    product: Callable[[Api], Product]
     kind: Kind
     monitoring: Object
     condition: str
@@ -62,8 +61,8 @@ ASKED = [
 
 
 @pytest.fixture
-def product(asked: Asked, kubectl: Kubectl) -> Iterator[Product]:
-    product = asked.product(kubectl)
+def product(asked: Asked, api: Api) -> Iterator[Product]:
+    product = asked.product(api)
     product.remove()
     yield product
     product.remove()
@@ -100,13 +99,11 @@ def test_the_api_server_takes_the_golden_objects_and_no_drift_is_seen(
     asked: Asked, product: Product, api: Api, namespace: str
 ) -> None:
     product.install()
-    eventually(lambda: not api.list(asked.kind.plural, namespace), "the kind to be served")
     all_taken_without_drift(api, namespace, asked.kind)
 
 
 @pytest.mark.usefixtures("grafana")
 def test_dashboards_change_their_form_without_a_moment_with_neither(service: Service) -> None:
-    eventually(lambda: not _dashboards(service, "grafanadashboards"), "the kind to be served")
     service.create(monitoring={**UNOBSERVED, "dashboards": CONFIG_MAPS})
     service.wait("DashboardsReady", "True", "InPlace")
     before = _dashboards(service, "configmaps")

@@ -48,7 +48,7 @@ MISSING = "PrometheusOperatorMissing"
 RENEWALS = 6
 
 
-class Way(FaultProxy):
+class CountingProxy(FaultProxy):
     """Counts every request by its path, also those that are answered here."""
 
     def __init__(self, kubeconfig: Path) -> None:
@@ -64,7 +64,7 @@ class Way(FaultProxy):
 class Scene(NamedTuple):
     """An operator, its way to the API server, and a service of its that is observed."""
 
-    way: Way
+    way: CountingProxy
     operator: OperatorProcess
     service: Service
 
@@ -98,7 +98,7 @@ def scene(
 ) -> Iterator[Scene]:
     """Begin without the kinds; a Prometheus and an Alertmanager that nobody runs select everything of the namespace."""
     account = make_account()
-    way = Way(account.kubeconfig)
+    way = CountingProxy(account.kubeconfig)
     operator = account._replace(kubeconfig=way.kubeconfig).process("hidden")
     scene = Scene(way, operator, Service(api, account.class_name, account.class_name))
     for kind, selectors in SELECTING.items():

@@ -1,7 +1,7 @@
 """Whatever the spec: it settles without a further write, and where it settles does not depend on how one came there."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import count
 
@@ -36,9 +36,9 @@ _names = (f"pictures-{number}" for number in count())
 
 
 @pytest.fixture(scope="module")
-def products(kubectl: Callable[..., str], api: Api, cluster: Layout, prometheus_operator_crds: None) -> Iterator[None]:
+def products(api: Api, cluster: Layout, prometheus_operator_crds: None) -> Iterator[None]:
     """Have every optional kind served before an operator looks: a kind that came later would be a reason to write."""
-    brought = [GatewayApi(kubectl, cluster), grafana_operator(kubectl), opentelemetry_operator(kubectl)]
+    brought = [GatewayApi(api, cluster), grafana_operator(api), opentelemetry_operator(api)]
     for product in brought:
         product.install()
     for kind in OPTIONAL:

@@ -54,10 +54,10 @@ END: Object = {
 
 
 @pytest.fixture(scope="module")
-def products(kubectl: Callable[..., str], cluster: Layout) -> Iterator[None]:
+def products(api: Api, cluster: Layout) -> Iterator[None]:
     """Have every kind that the operator knows on the cluster."""
     custom_resources(cluster)
-    products = (GatewayApi(kubectl, cluster), grafana_operator(kubectl), opentelemetry_operator(kubectl))
+    products = (GatewayApi(api, cluster), grafana_operator(api), opentelemetry_operator(api))
     for product in products:
         product.install()
     yield

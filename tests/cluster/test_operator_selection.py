@@ -136,7 +136,7 @@ def apply(api: Api, namespace: str, kind: str, **selectors: Object) -> None:
         "metadata": {"name": "main"},
         "spec": {"replicas": 0, **selectors},
     }
-    api.request("PATCH", path, wanted, "application/apply-patch+yaml", fieldManager="test")
+    api.apply(path, wanted)
 
 
 def told(service: Service, condition: str = "MetricsReady") -> str:

@@ -54,7 +54,7 @@ def test_what_others_say_in_the_status_stays_and_causes_no_writes(mine: Service,
     path = mine.api.path("texttoimageservices", mine.namespace, mine.name) + "/status"
     body = {**identity, "status": {"conditions": [theirs]}}
     _look(own_operator)
-    mine.api.request("PATCH", path, body, "application/apply-patch+yaml", fieldManager="theirs")
+    mine.api.apply(path, body, manager="theirs")
     before = mine.live()["metadata"]["resourceVersion"]
     _look(own_operator)
 

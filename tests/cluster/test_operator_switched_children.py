@@ -1,6 +1,6 @@
 """The objects that a service has only if its spec asks: made, repaired, pruned, and left alone if another's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -8,10 +8,10 @@ import pytest
 
 from dev.cluster.paths import Layout
 from tests.api import Api, Object
-from tests.cluster.gateways import GatewayApi
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.usefixtures("gateway_api")
 Path = tuple[str, ...]
 RECONCILES = 't2i_operator_reconciles_total{result="success"}'
 
@@ -108,6 +108,11 @@ CHILDREN = [
         ["other.example.com"],
     ),
 ]
+# A service is reached in one way only, and its replicas are to be enough for a budget.
+TOGETHER: dict[str, Object] = {
+    "scaled": {"autoscaling": AUTOSCALING, "networkPolicy": POLICY, "ingress": INGRESS},
+    "routed": {"replicas": 2, "httpRoute": ROUTE},
+}
 each_child = pytest.mark.parametrize("child", CHILDREN, ids=lambda child: child.kind)
 SCALED = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs"}
 # What somebody else might have made under the name.
@@ -122,17 +127,13 @@ FOREIGN: dict[str, Object] = {
 PARKED = {"podTemplate": {"spec": {"schedulerName": "none"}}}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def gateway_api(kubectl: Callable[..., str], cluster: Layout) -> Iterator[None]:
-    gateway_api = GatewayApi(kubectl, cluster)
-    gateway_api.install()
-    yield
-    gateway_api.remove()
-
-
 @pytest.fixture
-def running(service: Service, child: Switched) -> Service:
-    service.create(**PARKED, **child.on)
+def running(common_service: Service, child: Switched) -> Service:
+    """Return a service that has the child, and others which the test's other cases look at."""
+    name, spec = next((name, spec) for name, spec in TOGETHER.items() if child.on.items() <= spec.items())
+    service = common_service.beside(name)
+    if not service.exists():
+        service.create(**PARKED, **spec)
     eventually(lambda: owned(service, child), f"the {child.kind}")
     return service
 

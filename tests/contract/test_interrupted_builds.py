@@ -13,7 +13,7 @@ import pytest
 from dev.cluster import golang, processes, tools
 from dev.cluster.paths import Layout
 from dev.cluster.tools import Tool
-from dev.cluster.waiting import until
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,9 +88,9 @@ def at_work(layout: Layout) -> list[processes.Identity]:
 def go_on_until_halfway(layout: Layout, checkout: Path) -> subprocess.Popen[str]:
     """Return a build that has the first program, and compiles for the second."""
     build = start(layout, checkout)
-    assert until(tools.binary(layout, QUICK).exists, seconds=200), "the first program is not built"
+    eventually(tools.binary(layout, QUICK).exists, "the first program to be built", 200)
     before = len(compiled(layout))
-    assert until(lambda: len(compiled(layout)) > before + NOTES, seconds=60), "nothing is compiled for the second"
+    eventually(lambda: len(compiled(layout)) > before + NOTES, "some of the second to be compiled", 60, every=0.05)
     assert build.poll() is None
     return build
 
@@ -103,7 +103,7 @@ def test_a_build_that_was_interrupted_twice_is_finished_and_begins_nothing_anew(
     for each in at_work(layout):  # from outside, as when a CI job is ended
         each.kill()
     build.communicate()
-    assert until(lambda: not at_work(layout), seconds=10)
+    eventually(lambda: not at_work(layout), "the build to be gone", 10)
     assert not slow.exists()
     (slow.parent / "slow.4711").write_bytes(b"as a linker that was killed leaves it")
     built, first = quick.stat().st_mtime_ns, dict(list(compiled(layout).items())[:-AT_WORK])
@@ -113,7 +113,7 @@ def test_a_build_that_was_interrupted_twice_is_finished_and_begins_nothing_anew(
     build.communicate()
     assert build.returncode != 0
     assert not [each for each in at_work(layout) if "build" in each.argv], "a build outlives the command that wanted it"
-    assert until(lambda: not at_work(layout), seconds=10), "and so do its compilers"
+    eventually(lambda: not at_work(layout), "its compilers to be gone as well", 10)
     assert list(slow.parent.iterdir()) == []
     second = compiled(layout)
     assert len(second) > len(first) + NOTES

@@ -25,7 +25,7 @@ from dev.bench.programs import free_port
 from dev.bench.span_metrics import tracing
 from dev.bench.spans import of_request, send, with_callers
 from dev.stack.jaeger import binary, on_loopback
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import yaml
 
 from tests.fakes.alertmanager import alerting
 from tests.fakes.receivers import SLACK, FakeReceivers, receiving
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

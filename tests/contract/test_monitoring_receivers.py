@@ -14,7 +14,7 @@ from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 
 from tests.fakes.alertmanager import OWN, Alertmanager, alerting
 from tests.fakes.receivers import CHALLENGE, PAGERDUTY, SLACK, WEBHOOK, FakeReceivers, receiving
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

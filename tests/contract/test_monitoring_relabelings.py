@@ -12,7 +12,7 @@ from t2i_operator.builders.monitoring.service_monitor import service_monitor
 from dev.bench.exposition import Sample
 from dev.bench.prometheus import observing
 from dev.bench.targets import exposing, labels
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

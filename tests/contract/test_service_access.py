@@ -12,7 +12,7 @@ from t2i_service.settings import Settings
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.processes import RunningService
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from t2i_service.callers.concurrency_limit import AT_ONCE
 
 from tests.contract.conftest import SDXL
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

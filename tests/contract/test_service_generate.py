@@ -13,7 +13,7 @@ import pytest
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.replicate import TOKEN
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,8 +18,8 @@ from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
 from tests.fakes.langtrace import KEY, FakeLangTrace
 from tests.fakes.processes import RunningService, serving
-from tests.fakes.waiting import wait_for
 from tests.programs import installed
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

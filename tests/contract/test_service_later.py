@@ -21,7 +21,7 @@ from t2i_service.callers.image_links import PER_LINK_A_MINUTE
 from t2i_service.callers.keyring import ANYBODY, Keyring
 
 from tests.contract.conftest import SANDBOX, SDXL
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

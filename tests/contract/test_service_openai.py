@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from tests.contract.conftest import SANDBOX
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

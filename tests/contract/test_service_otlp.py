@@ -10,7 +10,7 @@ from dev.cluster import pki
 from tests.contract.conftest import SANDBOX
 from tests.fakes.collector import Certificates, FakeCollector, collecting
 from tests.fakes.processes import RunningService
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

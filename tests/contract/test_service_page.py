@@ -14,7 +14,7 @@ from starlette.routing import Route
 from tests.contract.conftest import SANDBOX
 from tests.fakes.browser import Page, browsing
 from tests.fakes.processes import serving
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from tests.fakes.langtrace import KEY, FakeLangTrace
 from tests.fakes.processes import serving
 from tests.fakes.replicate import Knobs
 from tests.fakes.replicate_wire import FAULTS, problem
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from dev.bench.programs import free_port
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
 from tests.fakes.processes import RunningService
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ from tests.fakes.collector import collecting
 from tests.fakes.processes import serving
 from tests.fakes.replicate import TOKEN, VERSION
 from tests.fakes.replicate_wire import blank_png
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

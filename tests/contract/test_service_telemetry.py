@@ -18,7 +18,7 @@ from tests.fakes.collector import collecting
 from tests.fakes.processes import RunningService
 from tests.fakes.replicate import TOKEN
 from tests.fakes.replicate_wire import FAULTS, problem
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from t2i_service.observing import telemetry
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import FakeCollector, collecting
 from tests.fakes.processes import serving
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ import pytest
 from t2i_service.web.protocol import MOST_AT_ONCE, MOST_WAITING
 
 from tests.contract.conftest import SANDBOX
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

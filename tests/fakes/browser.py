@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import websocket
 
-from tests.fakes.waiting import wait_for
 from tests.programs import installed
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import uvicorn
 
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

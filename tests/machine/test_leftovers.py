@@ -11,9 +11,9 @@ import pytest
 from dev.cluster import catalog, ground, machine, network, processes
 from dev.cluster.mounts import mounts_below
 from dev.cluster.paths import MACHINE, Layout
-from dev.cluster.waiting import until
 from tests.machine.conftest import BARE, UP, Command
 from tests.machine.snapshot import Snapshot, take
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def kill_from_outside() -> None:
     """Kill every daemon and leave the pods' processes, mounts and links as they are."""
     for record in processes.records().values():
         record.identity.kill()
-    assert until(lambda: not any(each.identity.alive() for each in processes.records().values()), seconds=10)
+    eventually(lambda: not any(each.identity.alive() for each in processes.records().values()), "them to be gone", 10)
 
 
 @pytest.mark.usefixtures("busy")
 def test_down_leaves_nothing(command: Command, cluster: Layout, empty: Snapshot) -> None:
     assert command("down").returncode == 0
-    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+    _wait_until(cluster, empty)
     left = [path for path in (cluster.kubeconfig, cluster.data, cluster.etc, cluster.pki) if path.exists()]
     assert not left
 
@@ -84,14 +84,14 @@ def test_up_after_a_kill_from_outside_clears_away_and_starts(
 def test_down_after_a_kill_from_outside_leaves_nothing(command: Command, cluster: Layout, empty: Snapshot) -> None:
     kill_from_outside()
     assert command("down").returncode == 0
-    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+    _wait_until(cluster, empty)
 
 
 @pytest.mark.usefixtures("busy")
 def test_down_finds_a_daemon_that_nobody_could_write_down(command: Command, cluster: Layout, empty: Snapshot) -> None:
     (processes.RECORDS / "kube-apiserver.json").unlink()
     assert command("down").returncode == 0
-    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+    _wait_until(cluster, empty)
 
 
 @pytest.mark.usefixtures("busy")
@@ -101,7 +101,7 @@ def test_another_checkout_clears_a_dead_cluster_away(
     kill_from_outside()
     result = command("down", where=other_checkout)
     assert result.returncode == 0, result.stderr
-    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+    _wait_until(cluster, empty)
 
 
 def test_a_cluster_whose_checkout_was_deleted_is_cleared_away(
@@ -115,7 +115,7 @@ def test_a_cluster_whose_checkout_was_deleted_is_cleared_away(
     result = command("down")
     assert result.returncode == 0, result.stderr
     assert machine.read() is None
-    assert until(lambda: take(cluster) == empty, seconds=10), _difference(take(cluster), empty)
+    _wait_until(cluster, empty)
 
 
 @pytest.mark.parametrize("port", [network.API_PORT, network.ETCD_PORT])
@@ -129,6 +129,15 @@ def test_an_up_that_is_refused_changes_nothing(command: Command, cluster: Layout
     assert take(cluster) == empty, _difference(take(cluster), empty)
     assert _packages() == packages
     assert not ground.begun(cluster)
+
+
+def _wait_until(cluster: Layout, empty: Snapshot) -> None:
+    def as_before() -> bool:
+        now = take(cluster)
+        assert now == empty, _difference(now, empty)
+        return True
+
+    eventually(as_before, "the machine to be as before", 10)
 
 
 def _packages() -> str:

@@ -12,8 +12,8 @@ import pytest
 from dev.cluster import processes
 from dev.cluster.locks import exclusive
 from dev.cluster.paths import Layout
-from dev.cluster.waiting import until
 from tests.machine.conftest import BARE, UP, Command
+from tests.waiting import eventually
 
 DAEMONS = (
     "etcd",
@@ -34,7 +34,7 @@ def test_what_was_killed_runs_again_and_nothing_else_was_touched(
     before = processes.records()
     assert set(before) == set(DAEMONS)
     before[name].identity.kill()
-    assert until(lambda: not before[name].identity.alive(), seconds=10)
+    eventually(lambda: not before[name].identity.alive(), "it to be gone", 10)
     up()
     after = processes.records()
     assert after[name].identity.alive()
@@ -90,7 +90,7 @@ def test_an_interrupted_up_leaves_nothing_half_installed(command: Command, clust
     assert command("down").returncode == 0
     program = [sys.executable, "-m", "dev.cluster", *BARE]
     first = subprocess.Popen(program, cwd=checkout, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603
-    assert until(lambda: "etcd" in processes.records(), seconds=60)
+    eventually(lambda: "etcd" in processes.records(), "it to have begun with the cluster", 60)
     os.kill(first.pid, signal.SIGINT)
     assert first.wait(timeout=60) != 0
     assert processes.records() == {}

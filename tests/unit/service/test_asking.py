@@ -47,7 +47,7 @@ class Slow(HeldProvider):
         return await super().cancel(label, prediction_id, deadline)
 
 
-class Service:
+class Application:
     """The application, with one slot for each kind of question, and one more caller who may wait for it."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def told_of(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
 async def test_who_gets_no_place_is_told_when_to_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    service = Service(tmp_path, monkeypatch)
+    service = Application(tmp_path, monkeypatch)
     inside, *others = (asyncio.ensure_future(service.ask(kind)) for _ in range(3))
     for status, headers in await asyncio.gather(*others):
         assert (status, headers[b"retry-after"]) == (503, b"1")
@@ -112,7 +112,7 @@ async def test_who_gets_no_place_is_told_when_to_come_again(
 async def test_a_cancel_without_a_place_is_told_to_those_who_pay_though_its_caller_has_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, leaves, forgotten = Service(tmp_path, monkeypatch), asyncio.Event(), list[dict[str, Any]]()
+    service, leaves, forgotten = Application(tmp_path, monkeypatch), asyncio.Event(), list[dict[str, Any]]()
     asyncio.get_running_loop().set_exception_handler(lambda _, trouble: forgotten.append(trouble))
     leaves.set()
     with capture_logs() as lines:
@@ -133,7 +133,7 @@ async def test_a_cancel_without_a_place_is_told_to_those_who_pay_though_its_call
 async def test_a_cancel_that_fails_names_the_model_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = Service(tmp_path, monkeypatch)
+    service = Application(tmp_path, monkeypatch)
     service.provider.refusal = UpstreamUnauthorizedError("The token is refused.")
     service.provider.answers.set()
     with capture_logs() as lines:
@@ -145,7 +145,7 @@ async def test_an_image_that_does_not_come_in_time_is_an_error_of_the_provider(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(image_links, "TURN_SECONDS", 0.05)
-    service = Service(tmp_path, monkeypatch)
+    service = Application(tmp_path, monkeypatch)
     assert (await service.ask("/images/0"))[0] == 502
     counted = service.state.metrics.registry.get_sample_value
     assert counted("t2i_model_upstream_errors_total", {"model": "other", "reason": "cut"}) == 1

@@ -23,7 +23,7 @@ from t2i_service.settings import Settings
 from t2i_service.web import protocol
 from uvicorn.server import ServerState
 
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

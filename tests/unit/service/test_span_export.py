@@ -9,7 +9,7 @@ import pytest
 from t2i_service.observing.metrics import Metrics
 from t2i_service.tracing.span_export import BATCH_LENGTH, MOST_BATCH_BYTES, QUEUE_LENGTH, SpanExport
 
-from tests.fakes.waiting import wait_for
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
