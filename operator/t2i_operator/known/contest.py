@@ -37,8 +37,20 @@ class Contest:
 
     def given_up(self, identity: Id) -> frozenset[str]:
         """Return the fields that have to be left to others for now."""
+        return self._repaired(identity, LIMIT)
+
+    def fought_over(self, identity: Id) -> frozenset[str]:
+        """Return the fields that are given up, or would be at one more repair.
+
+        Of two that fight, the one that gives up first leaves the other in possession, and perhaps without that repair.
+        """
+        return self._repaired(identity, LIMIT - 1)
+
+    def _repaired(self, identity: Id, often: int) -> frozenset[str]:
         repairs = self._repairs.get(identity, {})
-        return frozenset(field for field, times in repairs.items() if len(times) == LIMIT and not self._old(times[0]))
+        return frozenset(
+            field for field, times in repairs.items() if len(times) >= often and not self._old(times[-often])
+        )
 
     def _old(self, moment: float) -> bool:
         return self._clock() - moment >= WINDOW_SECONDS

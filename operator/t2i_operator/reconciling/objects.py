@@ -56,7 +56,7 @@ class Objects:
 
     def rivalled(self, identities: Iterable[Id]) -> bool:
         """Tell whether another operator fights over one of the objects, which both have to say, whoever wrote last."""
-        return any(RIVAL in self._contest.given_up(identity) for identity in identities)
+        return any(RIVAL in self._contest.fought_over(identity) for identity in identities)
 
     def in_sync(self, desired: Object) -> bool:
         """Tell whether the object is known to say what is wanted."""

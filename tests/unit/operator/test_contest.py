@@ -22,6 +22,28 @@ def test_three_repairs_in_five_minutes_are_a_contest_until_the_first_is_that_old
     assert not contest.given_up(ONE)
 
 
+def test_what_would_be_given_up_at_one_more_repair_is_fought_over_until_the_last_but_one_is_that_old() -> None:
+    now = 0.0
+    contest = Contest(lambda: now)
+    for moment in (0.0, 100.0):
+        now = moment
+        assert not contest.fought_over(ONE)
+        contest.repaired(ONE, "spec.type")
+
+    now = 299.0
+    assert (contest.fought_over(ONE), contest.given_up(ONE)) == ({"spec.type"}, frozenset())
+    assert not contest.fought_over(OTHER)
+    now = 300.0
+    assert not contest.fought_over(ONE)
+    for moment in (301.0, 302.0):
+        now = moment
+        contest.repaired(ONE, "spec.type")
+    now = 600.0
+    assert contest.fought_over(ONE), "by the last two"
+    now = 601.0
+    assert not contest.fought_over(ONE)
+
+
 def test_repairs_now_and_then_are_none() -> None:
     now = 0.0
     contest = Contest(lambda: now)

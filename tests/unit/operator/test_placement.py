@@ -1,10 +1,12 @@
 """What a pass lists as the resource's, and what it takes away, where some of its objects are not in their place."""
 
+import copy
+
 import pytest
 from t2i_operator.known.contest import LIMIT
 from t2i_operator.known.faults import CONTESTED
 from t2i_operator.known.identity import Id
-from t2i_operator.kube.kinds import AUTOSCALER, INGRESS, Object
+from t2i_operator.kube.kinds import AUTOSCALER, DEPLOYMENT, INGRESS, Object
 
 from tests.unit.operator.harness import DEPLOYED, KEY, Harness
 from tests.unit.operator.refusals import DENIED, INWARDS, STALE, refusing
@@ -44,3 +46,16 @@ async def test_what_waits_for_an_object_that_somebody_keeps_deleting_is_not_take
     assert [each.reason for each in harness.outcome.faults] == [CONTESTED]
     assert SCALER in harness.cluster.live
     assert SCALER in harness.outcome.objects
+
+
+async def test_who_is_left_in_possession_by_another_operator_says_so_though_nothing_is_left_to_write() -> None:
+    harness = Harness()
+    await harness.look()
+    for _ in range(LIMIT - 1):
+        theirs = copy.deepcopy(harness.cluster.live[DEPLOYED])
+        theirs["spec"]["template"]["spec"]["containers"][0]["image"] = "service:of-another-version"
+        harness.cache.children.observe(DEPLOYMENT, harness.cluster.store(DEPLOYED, theirs))
+        await harness.look()
+    written = len(harness.cluster.written)
+    found = await harness.look()
+    assert (found["Stalled"].reason, len(harness.cluster.written)) == (CONTESTED, written)
