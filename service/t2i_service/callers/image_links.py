@@ -36,10 +36,10 @@ class ImageLinks:
         self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
 
     @asynccontextmanager
-    async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
+    async def turn(self, generation_id: str, index: int, *, asks: bool = True) -> AsyncIterator[None]:
         """Hold a slot for `TURN_SECONDS`; raise `LinkRateLimitedError`, `OverloadedError` or `TimeoutError`."""
         self._admit(generation_id, index)
-        async with self._limit.slot(), asyncio.timeout(TURN_SECONDS):
+        async with self._limit.slot(asks=asks), asyncio.timeout(TURN_SECONDS):
             yield
 
     def _admit(self, generation_id: str, index: int) -> None:

@@ -73,7 +73,7 @@ async def cancel(request: Request, generation_id: str) -> Response:
     """
     state = state_of(request)
     found = _found(state, generation_id)
-    if found.provider.name == "sandbox":
+    if found.is_sandbox:
         raise NotCancellableError("The sandbox draws when a picture is asked for; nothing runs until then.")
     canceling = state.background.spawn(_canceled(state, found), "cancel")
     ended = await unless_client_leaves(request, _shielded(canceling))
@@ -107,8 +107,9 @@ class _PassedOn(Response):
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
         image = None
+        turn = self._state.image_links.turn(self._found.id, self._index, asks=not self._found.is_sandbox)
         try:
-            async with self._state.image_links.turn(self._found.id, self._index), AsyncExitStack() as held:
+            async with turn, AsyncExitStack() as held:
                 image = await _fetched(self._found, self._index, held)
                 await _send(send, image)
         except TimeoutError:
@@ -129,7 +130,7 @@ async def _send(send: Send, image: Image) -> None:
 
 
 async def _read(state: State, found: Found) -> Prediction:
-    async with state.reads.slot():
+    async with state.reads.slot(asks=not found.is_sandbox):
         return await _asked(found)
 
 
