@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from t2i_service.callers.access import Access
 from t2i_service.callers.buckets import Bucket
-from t2i_service.callers.concurrency_limit import AT_ONCE, QUESTIONS_A_MINUTE, ConcurrencyLimit
+from t2i_service.callers.concurrency_limit import AT_ONCE, CANCELS_A_MINUTE, QUESTIONS_A_MINUTE, ConcurrencyLimit
 from t2i_service.callers.image_links import ImageLinks
 from t2i_service.callers.keyring import Keyring
 from t2i_service.callers.ratings import Ratings
@@ -100,7 +100,10 @@ def create_state(settings: Settings, privacy: Privacy) -> State:
             metrics, "reads", "More callers ask how a generation stands than can be told at once.", questions
         ),
         cancels=ConcurrencyLimit(
-            metrics, "cancels", "More cancels are asked for than the provider can be told at once.", questions
+            metrics,
+            "cancels",
+            "More cancels are asked for than the provider can be told at once.",
+            Bucket(CANCELS_A_MINUTE),
         ),
         ratings=Ratings(),
         unscraped=Unscraped(metrics),

@@ -17,13 +17,17 @@ KEY = "langtrace-key-of-the-tests"
 
 @dataclass
 class FakeLangTrace:
-    """Keeps spans and evaluations, and who follows where `/moved` sends them; `/same` answers neither yes nor no."""
+    """Keeps spans and evaluations, and who follows where `/moved` sends them; `/same` answers neither yes nor no.
+
+    The next `refused` questions about evaluations are a 500.
+    """
 
     spans: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     methods: list[str] = field(default_factory=list)
     followed: list[dict[str, str]] = field(default_factory=list)
+    refused: int = 0
 
     @property
     def app(self) -> Starlette:
@@ -51,6 +55,9 @@ class FakeLangTrace:
     async def evaluation(self, request: Request) -> Response:
         if request.headers.get("x-api-key") != KEY:
             return JSONResponse({"error": "Invalid API key"}, 401)
+        if self.refused:
+            self.refused -= 1
+            return JSONResponse({"error": "Internal error"}, 500)
         span_id = request.query_params["spanId"]
         self.methods.append(request.method)
         if request.method == "GET":

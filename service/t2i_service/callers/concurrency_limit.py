@@ -20,13 +20,14 @@ MAX_WAITING = 128
 WAIT_SECONDS = 10.0
 # Of the 3,000 that Replicate takes of an account beside creates: what one caller asks must leave polls their share.
 QUESTIONS_A_MINUTE = 1000
+# As many as it takes creates: apart from the others, so that what costs money can be stopped however much is asked.
+CANCELS_A_MINUTE = 600
 
 
 class ConcurrencyLimit:
     """A bounded semaphore (bulkhead) for one kind of question.
 
-    Who gets no slot is counted by `reason` and told `detail`; so is who comes when `questions`, which all kinds take
-    from, is empty.
+    Who gets no slot is counted by `reason` and told `detail`; who comes when `questions` is empty is counted likewise.
     """
 
     def __init__(self, metrics: Metrics, reason: str, detail: str, questions: Bucket) -> None:
@@ -37,12 +38,10 @@ class ConcurrencyLimit:
         self._detail = detail
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold one of the slots; raise `OverloadedError`."""
+    async def slot(self, *, asks: bool = True) -> AsyncIterator[None]:
+        """Hold one of the slots, and take a question where the provider is asked; raise `OverloadedError`."""
         if self._waiting >= MAX_WAITING:
             raise self._overloaded()
-        if seconds := self._questions.take():
-            raise self._overloaded("More is asked of the provider than it can be asked in a minute.", seconds)
         self._waiting += 1
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -52,6 +51,9 @@ class ConcurrencyLimit:
         finally:
             self._waiting -= 1
         try:
+            # Only now: who gets no slot has asked nothing.
+            if asks and (seconds := self._questions.take()):
+                raise self._overloaded("More is asked of the provider than it can be asked in a minute.", seconds)
             yield
         finally:
             self._free.release()

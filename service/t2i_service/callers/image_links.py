@@ -1,4 +1,4 @@
-"""Links to images need no key, so what they may cost is bounded: so many at once, and each so often a minute."""
+"""Links to images need no key, so what they may cost is bounded: so many at once, fewer of one generation, so often."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 from collections import OrderedDict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from t2i_service.callers.buckets import Bucket
-from t2i_service.callers.concurrency_limit import ConcurrencyLimit
+from t2i_service.callers.concurrency_limit import WAIT_SECONDS, ConcurrencyLimit
 from t2i_service.errors import LinkRateLimitedError
 
 if TYPE_CHECKING:
@@ -19,14 +20,19 @@ if TYPE_CHECKING:
 # A picture is looked at more often than it is made: a page shows several, and is loaded again.
 PER_LINK_A_MINUTE = 60
 MAX_LINKS = 4096
-# A host may send an image byte by byte, and a caller take it so, and each waits for the next.
+# Images of one generation that are held at once. Whoever has its links and reads nothing keeps nobody from another's:
+# however large they are, the provider's room for callers takes one more.
+OF_ONE_GENERATION = 3
+# For how long the next ones wait: a caller takes several slowly as well, and a browser does not ask again.
 TURN_SECONDS = 60.0
+# A host may send an image byte by byte, and each waits for the next.
+FETCH_SECONDS = 60.0
 
 
 class ImageLinks:
     """A link may be in anybody's hands, and each image is held whole until it is sent.
 
-    How many bytes are read at once is the provider's to bound, who sees how large an image is.
+    How many bytes that may be is the provider's to bound, who sees how large an image is.
     """
 
     def __init__(self, metrics: Metrics, questions: Bucket) -> None:
@@ -34,12 +40,27 @@ class ImageLinks:
             metrics, "image_links", "More images are asked for than can be passed on at once.", questions
         )
         self._buckets: OrderedDict[tuple[str, int], Bucket] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def turn(self, generation_id: str, index: int) -> AsyncIterator[None]:
-        """Hold a slot for `TURN_SECONDS`; raise `LinkRateLimitedError`, `OverloadedError` or `TimeoutError`."""
+        """Hold one of the generation's turns, until the image is sent; raise `LinkRateLimitedError`."""
         self._admit(generation_id, index)
-        async with self._limit.slot(), asyncio.timeout(TURN_SECONDS):
+        turns = self._turns.setdefault(generation_id, asyncio.Semaphore(OF_ONE_GENERATION))
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await turns.acquire()
+        except TimeoutError:
+            raise LinkRateLimitedError(WAIT_SECONDS) from None
+        try:
+            yield
+        finally:
+            turns.release()
+
+    @asynccontextmanager
+    async def fetching(self, *, asks: bool) -> AsyncIterator[None]:
+        """Hold a slot for `FETCH_SECONDS`; raise `OverloadedError` or `TimeoutError`."""
+        async with self._limit.slot(asks=asks), asyncio.timeout(FETCH_SECONDS):
             yield
 
     def _admit(self, generation_id: str, index: int) -> None:

@@ -94,6 +94,8 @@ class ReplicateClient:
         still has to be sent; generations have their own bound.
         """
         if url.startswith("data:"):
+            if held is not None:
+                await held.enter_async_context(self._callers_bytes.held(min(len(url), MAX_IMAGE_BYTES)))
             return _from_data_url(url)
         link, started = self._allowed(url), time.perf_counter()
         try:

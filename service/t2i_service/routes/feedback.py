@@ -40,7 +40,7 @@ def add_to(app: FastAPI) -> None:
 
 
 async def feedback(request: Request, body: Feedback) -> Response:
-    """Count the rating, once an image, and pass a changed mind on; the comment is logged, as short as a prompt is."""
+    """Count the rating, once an image; the comment goes to the log, as short as a prompt would."""
     state = state_of(request)
     reference = state.keyring.reference_of(body.generation_id, owner_of_request(state))
     if state.ratings.is_new(reference, body.rating):
@@ -54,9 +54,8 @@ async def feedback(request: Request, body: Feedback) -> Response:
         generation_request_id=reference.request_id,
         generation_trace_id=reference.trace_id,
     )
-    if state.langtrace and reference.span_id and not state.ratings.is_told(reference, body.rating):
+    if state.langtrace and reference.span_id:
         if state.background.count(EVALUATE) < MAX_WAITING:
-            state.ratings.tell(reference, body.rating)
             state.background.spawn(state.langtrace.evaluate(reference, body.rating), EVALUATE)
         else:
             log.warning("langtrace was not told the feedback", reason="too much is under way")

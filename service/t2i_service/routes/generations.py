@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from t2i_service.callers.image_links import TURN_SECONDS
+from t2i_service.callers.image_links import FETCH_SECONDS
 from t2i_service.callers.keyring import ANYBODY, Anybody
 from t2i_service.errors import (
     CLIENT_CLOSED_REQUEST,
@@ -22,7 +22,6 @@ from t2i_service.errors import (
     UnknownImageError,
 )
 from t2i_service.generating.prediction import not_canceled
-from t2i_service.observing import logs
 from t2i_service.observing.context import request_context
 from t2i_service.observing.telemetry import OTHER
 from t2i_service.offer.api import GenerationResult
@@ -30,14 +29,11 @@ from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamCutError, UpstreamError
 from t2i_service.routes.answers import json_response, unless_client_leaves
 from t2i_service.state import State, state_of
-from t2i_service.web.protocol import CUT
 from t2i_service.web.results import Found, state_of_generation
 
 T = TypeVar("T")
 
 ONE_HOUR = "private, max-age=3600, immutable"
-
-log = logs.get()
 
 
 def add_to(app: FastAPI) -> None:
@@ -73,7 +69,7 @@ async def cancel(request: Request, generation_id: str) -> Response:
     """
     state = state_of(request)
     found = _found(state, generation_id)
-    if found.provider.name == "sandbox":
+    if found.is_sandbox:
         raise NotCancellableError("The sandbox draws when a picture is asked for; nothing runs until then.")
     canceling = state.background.spawn(_canceled(state, found), "cancel")
     ended = await unless_client_leaves(request, _shielded(canceling))
@@ -103,21 +99,11 @@ class _PassedOn(Response):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await unless_client_leaves(Request(scope, receive), self._pass_on(scope, send))
+        await unless_client_leaves(Request(scope, receive), self._pass_on(send))
 
-    async def _pass_on(self, scope: Scope, send: Send) -> None:
-        image = None
-        try:
-            async with self._state.image_links.turn(self._found.id, self._index), AsyncExitStack() as held:
-                image = await _fetched(self._found, self._index, held)
-                await _send(send, image)
-        except TimeoutError:
-            if image is None:
-                self._state.metrics.upstream_errors.labels(self._found.label, UpstreamCutError.reason).inc()
-                raise UpstreamCutError(f"The image has not come within {TURN_SECONDS:g} s.") from None
-            log.warning("Connection cut: its caller takes too long for the image", bytes=len(image.data))
-            scope[CUT]()
-            await send({"type": "http.response.body"})
+    async def _pass_on(self, send: Send) -> None:
+        async with self._state.image_links.turn(self._found.id, self._index), AsyncExitStack() as held:
+            await _send(send, await _image(self._state, self._found, self._index, held))
 
 
 async def _send(send: Send, image: Image) -> None:
@@ -129,7 +115,7 @@ async def _send(send: Send, image: Image) -> None:
 
 
 async def _read(state: State, found: Found) -> Prediction:
-    async with state.reads.slot():
+    async with state.reads.slot(asks=not found.is_sandbox):
         return await _asked(found)
 
 
@@ -146,6 +132,15 @@ async def _canceled(state: State, found: Found) -> Prediction | ServiceError:
 
 async def _shielded(task: asyncio.Task[T]) -> T:
     return await asyncio.shield(task)
+
+
+async def _image(state: State, found: Found, index: int, held: AsyncExitStack) -> Image:
+    try:
+        async with state.image_links.fetching(asks=not found.is_sandbox):
+            return await _fetched(found, index, held)
+    except TimeoutError:
+        state.metrics.upstream_errors.labels(found.label, UpstreamCutError.reason).inc()
+        raise UpstreamCutError(f"The image has not come within {FETCH_SECONDS:g} s.") from None
 
 
 async def _fetched(found: Found, index: int, held: AsyncExitStack) -> Image:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 MOST_HEAD_BYTES = 32 * 1024
 TOO_LARGE = f"A request head may have at most {MOST_HEAD_BYTES} bytes."
 BEGUN = -1
-# What cuts the connection, in a request's scope: closing it waits until all is sent.
-CUT = "t2i.cut"
 # What may wait behind the request that is answered before no more is read, and so no end of the connection seen.
 MOST_WAITING = 8
 # What one packet may bring beside: it is read to its end.
@@ -185,7 +183,6 @@ class Protocol(HttpToolsProtocol):
     @override
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
-        cycle.scope[CUT] = self.transport.abort  # type: ignore[literal-required]
         super()._start_asgi_task(cycle, app)
 
     def on_chunk_header(self) -> None:

@@ -108,6 +108,11 @@ class Found:
     price: Price | None = None
     timeout_seconds: float | None = None
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether its id says all, so that nobody is asked and nothing runs."""
+        return self.provider.name == "sandbox"
+
 
 def state_of_generation(found: Found, prediction: Prediction, request: Request, state: State) -> dict[str, Any]:
     """Return what is known of a generation that some replica has begun."""

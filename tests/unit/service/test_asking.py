@@ -144,7 +144,7 @@ async def test_a_cancel_that_fails_names_the_model_that_is_gone(
 async def test_an_image_that_does_not_come_in_time_is_an_error_of_the_provider(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_links, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(image_links, "FETCH_SECONDS", 0.05)
     service = Application(tmp_path, monkeypatch)
     assert (await service.ask("/images/0"))[0] == 502
     counted = service.state.metrics.registry.get_sample_value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from contextlib import AsyncExitStack
 
 import pytest
@@ -91,3 +92,13 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
     assert client._callers_bytes._free == replicate_client.CALLERS_BYTES
     await client.aclose()
     await runner.cleanup()
+
+
+async def test_an_image_that_comes_in_the_answer_takes_room_until_it_is_sent() -> None:
+    client = ReplicateClient("http://nobody", "token", 1, 1)
+    url = "data:image/png;base64," + base64.b64encode(b"image").decode()
+    async with AsyncExitStack() as held:
+        assert await client.download(url, held) == b"image"
+        assert client._callers_bytes._free == replicate_client.CALLERS_BYTES - len(url)
+    assert client._callers_bytes._free == replicate_client.CALLERS_BYTES
+    await client.aclose()
