@@ -76,7 +76,7 @@ class _Lines:
             if _is_error(fit):
                 log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
                 fit = _gone("the API server has ended the watch")
-            yield fit
+            yield fit.rstrip(b"\n") + b"\n"  # which is lost where JSON is written anew
 
 
 def _fit(content: bytes) -> bytes:
