@@ -36,7 +36,7 @@ def resource(name: str, pod: str, **more: Any) -> str:
     metadata = {"name": name, "namespace": "n", "uid": name, "generation": 1, "resourceVersion": "5", **more}
     models = '[{"name":"s","provider":"Sandbox"}]'
     spec = f'{{"className":"none","models":{models},"podTemplate":{{"spec":{pod}}}}}'
-    return f'{{"metadata":{json.dumps(metadata)},"spec":{spec}}}'
+    return f'{{"kind":"TextToImageService","metadata":{json.dumps(metadata)},"spec":{spec}}}'
 
 
 class Hostile(BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
-from t2i_operator.kube import nesting, templates
+from t2i_operator.kube import nesting, oversize
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -28,7 +28,7 @@ _LONGEST_WORDS = 500
 class Answer(aiohttp.ClientResponse):
     """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or in chunks.
 
-    Nor are there templates in it that are too large (see `templates`).
+    Nor is there anything in it that is too large (see `oversize`).
     """
 
     async def start(self, connection: "Connection") -> aiohttp.ClientResponse:
@@ -80,7 +80,7 @@ class _Lines:
 
 
 def _fit(content: bytes) -> bytes:
-    return templates.cut(nesting.shallow(content))
+    return oversize.cut(nesting.shallow(content))
 
 
 def _is_error(line: bytes) -> bool:
