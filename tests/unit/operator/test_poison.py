@@ -137,7 +137,9 @@ def test_a_template_is_as_large_as_it_is_without_gos_escapes() -> None:
 
 
 @pytest.mark.parametrize("around", ["object", "list", "event"])
-@pytest.mark.parametrize("more", [{}, {"labels": {f"l{number}": "" for number in range(90_000)}}], ids=["fields", "labels"])
+@pytest.mark.parametrize(
+    "more", [{}, {"labels": {f"l{number}": "" for number in range(90_000)}}], ids=["fields", "labels"]
+)
 def test_what_nobody_reads_of_large_metadata_is_not_decoded(more: dict[str, Any], around: str) -> None:
     """A key of a template has a name in `managedFields` for everybody who has applied it, and labels have no bound."""
     keys = {str(number): {} for number in range(12_000)}
