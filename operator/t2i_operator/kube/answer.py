@@ -4,7 +4,9 @@ Kopf decodes lists and watches itself, and would be ended by one resource that i
 that are too large, at every start again, by one line of a watch that is too long, or by an error in it that is not 410.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
@@ -23,6 +25,10 @@ log = structlog.get_logger(__name__)
 _LONGEST_LINE = 2**24
 # Characters of an error in the log.
 _LONGEST_WORDS = 500
+# Before Kopf is told of one error after the other in its watch: it takes a second itself, and lists everything again.
+_WAITS = (0.0, 1.0, 4.0, 9.0)
+# How many those are so far; Kopf has a task for each watch.
+_errors: ContextVar[int] = ContextVar("errors", default=0)
 
 
 class Answer(aiohttp.ClientResponse):
@@ -75,8 +81,17 @@ class _Lines:
             fit = _fit(line)
             if _is_error(fit):
                 log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
-                fit = _gone("the API server has ended the watch")
+                fit = await _gone_after_a_wait()
+            else:
+                _errors.set(0)
             yield fit.rstrip(b"\n") + b"\n"  # which is lost where JSON is written anew
+
+
+async def _gone_after_a_wait() -> bytes:
+    before = _errors.get()
+    _errors.set(before + 1)
+    await asyncio.sleep(_WAITS[min(before, len(_WAITS) - 1)])
+    return _gone("the API server has ended the watch")
 
 
 def _fit(content: bytes) -> bytes:
