@@ -50,6 +50,20 @@ class Answer(aiohttp.ClientResponse):
         return self._body
 
 
+class TooLongError(Exception):
+    """A body has more bytes than whoever reads it would hold."""
+
+
+async def read(response: aiohttp.ClientResponse, most: float) -> bytes:
+    """Read a body as `Answer.read` does, no further than that many bytes: those who list can ask for less."""
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) > most:
+            raise TooLongError
+    return _fit(bytes(content))
+
+
 class _Error(msgspec.Struct, tag_field="type", tag="ERROR"):
     """The event by which the API server ends a watch."""
 
