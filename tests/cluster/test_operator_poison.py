@@ -81,6 +81,43 @@ def test_a_child_nested_too_deep_harms_nobody(api: Api, namespace: str, own_oper
     assert api._client.delete(api.path("configmaps", namespace, "deep")).status_code == 200
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["listed", "watched"])
+def test_a_resource_with_a_large_template_harms_only_itself(
+    api: Api, namespace: str, own_operator: OperatorProcess, *, first: bool
+) -> None:
+    service, poison = (Service(api, namespace, own_operator.class_name, name) for name in ("pictures", "poison"))
+    service.create()
+    if not first:
+        own_operator.start()
+        service.ready()
+    poison.create(podTemplate={"spec": {str(number): {} for number in range(20_000)}})
+    if first:
+        own_operator.start()
+    assert "128 KiB" in poison.wait("Accepted", "False", "InvalidSpec")["message"]
+    service.ready()
+    service.edit(logging={"level": "DEBUG"})
+    service.ready()
+    assert own_operator.running()
+    # By that it is known what may be cut, in a list as well.
+    assert {each["kind"] for each in api.list("texttoimageservices", namespace)} == {"TextToImageService"}
+
+
+def test_children_of_which_no_page_could_be_held_are_listed_in_short_ones(
+    api: Api, namespace: str, own_operator: OperatorProcess
+) -> None:
+    """A list is gone on with by another limit than it was begun with."""
+    service = Service(api, namespace, own_operator.class_name)
+    for number in range(12):
+        labels = {LABEL: "text-to-image-operator", "app.kubernetes.io/instance": service.name}
+        metadata = {"name": f"large-{number}", "namespace": namespace, "labels": labels}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "a" * 1_000_000}}
+        api.create("configmaps", namespace, body)
+    service.create()
+    own_operator.start()
+    service.ready()
+    assert not own_operator.events("stream broken")
+
+
 @pytest.mark.parametrize(
     "pod",
     [

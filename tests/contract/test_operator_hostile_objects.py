@@ -32,11 +32,11 @@ MISSING = json.dumps({"kind": "Status", "reason": "NotFound", "code": 404})
 DEEP = '{"a":' * 1_500 + "1" + "}" * 1_500
 
 
-def resource(name: str, pod: str) -> str:
-    metadata = {"name": name, "namespace": "n", "uid": name, "generation": 1, "resourceVersion": "5"}
+def resource(name: str, pod: str, **more: Any) -> str:
+    metadata = {"name": name, "namespace": "n", "uid": name, "generation": 1, "resourceVersion": "5", **more}
     models = '[{"name":"s","provider":"Sandbox"}]'
     spec = f'{{"className":"none","models":{models},"podTemplate":{{"spec":{pod}}}}}'
-    return f'{{"metadata":{json.dumps(metadata)},"spec":{spec}}}'
+    return f'{{"kind":"TextToImageService","metadata":{json.dumps(metadata)},"spec":{spec}}}'
 
 
 class Hostile(BaseHTTPRequestHandler):
@@ -132,6 +132,25 @@ def test_a_nested_resource_harms_only_itself(start: Start, way: str) -> None:
     assert "more than 50 levels" in told[0]["message"]
     assert operator.running()
     assert not operator.events("by a bug")
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        resource("large", f'{{"$patch":"odd","nodeName":"{"a" * 200_000}"}}'),
+        resource("large", '{"$patch":"odd"}', annotations={"a": "a" * 140_000}),
+    ],
+    ids=["template", "annotations"],
+)
+def test_a_large_event_is_told_from_the_next(start: Start, large: str) -> None:
+    found = [large, resource("plain", '{"$patch":"odd"}')]
+    bookmark = '{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"6"}}}'
+    first, second = (f'{{"type":"ADDED","object":{each}}}' for each in found)
+    operator = start(streamed=[first, bookmark, second])
+
+    told = eventually(lambda: [accepted(name) for name in ("large", "plain")], "both to be judged")
+    assert [each["reason"] for each in told] == ["InvalidSpec", "InvalidSpec"]
+    assert operator.running()
 
 
 def test_a_nested_child_harms_nobody(start: Start) -> None:

@@ -150,8 +150,8 @@ def checksum(resource: spec.TextToImageService, secrets: Secrets, signing_key: b
     not start, or not serve, without what is missing.
     """
     parts = {name: digest({name: value}, signing_key) for name, value in _values(resource, secrets).items()}
-    if headers := secrets.get(headers_secret(resource)):
-        parts["headers"] = digest(headers, signing_key)
+    if header_names(resource, secrets):
+        parts["headers"] = digest(secrets[headers_secret(resource)] or {}, signing_key)
     before = dict(part.split("=", 1) for part in running.split(",") if "=" in part)
     missing = {need.variable for need in needs(resource) if _missing(need, secrets) is not None}
     kept = {name: part for name, part in before.items() if name in missing}

@@ -4,7 +4,9 @@ Kopf decodes lists and watches itself, and would be ended by one resource that i
 that are too large, at every start again, by one line of a watch that is too long, or by an error in it that is not 410.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
@@ -12,7 +14,7 @@ import msgspec
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
 
-from t2i_operator.kube import nesting, templates
+from t2i_operator.kube import nesting, oversize
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection
@@ -23,12 +25,16 @@ log = structlog.get_logger(__name__)
 _LONGEST_LINE = 2**24
 # Characters of an error in the log.
 _LONGEST_WORDS = 500
+# Before Kopf is told of one error after the other in its watch: it takes a second itself, and lists everything again.
+_WAITS = (0.0, 1.0, 4.0, 9.0)
+# How many those are so far; Kopf has a task for each watch.
+_errors: ContextVar[int] = ContextVar("errors", default=0)
 
 
 class Answer(aiohttp.ClientResponse):
     """A response whose JSON is nested no deeper than `nesting.DEEPEST` levels, read at once or in chunks.
 
-    Nor are there templates in it that are too large (see `templates`).
+    Nor is there anything in it that is too large (see `oversize`).
     """
 
     async def start(self, connection: "Connection") -> aiohttp.ClientResponse:
@@ -42,6 +48,20 @@ class Answer(aiohttp.ClientResponse):
         if self._body is None:
             self._body = _fit(await super().read())
         return self._body
+
+
+class TooLongError(Exception):
+    """A body has more bytes than whoever reads it would hold."""
+
+
+async def read(response: aiohttp.ClientResponse, most: float) -> bytes:
+    """Read a body as `Answer.read` does, no further than that many bytes: those who list can ask for less."""
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) > most:
+            raise TooLongError
+    return _fit(bytes(content))
 
 
 class _Error(msgspec.Struct, tag_field="type", tag="ERROR"):
@@ -75,12 +95,21 @@ class _Lines:
             fit = _fit(line)
             if _is_error(fit):
                 log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
-                fit = _gone("the API server has ended the watch")
-            yield fit
+                fit = await _gone_after_a_wait()
+            else:
+                _errors.set(0)
+            yield fit.rstrip(b"\n") + b"\n"  # which is lost where JSON is written anew
+
+
+async def _gone_after_a_wait() -> bytes:
+    before = _errors.get()
+    _errors.set(before + 1)
+    await asyncio.sleep(_WAITS[min(before, len(_WAITS) - 1)])
+    return _gone("the API server has ended the watch")
 
 
 def _fit(content: bytes) -> bytes:
-    return templates.cut(nesting.shallow(content))
+    return oversize.cut(nesting.shallow(content))
 
 
 def _is_error(line: bytes) -> bool:

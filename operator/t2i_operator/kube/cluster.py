@@ -9,8 +9,9 @@ import aiohttp
 import msgspec
 
 from t2i_operator import naming
+from t2i_operator.kube.answer import TooLongError, read
 from t2i_operator.kube.errors import ApiError, NotLeadingError, refused, unreachable
-from t2i_operator.kube.kinds import CONFIG_MAP, GATEWAY, OPTIONAL, POD, SECRET, Kind, Object
+from t2i_operator.kube.kinds import GATEWAY, OPTIONAL, Kind, Object
 from t2i_operator.kube.messages import Event, Page, decode, read_event
 
 __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
@@ -18,8 +19,8 @@ __all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
 PAGE = 50
-# Of kinds that anybody writes, and may label: with each as large as etcd takes fifty are 70 MB, in all streams at once.
-_ANYBODYS, _SHORT_PAGE = (CONFIG_MAP, SECRET, POD), 10
+# Bytes. Of honest objects fifty have two million; of what anybody may label and make as large as etcd takes, seventy.
+_LARGEST_PAGE = 2**22
 # The server ends each watch after this long, a bookmark just before: by itself it sends but one a minute.
 WATCH_SECONDS = 20
 # A stream that is silent for longer than it may live is dead, whatever its socket says. What was hidden by it is seen
@@ -112,16 +113,25 @@ class Cluster:
                 raise
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[Page]:
-        """List in pages; the resourceVersion in the last one's metadata is what to watch from."""
-        params = {"labelSelector": selector, "limit": str(_SHORT_PAGE if kind in _ANYBODYS else PAGE)}
+        """List in pages; the resourceVersion in the last one's metadata is what to watch from.
+
+        What is too long for a page is asked for again in shorter ones: a `continue` says where, and not how many.
+        """
+        path, limit = kind.path(namespace), PAGE
+        params = {"labelSelector": selector}
         while True:
-            raw = await self._request("GET", kind.path(namespace), 3 * READ_SECONDS, params=params)
-            page: Page = decode("GET", kind.path(namespace), raw, Page)
+            params["limit"], most = str(limit), _LARGEST_PAGE if limit > 1 else math.inf
+            try:
+                raw = await self._request("GET", path, 3 * READ_SECONDS, most=most, params=params)
+            except TooLongError:
+                limit = max(1, limit // 5)
+                continue
+            page: Page = decode("GET", path, raw, Page)
             yield page
             following = page.metadata.get("continue")
             if not following:
                 return
-            params["continue"] = following
+            params["continue"], limit = following, min(PAGE, 2 * limit)
 
     async def watch(
         self, kind: Kind, namespace: str | None, selector: str, since: str, resumed: Callable[[], None]
@@ -182,14 +192,16 @@ class Cluster:
         decoded: Object = decode(method, path, content)
         return decoded
 
-    async def _request(self, method: str, path: str, seconds: float, **options: Any) -> bytes:
+    async def _request(
+        self, method: str, path: str, seconds: float, *, most: float = math.inf, **options: Any
+    ) -> bytes:
         code = "none"
         try:
             # To the point: by default it rounds up to a whole second, and a write would outlive the lease.
             limit = aiohttp.ClientTimeout(total=seconds, ceil_threshold=math.inf)
             async with self._session.request(method, path, timeout=limit, **options) as response:
                 code = str(response.status)
-                content = await response.read()
+                content = await read(response, most)
                 if response.status >= 400:
                     raise refused(response.status, content, response.headers)
                 return content

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 
 from t2i_operator import spec
 from t2i_operator.known import references
@@ -35,20 +36,22 @@ def urgency(error: Exception) -> tuple[bool, bool, float]:
 def _next_look(outcome: Outcome, settings: Settings) -> float:
     if outcome.waiting:
         return _WAIT_SECONDS
+    return max(0.0, min(_looks(outcome, settings)))
+
+
+def _looks(outcome: Outcome, settings: Settings) -> Iterator[float]:
+    yield settings.resync_seconds
+    yield _trouble_turns_at(outcome) - time.time()
+    if is_polled(outcome.resource):
+        yield settings.poll_seconds
     # When what goes first is not ours no event tells that it is gone, as it does of what is made anew itself.
-    if any(fault.reason == REPLACING and fault.identity.kind not in FIXED for fault in outcome.faults):
-        return _SWITCH_SECONDS
+    replaced = any(fault.reason == REPLACING and fault.identity.kind not in FIXED for fault in outcome.faults)
+    if replaced or outcome.old_routes:
+        yield _SWITCH_SECONDS
     # Of what is missing an event tells when it is back, and of another spec as well.
-    if (
-        outcome.unwatched
-        or outcome.awaits_rollout
-        or any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults)
-    ):
-        return min(_RECHECK_SECONDS, settings.resync_seconds)
-    if outcome.old_routes:
-        return _SWITCH_SECONDS
-    poll = settings.poll_seconds if is_polled(outcome.resource) else math.inf
-    return max(0.0, min(settings.resync_seconds, poll, _trouble_turns_at(outcome) - time.time()))
+    faulty = any(fault.reason not in (MISSING, INVALID) for fault in outcome.faults)
+    if outcome.unwatched or outcome.awaits_rollout or faulty:
+        yield _RECHECK_SECONDS
 
 
 def _trouble_turns_at(outcome: Outcome) -> float:

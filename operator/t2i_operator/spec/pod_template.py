@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from t2i_operator.kube import nesting
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET
-from t2i_operator.kube.templates import LARGEST, TOO_LARGE
+from t2i_operator.kube.oversize import LARGEST, TOO_LARGE
 from t2i_operator.spec import pod_references
 from t2i_operator.spec.quantities import QUANTITIES, QUANTITY
 from t2i_operator.spec.scalars import Annotations, Labels

@@ -109,13 +109,16 @@ def test_headers_of_spans_are_watched_over_and_roll_the_pods() -> None:
     assert credentials.checksum(sent, one, b"key") not in ("", credentials.checksum(sent, other, b"key"))
 
 
-def test_more_headers_than_anybody_sends_become_no_variables() -> None:
+def test_more_headers_than_anybody_sends_become_no_variables_and_roll_nothing() -> None:
     tracing = {"mode": "External", "endpoint": "https://o:4317", "headersSecretRef": {"name": "h"}}
     sent = resource(monitoring={"tracing": tracing})
-    many: dict[str, dict[str, str]] = {"h": {f"x-{number}": "" for number in range(65)}}
+    headers = {f"x-{number}": "" for number in range(65)}
+    many, none = {"tokens": None, "h": headers}, {"tokens": None, "h": None}
     assert credentials.header_names(sent, many) == ()
-    del many["h"]["x-0"]
+    assert credentials.checksum(sent, many, b"key") == credentials.checksum(sent, none, b"key")
+    del headers["x-0"]
     assert len(credentials.header_names(sent, many)) == 64
+    assert credentials.checksum(sent, many, b"key") != credentials.checksum(sent, none, b"key")
 
 
 BOTH = {"langtrace": {"mode": "Enabled"}}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from t2i_operator import builders, spec
+from t2i_operator import builders, naming, spec
 from t2i_operator.builders import Observed, strategic
 from t2i_operator.known import drift, references
-from t2i_operator.kube import templates
+from t2i_operator.kube import oversize
 from t2i_operator.kube.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, VOLUME_CLAIM
 from t2i_operator.spec import pod_template
 
@@ -95,6 +95,16 @@ def test_powers_of_ten_are_kept_from_the_api_server(field: str, quantity: str) -
         read(place[field])
 
 
+def cut(body: Any, around: str = "object") -> Any:
+    """Return what is let in of a resource, whose JSON has 220 kB at most, that of the list or event around it too."""
+    body = {"kind": "TextToImageService", **body}
+    held = {"list": {"kind": "List", "items": [{}, body]}, "event": {"type": "ADDED", "object": body}}
+    found = oversize.cut(json.dumps(held.get(around, body), separators=(",", ":")).encode())
+    assert len(found) < 220_000
+    decoded = json.loads(found)
+    return decoded["items"][1] if around == "list" else decoded["object"] if around == "event" else decoded
+
+
 @pytest.mark.parametrize("around", ["object", "list", "event"])
 @pytest.mark.parametrize("place", ["podTemplate", "monitoring.tracing.jaeger.podTemplate"])
 def test_a_large_template_is_refused_and_not_decoded(place: str, around: str) -> None:
@@ -104,15 +114,9 @@ def test_a_large_template_is_refused_and_not_decoded(place: str, around: str) ->
         wanted: Any = {"spec": pod}
         for name in reversed(place.split(".")):
             wanted = {name: wanted}
-        body = {
-            "metadata": {"name": "a", "namespace": "n", "uid": "u", "generation": 1},
-            "spec": {"models": [{"name": "s", "provider": "Sandbox"}], "replicas": 2, **wanted},
-        }
-        held = {"list": {"kind": "List", "items": [{}, body]}, "event": {"type": "ADDED", "object": body}}
-        found = templates.cut(json.dumps(held.get(around, body), separators=(",", ":")).encode())
-        assert len(found) < 220_000
-        decoded = json.loads(found)
-        return decoded["items"][1] if around == "list" else decoded["object"] if around == "event" else decoded
+        metadata = {"name": "a", "namespace": "n", "uid": "u", "generation": 1}
+        models = [{"name": "s", "provider": "Sandbox"}]
+        return cut({"metadata": metadata, "spec": {"models": models, "replicas": 2, **wanted}}, around)
 
     small = answered({"tolerations": [{}] * 42_000})
     assert spec.parse(small).spec.replicas == 2
@@ -127,16 +131,51 @@ def test_a_large_template_is_refused_and_not_decoded(place: str, around: str) ->
 
 def test_a_template_is_as_large_as_it_is_without_gos_escapes() -> None:
     pod = {"containers": [{"name": "text-to-image", "env": [{"name": "PAGE", "value": "<" * 40_000}]}]}
-    escaped = json.dumps({"spec": {"podTemplate": {"spec": pod}}}).replace("<", r"\u003c").encode()
-    assert json.loads(templates.cut(escaped))["spec"]["podTemplate"]["spec"] == pod
+    resource = {"kind": "TextToImageService", "spec": {"podTemplate": {"spec": pod}}}
+    escaped = json.dumps(resource).replace("<", r"\u003c").encode()
+    assert json.loads(oversize.cut(escaped))["spec"]["podTemplate"]["spec"] == pod
 
 
+@pytest.mark.parametrize("around", ["object", "list", "event"])
 @pytest.mark.parametrize(
-    "content", ['{"podTemplate"', '["podTemplate"]', '{"spec":"podTemplate"}', "no JSON: podTemplate"]
+    "more", [{}, {"labels": {f"l{number}": "" for number in range(90_000)}}], ids=["fields", "labels"]
 )
+def test_what_nobody_reads_of_large_metadata_is_not_decoded(more: dict[str, Any], around: str) -> None:
+    """A key of a template has a name in `managedFields` for everybody who has applied it, and labels have no bound."""
+    keys = {str(number): {} for number in range(12_000)}
+    fields = {"f:spec": {"f:podTemplate": {"f:spec": {f"f:{key}": {} for key in keys}}}}
+    others = [{"manager": f"m{number}", "operation": "Apply", "fieldsV1": fields} for number in range(8)]
+    ours = {"manager": naming.FIELD_MANAGER, "operation": "Apply", "subresource": "status"}
+    told = [
+        {**ours, "fieldsV1": {"f:status": {"f:replicas": {}}}},
+        {**ours, "fieldsV1": fields, "subresource": ""},
+        {**ours, "fieldsV1": fields, "manager": "m"},
+    ]
+    named = {"name": "a", "namespace": "n", "uid": "u", "generation": 1, "resourceVersion": "5"}
+    metadata = {**named, "deletionTimestamp": "2026-01-01T00:00:00Z", "managedFields": [*others, *told]}
+    body = {"metadata": metadata | more, "spec": {"podTemplate": {"spec": keys}}, "status": {"replicas": 2, "a": 1}}
+
+    found = cut(body, around)
+    assert found["metadata"] == {**metadata, "managedFields": told[:1]}
+    assert found["spec"] == body["spec"]
+    assert drift.own_status(found) == {"replicas": 2}
+
+    feigned = {**metadata, "managedFields": [{**ours, "fieldsV1": fields}] * 8}
+    assert cut({**body, "metadata": feigned}, around)["metadata"]["managedFields"] == []
+
+
+def test_metadata_of_a_child_is_left_as_it_is() -> None:
+    owner = {"kind": "TextToImageService", "name": "a"}
+    labels = {f"l{number}": "" for number in range(20_000)}
+    child = {"kind": "ConfigMap", "metadata": {"name": "c", "ownerReferences": [owner], "labels": labels}}
+    content = json.dumps({"items": [child]}).encode()
+    assert json.loads(oversize.cut(content)) == {"items": [child]}
+
+
+@pytest.mark.parametrize("content", ['{"kind":{}', '["kind",{}]', '{{"spec":{}}}', "no JSON: {}"])
 def test_what_is_no_object_is_left_as_it_is(content: str) -> None:
-    padded = content.replace("podTemplate", '"podTemplate"' + " " * 140_000).encode()
-    assert templates.cut(padded) == padded
+    padded = content.replace("{}", '"TextToImageService"' + " " * 140_000).encode()
+    assert oversize.cut(padded) == padded
 
 
 def test_what_parse_is_given_is_measured_too() -> None:
