@@ -13,7 +13,7 @@ Blocks = dict[str, st.SearchStrategy[Any]]
 _WORDS = st.sampled_from(["a", "b", "blue-green", "x.example.com", "0"])
 LABELS = st.dictionaries(_WORDS.map(lambda word: f"example.com/{word}"), _WORDS, max_size=2)
 SECONDS = st.integers(1, 300).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m30s", "500ms", "1h"])
-INTERVALS = st.integers(1, 75).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m15s", "500ms"])
+INTERVALS = st.integers(2, 75).map(lambda number: f"{number}s") | st.sampled_from(["1m", "1m15s", "2500ms"])
 DECIMALS = st.sampled_from(["0", "0.5", "0.25", "1", "0.050"])
 PORTS = st.integers(1, 65535)
 HOSTS = st.sampled_from(["pictures.example.com", "a.b.example.org"])
