@@ -9,6 +9,7 @@ import pytest
 from t2i_service.errors import GenerationRefusedError, GenerationTimedOutError, NotAcceptableError
 from t2i_service.main import secrets_of
 from t2i_service.observing import logs, privacy
+from t2i_service.observing.context import RequestContext, current
 from t2i_service.observing.privacy import REDACTED, Privacy
 from t2i_service.settings import load
 
@@ -100,3 +101,11 @@ def test_lines_of_libraries_are_shaped_and_redacted_like_our_own() -> None:
     record = logging.LogRecord("some.client", logging.DEBUG, "", 0, "sent %s", ("Bearer very-secret",), None)
     shaped = json.loads(line.library_line(record))
     assert (shaped["logger"], shaped["level"], shaped["event"]) == ("some.client", "debug", f"sent Bearer {REDACTED}")
+
+
+@pytest.mark.parametrize("field", ["error", "cause", "exception"])
+def test_no_field_that_may_quote_shows_a_prompt(field: str) -> None:
+    token = current.set(RequestContext("request", 0.0, prompts=("a zebrafish",)))
+    line = logs._Shape(Privacy(0))(None, "warning", {"event": "It failed", field: "cannot draw 'a zebrafish'"})
+    current.reset(token)
+    assert json.loads(line)[field] == "cannot draw ''"
