@@ -87,6 +87,15 @@ def test_known_secrets_and_tokens_are_taken_out() -> None:
     assert "abc.def" not in scrubbed
 
 
+@pytest.mark.parametrize("secret", ['cl\u00e9"of-dora', 'it\'s "of-dora"'], ids=["quote-and-letter", "both-quotes"])
+def test_a_secret_is_taken_out_of_a_line_however_it_is_spelled(secret: str) -> None:
+    line = logs._Shape(Privacy(10, [secret]))
+    event = {"event": f"sent {secret}", "reason": f"no {secret!r}", "body": json.dumps(secret)}
+    shown = line(None, "error", event | {"exc_info": KeyError(secret)}).decode()
+    assert shown.count(REDACTED) == 4
+    assert "of-dora" not in shown
+
+
 def test_a_header_is_secret_in_every_piece_that_a_library_may_quote(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = "authorization=Basic abcdefgh,x-tenant=studio=def123secret,x-api-key=cr%65me-au-lait%2C"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", headers)
