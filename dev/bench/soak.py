@@ -1,8 +1,8 @@
 """Ten minutes of callers that leave and a provider that fails, and what is left of it afterwards: `make soak`.
 
-One client in ten closes its connection while its picture is made, one prediction in ten fails. Half a minute after
-the last of them the service must be as it was before the first: nothing active, no task, descriptor or memory left
-over, and nothing running at the provider.
+One client in ten closes its connection while its picture is made; the provider fails one call in ten, be it a create
+or a look at how one stands, and one prediction in ten. Half a minute after the last of them the service must be as it
+was before the first: nothing active, no task, descriptor or memory left over, and nothing running at the provider.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from dev.bench.load import BODY, HEAD, answer
 from dev.bench.measure import memory, save
-from dev.bench.programs import SDXL, SUBJECT, Program, awaken, http, metric, recording, replicate, serving
+from dev.bench.programs import SDXL, SUBJECT, Program, awaken, called, http, metric, recording, replicate, serving
 from dev.cluster.waiting import until
 from tests.fakes.replicate import RUNNING
 
@@ -45,7 +45,7 @@ def soak(minutes: float) -> dict[str, Any]:
             asyncio.run(_drive(service.url, 10))  # connections and code that stay are there before the first look
             time.sleep(REST_SECONDS)
             before = _state(service, fake)
-            http(f"{fake.url}/_knobs", {"failing_share": SHARE}, "PUT")
+            http(f"{fake.url}/_knobs", {"failing_share": SHARE, "faulty_share": SHARE}, "PUT")
             resident, warm = list[float](), Counter(_statuses(fake))
             counted = asyncio.run(
                 _drive(service.url, 60 * minutes, share=SHARE, watch=lambda: resident.append(memory(service.pid).now))
@@ -57,6 +57,8 @@ def soak(minutes: float) -> dict[str, Any]:
                 "minutes": minutes,
                 "requests": counted,
                 "provider": upstream,
+                "creates_that_failed": called(fake)["create"] - sum(_statuses(fake).values()),
+                "calls_sent_again": metric(service, "t2i_model_retries_total"),
                 "before": before,
                 "after": after,
                 "seconds_to_settle": round(time.monotonic() - ended, 1),
@@ -99,8 +101,12 @@ def _left(figures: dict[str, Any]) -> Iterator[str]:
     before, after, resident = figures["before"], figures["after"], figures["resident_mib_each_half_minute"]
     yield from (name for name in before if after[name] != before[name])
     answered = sum(number for status, number in figures["requests"].items() if status != "left")
-    if sum(number for status, number in figures["provider"].items() if status != "canceled") > answered:
+    failed = figures["creates_that_failed"]
+    # Whose create fails is told at once, long before anybody leaves, and nothing was made for him.
+    if sum(number for status, number in figures["provider"].items() if status != "canceled") > answered - failed:
         yield "predictions of clients that had left, not canceled"
+    if sum(figures["provider"].values()) + failed > sum(figures["requests"].values()):
+        yield "creates sent again"
     if len(resident) >= 6 and max(resident[-2:]) > MEMORY_GROWTH * max(resident[1:3]):
         yield "memory"
 

@@ -104,6 +104,10 @@ class OverloadedError(ServiceError):
     title = "The service has no capacity left"
 
 
+class NoRoomError(OverloadedError):
+    """So much is held until it is sent that for a while there was no room for more."""
+
+
 class BreakerOpenError(ServiceError):
     """The provider has failed so often that it is left alone for a while."""
 

@@ -11,6 +11,7 @@ from t2i_service.observing.privacy import Privacy
 from t2i_service.settings import Settings
 
 from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.kubelet import mount
 from tests.fakes.processes import RunningService
 from tests.waiting import wait_for
 
@@ -27,10 +28,7 @@ ALICE, BOB = {"authorization": "Bearer key-of-alice"}, {"authorization": "bearer
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("api-keys")
-    (folder / "alice").write_text("key-of-alice\n")
-    (folder / "bob").write_text("key-of-bob")
-    (folder / ".ci").write_text("key-of-ci")
-    (folder / "..data").mkdir()
+    mount(folder, {"alice": "key-of-alice\n", "bob": "key-of-bob", ".ci": "key-of-ci"})
     (folder / "..more").write_text("key-of-nobody")
     return folder
 
@@ -208,8 +206,7 @@ def test_a_key_is_counted_from_zero_as_soon_as_it_is_known(
 
 def test_keys_change_without_a_restart_and_are_never_logged(closed: RunningService, folder: Path) -> None:
     with closed.client() as client:
-        (folder / "carol").write_text("key-of-carol")
-        (folder / "bob").unlink()
+        mount(folder, {"alice": "key-of-alice\n", "carol": "key-of-carol", ".ci": "key-of-ci"})
         wait_for(lambda: closed.logged("API keys taken over", keys=[".ci", "alice", "carol"]))
         carol = {"authorization": "Bearer key-of-carol"}
         assert client.post("/generate", json=SMALL, headers=carol).status_code == 200

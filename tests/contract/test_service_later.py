@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import select
-import shutil
 import signal
 import socket
 import time
@@ -21,6 +20,7 @@ from t2i_service.callers.image_links import OF_ONE_GENERATION, PER_LINK_A_MINUTE
 from t2i_service.callers.keyring import ANYBODY, Keyring
 
 from tests.contract.conftest import SANDBOX, SDXL
+from tests.fakes.kubelet import mount
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -37,13 +37,12 @@ LATER = {"prefer": "respond-async"}
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
-    add_key(folder, "k1")
+    mount(folder, {"k1": signing_key(), "primary": "k1"})
     return folder
 
 
-def add_key(folder: Path, key_id: str) -> None:
-    (folder / key_id).write_text(base64.b64encode(os.urandom(32)).decode())
-    (folder / "primary").write_text(key_id)
+def signing_key() -> str:
+    return base64.b64encode(os.urandom(32)).decode()
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +202,7 @@ def test_keys_rotate_without_a_restart(
     replicas: tuple[RunningService, RunningService], keys: Path, replicate: FakeReplicate
 ) -> None:
     old = begin(replicas[0]).headers["location"]
-    add_key(keys, "k2")
+    mount(keys, {"k1": (keys / "k1").read_text(), "k2": signing_key(), "primary": "k2"})
     for replica in replicas:
         wait_for(lambda replica=replica: replica.logged("Signing keys taken over", primary="k2"))
     new = begin(replicas[0]).headers["location"]
@@ -215,13 +214,11 @@ def test_keys_rotate_without_a_restart(
 def test_a_replica_reads_what_others_sign_with_a_key_it_does_not_sign_with(
     start: Callable[..., RunningService], tmp_path: Path, replicate: FakeReplicate
 ) -> None:
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.mkdir()
-    add_key(before, "k1")
-    add_key(before, "k2")
-    shutil.copytree(before, after)
-    (before / "primary").write_text("k1")
-    old, new = (start(SDXL, T2I_SIGNING_KEYS_DIR=str(folder)) for folder in (before, after))
+    both = {"k1": signing_key(), "k2": signing_key()}
+    for primary in both:
+        (tmp_path / primary).mkdir()
+        mount(tmp_path / primary, both | {"primary": primary})
+    old, new = (start(SDXL, T2I_SIGNING_KEYS_DIR=str(tmp_path / primary)) for primary in both)
     for signs, reads, key in ((new, old, b"k2"), (old, new, b"k1")):
         location = begin(signs).headers["location"]
         assert base64.urlsafe_b64decode(location.rpartition("/")[2] + "==")[1:].startswith(key)

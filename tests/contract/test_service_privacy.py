@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
     from tests.fakes.processes import RunningService
     from tests.fakes.replicate import FakeReplicate
 
-MARKS = ("zebrafish", "quagmire", "\u00f1andutree")
+# However the letter before the last one is spelled.
+MARKS = ("zebrafish", "quagmire", "andutree")
 PROMPT = 'A zebrafish in the "quagmire"\nunder a \u00f1andutree'
 NEGATIVE = "no mudskipper"
 SAID = (
@@ -45,6 +49,17 @@ QUOTING: dict[str, Callable[[str], Response]] = {
     "html200": lambda said: HTMLResponse(f"<h1>{said}</h1>"),
     "status": lambda said: JSONResponse({"id": "p", "status": said[-18:], "output": said}),
     "header": lambda said: Response("{}", 500, {"x-echo": said.encode("ascii", "replace").decode().replace("\n", " ")}),
+}
+
+# What is no HTTP, and quoted by who reads it.
+MALFORMED = {
+    "status_line": "{said}\r\n\r\n",
+    "reason": "HTTP/1.1 2000 {said}\r\n\r\n",
+    "header": "HTTP/1.1 201 Created\r\n{said}\r\n\r\n",
+    "header_name": "HTTP/1.1 201 Created\r\n{said}: 1\r\n\r\n",
+    "length": "HTTP/1.1 201 Created\r\ncontent-length: {said}\r\n\r\n",
+    "chunk_size": "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n{said}\r\n",
+    "half": "HTTP/1.1 201 Created\r\nx-echo: {said}\r\n",
 }
 
 
@@ -119,10 +134,32 @@ def asker(
         "langtrace": [json.dumps([langtrace[0].spans, langtrace[0].evaluations], ensure_ascii=False)],
         "metrics": [metrics],
     }
-    marks = [spelled for mark in (*MARKS, "mudskipper") for spelled in (mark, json.dumps(mark)[1:-1])]
     for name, texts in sinks.items():
-        shown = [text for text in texts if any(mark in text.casefold() for mark in marks)]
-        assert shown == [], name
+        assert shown(texts) == [], name
+
+
+def shown(texts: list[str]) -> list[str]:
+    return [text for text in texts if any(mark in text.casefold() for mark in (*MARKS, "mudskipper"))]
+
+
+@contextmanager
+def answering(answers: Iterator[bytes]) -> Iterator[str]:
+    """Answer each request, once it is read, with the next of these bytes, and close; yield the URL."""
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            head = b"".join(iter(self.rfile.readline, b"\r\n")).decode("latin-1").lower()
+            self.rfile.read(int(head.partition("content-length:")[2].partition("\r\n")[0]))
+            self.wfile.write(next(answers))
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_what_succeeds(asker: Asker, replicate: FakeReplicate) -> None:
@@ -148,6 +185,19 @@ def test_what_the_provider_quotes(
         asker.ask("GET", later)
         asker.ask("POST", f"{later}/cancel")
         asker.post()
+
+
+def test_what_the_provider_says_that_is_no_http(start: Callable[..., RunningService]) -> None:
+    said = PROMPT.replace("\n", " ")
+    answers = (answer.format(said=said).encode() for answer in MALFORMED.values())
+    with answering(answers) as url:
+        service = start(SDXL, T2I_REPLICATE_API_URL=url, T2I_PROMPT_CHARACTERS="0", LOG_LEVEL="DEBUG")
+        asker = Asker(service)
+        asked = {kind: asker.post() for kind in MALFORMED}
+    assert {kind: answer.status_code for kind, answer in asked.items()} == dict.fromkeys(MALFORMED, 502)
+    cuts = service.logged("Provider's answer cut")
+    assert [line["request_id"] for line in cuts] == [answer.headers["x-request-id"] for answer in asked.values()]
+    assert shown([*service.lines, *(answer.text + str(answer.headers) for answer in asker.answers)]) == []
 
 
 @pytest.mark.parametrize("said", SAID)

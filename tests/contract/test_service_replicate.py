@@ -255,13 +255,16 @@ def test_fetching_a_picture_is_repeated(paid: RunningService, replicate: FakeRep
     assert generate(paid).status_code == 200
 
 
-@pytest.mark.parametrize("where", ["429", "429body", "429header"])
-def test_throttling_is_waited_out(paid: RunningService, replicate: FakeReplicate, where: str) -> None:
+@pytest.mark.parametrize(("where", "seconds"), [("429", "1"), ("429body", "1"), ("429header", "1.25")])
+def test_throttling_is_waited_out(paid: RunningService, replicate: FakeReplicate, where: str, seconds: str) -> None:
     replicate.knobs.faults = {"create": [where]}
     started = time.monotonic()
-    assert generate(paid).status_code == 200
-    assert time.monotonic() - started >= replicate.knobs.throttle_seconds
+    answer = generate(paid)
+    assert answer.status_code == 200
+    assert time.monotonic() - started >= float(seconds)
     assert len(replicate.predictions) == 1
+    (line,) = paid.logged("Upstream asked again", request_id=answer.headers["x-request-id"])
+    assert line["error"] == f"The provider takes no more requests for {seconds} s."
 
 
 def test_throttling_that_says_no_time_is_not_hammered(paid: RunningService, replicate: FakeReplicate) -> None:

@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.fakes.replicate_wire import FAULTS, Cut, blank_png, iso, problem, seconds_of, undrawable, wrong_input
+from tests.fakes.replicate_wire import FAULTS, UNWELL, Cut, blank_png, iso, problem, seconds_of, undrawable, wrong_input
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,12 +34,16 @@ RUNNING = frozenset({"starting", "processing"})
 
 @dataclass
 class Knobs:
-    """How the fake behaves; `faults` are taken one a request, by its kind: create, created, get, cancel, file."""
+    """How the fake behaves; `faults` are taken one a request, by its kind: create, created, get, cancel, file.
+
+    Of predictions the `failing_share` ends failed; of creates and gets the `faulty_share` is not answered as asked.
+    """
 
     queue_seconds: float = 0.0
     predict_seconds: float = 0.01
     outcome: str = "succeeded"
     failing_share: float = 0.0
+    faulty_share: float = 0.0
     error: str = "CUDA out of memory"
     image_bytes: int = 0
     outputs: Any = None
@@ -229,10 +233,12 @@ class FakeReplicate:
         return problem(401, "Unauthenticated", "You did not pass a valid authentication token")
 
     async def _fault(self, kind: str) -> Response | None:
-        waiting = self.knobs.faults.get(kind)
-        if not waiting:
+        if waiting := self.knobs.faults.get(kind):
+            fault = waiting.pop(0)
+        elif kind in {"create", "get"} and random.random() < self.knobs.faulty_share:  # noqa: S311 - chance
+            fault = random.choice(UNWELL)  # noqa: S311 - chance
+        else:
             return None
-        fault = waiting.pop(0)
         if fault.startswith("slow:"):
             await asyncio.sleep(float(fault.removeprefix("slow:")))
             return None

@@ -77,6 +77,9 @@ FAULTS: dict[str, Callable[[int], Response]] = {
     "endless": lambda _: StreamingResponse(_endless(), media_type="image/png"),
 }
 
+# What comes of a server, a connection or a balancer that is not well, each by chance.
+UNWELL = ("500", "cut", "html")
+
 
 def wrong_input(inputs: dict[str, Any]) -> list[dict[str, str]]:
     """Refuse at the create what SDXL declares in its schema: its choices, and nothing of how wide a picture may be."""

@@ -41,23 +41,24 @@ class ConcurrencyLimit:
     async def slot(self, *, asks: bool = True) -> AsyncIterator[None]:
         """Hold one of the slots, and take a question where the provider is asked; raise `OverloadedError`."""
         if self._waiting >= MAX_WAITING:
-            raise self._overloaded()
+            raise self.overloaded()
         self._waiting += 1
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await self._free.acquire()
         except TimeoutError:
-            raise self._overloaded() from None
+            raise self.overloaded() from None
         finally:
             self._waiting -= 1
         try:
             # Only now: who gets no slot has asked nothing.
             if asks and (seconds := self._questions.take()):
-                raise self._overloaded("More is asked of the provider than it can be asked in a minute.", seconds)
+                raise self.overloaded("More is asked of the provider than it can be asked in a minute.", seconds)
             yield
         finally:
             self._free.release()
 
-    def _overloaded(self, detail: str = "", after: float = 0.0) -> OverloadedError:
+    def overloaded(self, detail: str = "", after: float = 0.0) -> OverloadedError:
+        """Count a refusal and return it."""
         self._rejected.inc()
         return OverloadedError(detail or self._detail, headers={"Retry-After": str(math.ceil(after or WAIT_SECONDS))})

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from t2i_service.callers.buckets import Bucket
 from t2i_service.callers.concurrency_limit import WAIT_SECONDS, ConcurrencyLimit
-from t2i_service.errors import LinkRateLimitedError
+from t2i_service.errors import LinkRateLimitedError, NoRoomError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,8 +60,11 @@ class ImageLinks:
     @asynccontextmanager
     async def fetching(self, *, asks: bool) -> AsyncIterator[None]:
         """Hold a slot for `FETCH_SECONDS`; raise `OverloadedError` or `TimeoutError`."""
-        async with self._limit.slot(asks=asks), asyncio.timeout(FETCH_SECONDS):
-            yield
+        try:
+            async with self._limit.slot(asks=asks), asyncio.timeout(FETCH_SECONDS):
+                yield
+        except NoRoomError:
+            raise self._limit.overloaded() from None
 
     def _admit(self, generation_id: str, index: int) -> None:
         bucket = self._buckets.setdefault((generation_id, index), Bucket(PER_LINK_A_MINUTE))

@@ -68,7 +68,7 @@ class _Shape:
             line["exception"] = _traceback(trouble)
         line.update(event)
         prompts = request.prompts if request else ()
-        for field in ("exception", "error"):
+        for field in ("exception", "error", "cause"):
             said = line.get(field)
             if isinstance(said, BaseException):
                 line[field] = self._privacy.told(said, prompts)

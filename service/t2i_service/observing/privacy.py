@@ -60,8 +60,8 @@ def _without_words(text: str, prompts: str) -> str:
     return _WORD.sub(shown, text)
 
 
-def _spellings(prompt: str) -> set[str]:
-    return {prompt, repr(prompt)[1:-1], json.dumps(prompt)[1:-1], json.dumps(prompt, ensure_ascii=False)[1:-1]}
+def _spellings(text: str) -> set[str]:
+    return {text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
 
 
 class Privacy:
@@ -73,9 +73,9 @@ class Privacy:
         self.keep_secret(secrets)
 
     def keep_secret(self, secrets: Iterable[str]) -> None:
-        """Add values, as they stand and as JSON spells them, that no line may carry."""
+        """Add values that no line may carry; a line, which is JSON, may quote one as JSON or Python had spelled it."""
         kept = [value for value in secrets if len(value) >= SHORTEST_SECRET]
-        spellings = {spelling for value in kept for spelling in (value, json.dumps(value)[1:-1])}
+        spellings = {spelling for value in kept for once in _spellings(value) for spelling in _spellings(once)}
         self._secrets = tuple(sorted(spellings | set(self._secrets), key=len, reverse=True))
 
     def shown(self, prompt: str) -> str:

@@ -7,8 +7,13 @@ from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from t2i_service.errors import NoRoomError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+# Half of what is had for an image that a link leads to: who gets room still has the other half to fetch it.
+WAIT_SECONDS = 30.0
 
 
 class ByteLimit:
@@ -23,13 +28,13 @@ class ByteLimit:
 
     @asynccontextmanager
     async def held(self, size: int) -> AsyncIterator[None]:
-        """Hold so many bytes, or all there are where that is fewer."""
+        """Hold so many bytes, or all there are where that is fewer; raise `NoRoomError` after `WAIT_SECONDS`."""
         size = min(size, self._most)
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
         self._admit()
         try:
-            await turn
+            await _in_time(turn)
             yield
         finally:
             if turn.done() and not turn.cancelled():
@@ -42,3 +47,11 @@ class ByteLimit:
             if not turn.cancelled():
                 self._free -= size
                 turn.set_result(None)
+
+
+async def _in_time(turn: asyncio.Future[None]) -> None:
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await turn
+    except TimeoutError:
+        raise NoRoomError("Too much waits to be sent.") from None

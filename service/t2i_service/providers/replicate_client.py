@@ -106,7 +106,7 @@ class ReplicateClient:
                 if held is not None:
                     held.push_async_callback(room.pop_all().aclose)
         except aiohttp.ClientError as error:
-            raise _transport_error(error) from error
+            raise _transport_error(error, link.raw_host or "") from error
         log.debug("Image fetched", host=link.raw_host, bytes=len(data), duration=_since(started))
         return data
 
@@ -137,7 +137,7 @@ class ReplicateClient:
             async with (client or self._api).request(method, url, **options) as response:
                 content = await _read(response, MAX_ANSWER_BYTES)
         except aiohttp.ClientError as error:
-            raise _transport_error(error) from error
+            raise _transport_error(error, self.address) from error
         except UnicodeError as error:
             raise _unreachable(f"no host can be called {self.address}") from error
         log.debug("Provider answered", method=method, path=path, status=response.status, duration=_since(started))
@@ -165,11 +165,14 @@ def _answer(reply: Reply, *, of_create: bool = False) -> PredictionBody:
         raise errors.UpstreamAnswerError("The provider's answer is not a prediction.") from error
 
 
-def _transport_error(error: aiohttp.ClientError) -> errors.UpstreamError:
-    cause = errors.capped(str(error)) or type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return _unreachable(cause)
-    log.warning("Provider's answer cut", cause=cause)
+def _transport_error(error: aiohttp.ClientError, host: str) -> errors.UpstreamError:
+    """Take none of aiohttp's words but the system's: the others quote links, and what came instead of an answer."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _unreachable(f"no connection to {host} in time")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _unreachable(errors.capped(str(error)))
+    told = error.strerror if isinstance(error, OSError) else None
+    log.warning("Provider's answer cut", cause=f"{type(error).__name__}: {told}" if told else type(error).__name__)
     return errors.UpstreamCutError("The provider's answer was cut.")
 
 

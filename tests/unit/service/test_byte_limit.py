@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
-from t2i_service.providers import replicate_client
+from t2i_service.errors import NoRoomError
+from t2i_service.providers import byte_limit, replicate_client
 from t2i_service.providers.byte_limit import ByteLimit
 from t2i_service.providers.replicate_client import MAX_IMAGE_BYTES, ReplicateClient
 
@@ -31,6 +32,17 @@ async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over()
     leave.set()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
     assert inside == ["a", "c", "d"]
+    async with asyncio.timeout(5), limit.held(10):
+        pass
+
+
+async def test_who_finds_no_room_is_told_and_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(byte_limit, "WAIT_SECONDS", 0.05)
+    limit = ByteLimit(10)
+    async with limit.held(6):
+        with pytest.raises(NoRoomError):
+            async with limit.held(6):
+                pass
     async with asyncio.timeout(5), limit.held(10):
         pass
 

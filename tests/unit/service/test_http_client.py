@@ -8,6 +8,7 @@ import time
 import aiohttp
 import pytest
 from t2i_service.http_client import HttpClient
+from t2i_service.providers import replicate_client
 from t2i_service.providers.replicate_client import ReplicateClient
 from t2i_service.providers.upstream_errors import UpstreamUnreachableError
 from yarl import URL
@@ -51,3 +52,29 @@ async def test_a_link_is_sent_to_the_letter() -> None:
         assert await client.download(f"http://127.0.0.1:{port}/%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1]") == b"x"
         await client.aclose()
     assert lines == [b"GET /%7Ea/b%2Fc.png?x=%7e&z=%2F%2f&y=[1] HTTP/1.1\r\n"]
+
+
+async def test_a_link_that_nobody_answers_in_time_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be signed, and have a prompt's words in it."""
+    causes, asked = list[str](), asyncio.Event()
+    monkeypatch.setattr(replicate_client, "READ_SECONDS", 0)
+    monkeypatch.setattr(replicate_client, "CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(replicate_client.log, "warning", lambda _, cause: causes.append(cause))
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(keep, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = ReplicateClient(f"http://127.0.0.1:{port}", "token", 1, 1)
+        first = asyncio.create_task(client.download(f"http://127.0.0.1:{port}/first.png"))
+        await asked.wait()
+        with pytest.raises(UpstreamUnreachableError):
+            await client.download(f"http://127.0.0.1:{port}/zebrafish.png?signature=secret")
+        first.cancel()
+        await asyncio.wait([first])
+        await client.aclose()
+    assert causes == ["no connection to 127.0.0.1 in time"]

@@ -9,6 +9,7 @@ import pytest
 from t2i_service.errors import GenerationRefusedError, GenerationTimedOutError, NotAcceptableError
 from t2i_service.main import secrets_of
 from t2i_service.observing import logs, privacy
+from t2i_service.observing.context import RequestContext, current
 from t2i_service.observing.privacy import REDACTED, Privacy
 from t2i_service.settings import load
 
@@ -86,6 +87,15 @@ def test_known_secrets_and_tokens_are_taken_out() -> None:
     assert "abc.def" not in scrubbed
 
 
+@pytest.mark.parametrize("secret", ['cl\u00e9"of-dora', 'it\'s "of-dora"'], ids=["quote-and-letter", "both-quotes"])
+def test_a_secret_is_taken_out_of_a_line_however_it_is_spelled(secret: str) -> None:
+    line = logs._Shape(Privacy(10, [secret]))
+    event = {"event": f"sent {secret}", "reason": f"no {secret!r}", "body": json.dumps(secret)}
+    shown = line(None, "error", event | {"exc_info": KeyError(secret)}).decode()
+    assert shown.count(REDACTED) == 4
+    assert "of-dora" not in shown
+
+
 def test_a_header_is_secret_in_every_piece_that_a_library_may_quote(monkeypatch: pytest.MonkeyPatch) -> None:
     headers = "authorization=Basic abcdefgh,x-tenant=studio=def123secret,x-api-key=cr%65me-au-lait%2C"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", headers)
@@ -100,3 +110,11 @@ def test_lines_of_libraries_are_shaped_and_redacted_like_our_own() -> None:
     record = logging.LogRecord("some.client", logging.DEBUG, "", 0, "sent %s", ("Bearer very-secret",), None)
     shaped = json.loads(line.library_line(record))
     assert (shaped["logger"], shaped["level"], shaped["event"]) == ("some.client", "debug", f"sent Bearer {REDACTED}")
+
+
+@pytest.mark.parametrize("field", ["error", "cause", "exception"])
+def test_no_field_that_may_quote_shows_a_prompt(field: str) -> None:
+    token = current.set(RequestContext("request", 0.0, prompts=("a zebrafish",)))
+    line = logs._Shape(Privacy(0))(None, "warning", {"event": "It failed", field: "cannot draw 'a zebrafish'"})
+    current.reset(token)
+    assert json.loads(line)[field] == "cannot draw ''"
