@@ -5,6 +5,7 @@ that are too large, at every start again, by one line of a watch that is too lon
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,8 @@ _LONGEST_WORDS = 500
 _WAITS = (0.0, 1.0, 4.0, 9.0)
 # How many those are so far; Kopf has a task for each watch.
 _errors: ContextVar[int] = ContextVar("errors", default=0)
+# Kopf asks at once for what has ended: what a proxy ends without a word must not be asked for in a loop.
+_SHORT_SECONDS = 1.0
 
 
 class Answer(aiohttp.ClientResponse):
@@ -97,6 +100,18 @@ class _Lines:
             yield _gone(f"the stream cannot be read on: {type(error).__name__}")
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        began, broken, line = time.monotonic(), None, b""
+        try:
+            async for line in self._fit_lines():
+                yield line
+        except aiohttp.ClientError as error:
+            broken = error
+        if not line:
+            await asyncio.sleep(began + _SHORT_SECONDS - time.monotonic())
+        if broken:
+            raise broken
+
+    async def _fit_lines(self) -> AsyncIterator[bytes]:
         lives = False
         async for line in self:
             fit = _fit(line)

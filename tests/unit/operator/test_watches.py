@@ -581,6 +581,38 @@ async def test_kopfs_watches_that_do_nothing_but_err_are_no_heartbeat(
         assert (age() < since) == alive
 
 
+class Curt(web.View):
+    """A server that ends each watch without a word, in peace or not; it notes when they began."""
+
+    aborts: bool
+    began: list[float]
+    enough: asyncio.Event
+
+    async def get(self) -> web.StreamResponse:
+        if "watch" not in self.request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        self.began.append(time.monotonic())
+        if len(self.began) == 3:
+            self.enough.set()
+            await asyncio.sleep(30)
+        response = web.StreamResponse()
+        await response.prepare(self.request)
+        if self.aborts:
+            assert self.request.transport
+            self.request.transport.abort()
+        return response
+
+
+@pytest.mark.parametrize("aborts", [False, True], ids=["ended", "broken"])
+async def test_kopfs_watches_that_end_at_once_are_not_asked_for_in_a_loop(
+    monkeypatch: pytest.MonkeyPatch, *, aborts: bool
+) -> None:
+    monkeypatch.setattr(answer, "_SHORT_SECONDS", 0.3)
+    Curt.aborts, Curt.began, Curt.enough = aborts, [], asyncio.Event()
+    await follow(Curt, Curt.enough)
+    assert min(after - before for before, after in pairwise(Curt.began)) >= 0.29
+
+
 async def test_kopfs_stream_that_falls_silent_is_resumed_without_a_list(
     falling: tuple[TestServer, list[dict[str, str]], asyncio.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
