@@ -12,7 +12,7 @@ override CONTEXT :=
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status drill bench-operator bench-service bench-monitoring soak soak-operator test test-fast check format generate clean
+.PHONY: help up down status drill bench-operator bench-service bench-monitoring soak soak-operator draw-operator test test-fast check format generate clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 18
@@ -48,6 +48,10 @@ soak-operator: $(UV) ## let people edit, break and delete resources for ten minu
 test: override ON := embedded
 test: up ## run every test, on the embedded cluster; brings it up when it is not
 	$(PYTEST) --numprocesses=2 --no-loadscope-reorder
+
+draw-operator: override ON := embedded
+draw-operator: up ## try the operator on other random specs than `make test` does, and on many more, on the embedded cluster [TIMES=10: as many as there]
+	DRAWS=$(or $(TIMES),10) $(PYTEST) --timeout=0 tests/cluster/test_crd_any_spec.py tests/cluster/test_operator_properties.py
 
 test-fast: $(UV) ## run the tests that need no cluster
 	$(PYTEST) tests/unit tests/golden tests/contract

@@ -1,6 +1,7 @@
 """Valid specs of every shape: each block is left out, or set to something. No pod of them ever runs."""
 
 import operator
+import os
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -10,16 +11,24 @@ from tests.cluster import spec_monitoring as monitoring
 from tests.cluster.pods import parked
 from tests.cluster.spec_blocks import Object
 
-# Each example takes long on a real API server; every run draws the same, so that what fails is what was changed. To
-# shrink one would take longer than a test may.
-DRAWN = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.generate],
-)
+# `make draw-operator` sets how many times as many examples are to be drawn.
+_TIMES = int(os.environ.get("DRAWS", "0"))
+
+
+def drawn(examples: int) -> settings:
+    """Draw the same in every run of the suite, so that what fails is what was changed; when asked for more, others.
+
+    Each example takes long on a real API server, and to shrink one would take longer than a test may.
+    """
+    return settings(
+        max_examples=(_TIMES or 1) * examples,
+        derandomize=not _TIMES,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )
 
 
 def _settled(spec: Object) -> Object:

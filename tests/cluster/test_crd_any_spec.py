@@ -1,14 +1,14 @@
 """The API server takes any spec that the properties are tried on, and what is built of it: all by dry runs."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from t2i_operator import builders, spec
 from t2i_operator.known.identity import identify
 from t2i_operator.kube.kinds import OPTIONAL, RESOURCE
 
 from tests.api import Api, Object
 from tests.cluster.goldens import taken_without_drift
-from tests.cluster.specs import DRAWN, SPECS
+from tests.cluster.specs import SPECS, drawn
 from tests.unit.operator.resources import WITH_JAEGER
 
 
@@ -19,7 +19,7 @@ def body(namespace: str, wanted: Object) -> Object:
 
 @pytest.mark.usefixtures("crd")
 def test_any_spec_that_is_drawn_is_taken(api: Api, namespace: str) -> None:
-    @settings(DRAWN, max_examples=40)
+    @drawn(40)
     @given(wanted=SPECS)
     def taken(wanted: Object) -> None:
         strictly = {"dryRun": "All", "fieldValidation": "Strict"}
@@ -29,7 +29,7 @@ def test_any_spec_that_is_drawn_is_taken(api: Api, namespace: str) -> None:
 
 
 def test_what_is_built_of_any_spec_is_taken_without_drift(api: Api, namespace: str) -> None:
-    @settings(DRAWN, max_examples=10)
+    @drawn(10)
     @given(wanted=SPECS)
     def taken(wanted: Object) -> None:
         resource = body(namespace, wanted)

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -25,6 +26,8 @@ TAKEN = (
 
 # Whose watches are broken for good, though lists of the same work: a stream of ours, and Kopf's.
 DEAF = ("poddisruptionbudgets", "texttoimageservices")
+# Each by one of these: refused, or agreed to and ended at once.
+DEAFENING = (fault_proxy.BROKEN, fault_proxy.FAILED)
 
 
 class Way(NamedTuple):
@@ -104,16 +107,21 @@ def hundred(api: Api, crd: str, make_account: Callable[[], OperatorAccount]) -> 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def deaf(crd: str, make_account: Callable[[], OperatorAccount]) -> Iterator[OperatorProcess]:
-    """Run an operator with streams that cannot be restored; the minutes until that shows pass in the other tests."""
-    account = make_account()
+def deaf(crd: str, make_account: Callable[[], OperatorAccount]) -> Iterator[dict[str, OperatorProcess]]:
+    """Run operators with streams that cannot be restored; the minutes until that shows pass in the other tests."""
+    with ExitStack() as stack:
+        yield {fault.name: stack.enter_context(_deaf(make_account(), fault)) for fault in DEAFENING}
+
+
+@contextmanager
+def _deaf(account: OperatorAccount, fault: fault_proxy.Fault) -> Iterator[OperatorProcess]:
     proxy = FaultProxy(account.kubeconfig)
     operator = account._replace(kubeconfig=proxy.kubeconfig).process(
         "deaf", namespaces=account.class_name, leader_election=False
     )
     operator.start()
     eventually(lambda: operator.get("/readyz").status_code == 200, "every stream to be there")
-    proxy.spoil(fault_proxy.BROKEN._replace(concerns=lambda request: request.path.endswith(DEAF) and is_watch(request)))
+    proxy.spoil(fault._replace(concerns=lambda request: request.path.endswith(DEAF) and is_watch(request)))
     yield operator
     operator.stop()
     proxy.close()
@@ -237,11 +245,14 @@ def test_a_fault_that_outlasts_the_lease_is_caught_up_with_by_replicas_that_are_
         assert not each.events("by a bug")
 
 
-def test_streams_that_cannot_be_restored_turn_liveness_red_by_name(deaf: OperatorProcess) -> None:
+@pytest.mark.parametrize("fault", [fault.name for fault in DEAFENING])
+def test_streams_that_cannot_be_restored_turn_liveness_red_by_name(
+    deaf: dict[str, OperatorProcess], fault: str
+) -> None:
     """One of our own and the one that is Kopf's, whose watcher dies alone and leaves a process that looks well."""
 
     def silent() -> set[str]:
-        health = deaf.get("/healthz")
+        health = deaf[fault].get("/healthz")
         assert health.status_code == (503 if health.json()["silent"] else 200)
         return {name.partition("@")[0] for name in health.json()["silent"]}
 

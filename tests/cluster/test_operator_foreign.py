@@ -1,8 +1,11 @@
 """What is not ours is left alone and said so; what is offered is taken over."""
 
+from typing import NamedTuple
+
 import pytest
 
 from tests.api import Api, Object
+from tests.cluster.mail import MAIL, make_login
 from tests.cluster.operators import OperatorProcess, Service
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
@@ -10,11 +13,51 @@ from tests.waiting import eventually
 ADOPT = "texttoimage.dev/adopt"
 FOREIGN = [
     pytest.param("serviceaccounts", "", {"kind": "ServiceAccount"}, id="ServiceAccount"),
-    pytest.param("secrets", "-keys", {"kind": "Secret", "data": {"theirs": "eA=="}}, id="Secret"),
+    pytest.param("secrets", "-keys", {"kind": "Secret", "data": {"theirs": "eA=="}}, id="Secret of keys"),
+    pytest.param("secrets", "-secrets", {"kind": "Secret", "data": {"theirs": "eA=="}}, id="Secret of credentials"),
     pytest.param("configmaps", "-config", {"kind": "ConfigMap", "data": {"theirs": "x"}}, id="ConfigMap"),
     pytest.param("services", "-service", {"kind": "Service", "spec": {"ports": [{"port": 80}]}}, id="Service"),
 ]
 MOUNTED = ("serviceaccounts", "secrets", "configmaps")
+TOKENS: Object = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tokens"}, "data": {"replicate": "eA=="}}
+# Of which the credentials are composed into a Secret of the resource's own.
+COMPOSED = {"replicateApiToken": {"secretKeyRef": {"name": "tokens", "key": "replicate"}}}
+
+
+class Observing(NamedTuple):
+    """What somebody else has made under the name, what would make ours, and the condition that it counts for."""
+
+    plural: str
+    suffix: str
+    body: Object
+    monitoring: Object
+    condition: str
+
+
+OF_PROMETHEUS = "monitoring.coreos.com"
+OBSERVING = [
+    Observing(
+        "servicemonitors",
+        "-monitor",
+        {"apiVersion": f"{OF_PROMETHEUS}/v1", "kind": "ServiceMonitor", "spec": {"selector": {}, "endpoints": []}},
+        {"metrics": {"mode": "Managed"}},
+        "MetricsReady",
+    ),
+    Observing(
+        "prometheusrules",
+        "-alerts",
+        {"apiVersion": f"{OF_PROMETHEUS}/v1", "kind": "PrometheusRule", "spec": {"groups": []}},
+        {"alerts": {"mode": "Managed"}},
+        "AlertsReady",
+    ),
+    Observing(
+        "alertmanagerconfigs",
+        "-alerts",
+        {"apiVersion": f"{OF_PROMETHEUS}/v1alpha1", "kind": "AlertmanagerConfig", "spec": {"receivers": []}},
+        {"alerts": {"mode": "Managed", "receivers": [MAIL]}},
+        "AlertsReady",
+    ),
+]
 
 
 def _deployment(name: str, labels: dict[str, str]) -> Object:
@@ -37,7 +80,8 @@ def test_a_foreign_object_is_left_alone_until_it_is_offered(
 ) -> None:
     name = service.name + suffix
     theirs = service.api.create(plural, service.namespace, {"apiVersion": "v1", "metadata": {"name": name}, **body})
-    service.create()
+    service.api.create("secrets", service.namespace, TOKENS)
+    service.create(credentials=COMPOSED)
 
     condition = service.wait("Accepted", "False", "Conflict")
     assert f"{body['kind']} {name}" in condition["message"]
@@ -54,6 +98,34 @@ def test_a_foreign_object_is_left_alone_until_it_is_offered(
     adopted = service.child(plural, suffix)
     assert adopted["metadata"]["uid"] == theirs["metadata"]["uid"]
     assert adopted["metadata"]["ownerReferences"][0]["uid"] == service.live()["metadata"]["uid"]
+
+
+@pytest.mark.usefixtures("prometheus_operator_crds")
+@pytest.mark.parametrize("child", OBSERVING, ids=lambda child: child.body["kind"])
+def test_a_foreign_object_that_would_observe_is_left_alone_until_it_is_offered(
+    service: Service, child: Observing
+) -> None:
+    plural, suffix, name = child.plural, child.suffix, service.name + child.suffix
+    theirs = service.api.create(plural, service.namespace, {"metadata": {"name": name}, **child.body})
+    make_login(service.api, service.namespace)
+    service.create(monitoring={**UNOBSERVED, **child.monitoring})
+
+    message = service.wait(child.condition, "False", "Conflict")["message"]
+    assert f"{child.body['kind']} {name}" in message
+    assert f"{ADOPT}={service.name}" in message
+    service.ready()
+    assert service.conditions()["Accepted"]["status"] == "True"
+    left = service.child(plural, suffix)
+    assert (left["metadata"]["uid"], left["spec"]) == (theirs["metadata"]["uid"], theirs["spec"])
+    assert "ownerReferences" not in left["metadata"]
+
+    service.api.patch(plural, service.namespace, name, {"metadata": {"annotations": {ADOPT: service.name}}})
+    eventually(lambda: "ownerReferences" in service.child(plural, suffix)["metadata"], "it to be taken over")
+    eventually(lambda: service.conditions()[child.condition]["reason"] != "Conflict", "the status to say so")
+    adopted = service.child(plural, suffix)
+    assert adopted["metadata"]["uid"] == theirs["metadata"]["uid"]
+    assert adopted["metadata"]["ownerReferences"][0]["uid"] == service.live()["metadata"]["uid"]
+    assert adopted["spec"] != theirs["spec"]
 
 
 def test_the_conflict_ends_when_the_foreign_object_goes(service: Service) -> None:

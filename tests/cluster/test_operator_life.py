@@ -1,5 +1,6 @@
 """The life of a resource: paused, edited, fought over, scaled, deleted, with the operator there or not."""
 
+import json
 import re
 from functools import partial
 
@@ -238,7 +239,7 @@ def test_a_poisonous_resource_harms_only_itself(service: Service, operator: Oper
 
 
 def test_resources_of_the_greatest_size_harm_only_themselves(service: Service, operator: OperatorProcess) -> None:
-    """What the operator copies, compares and watches of one is as large; and one is as large as etcd takes."""
+    """What the operator copies, compares and watches of one is as large; one has a spec of 1 MiB, as etcd takes it."""
     poison, refused = (
         Service(service.api, service.namespace, operator.class_name, name) for name in ("poison", "refused")
     )
@@ -248,10 +249,11 @@ def test_resources_of_the_greatest_size_harm_only_themselves(service: Service, o
     path = (service.namespace, poison.name, {"metadata": {"annotations": large}})
     service.api.patch("texttoimageservices", *path)
     annotations = {f"example.com/{number}": "z" * 50_000 for number in range(3)}
-    for each, count in ((poison, 1), (refused, 8)):
+    for each, count in ((poison, 1), (refused, 9)):
         variables = [{"name": f"LARGE_{number}", "value": "y" * 100_000} for number in range(count)]
         container = {"name": "text-to-image", "env": variables}
         each.edit(podTemplate={"metadata": {"annotations": annotations}, "spec": {"containers": [container]}})
+    assert len(json.dumps(refused.live()["spec"])) >= 2**20
     service.create()
     service.ready()
 

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import count
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from t2i_operator import naming
 from t2i_operator.kube.kinds import CHILDREN, OPENTELEMETRY_COLLECTOR, OPTIONAL
@@ -19,10 +19,10 @@ from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, m
 from tests.cluster.products import grafana_operator, opentelemetry_operator
 from tests.cluster.settling import settle
 from tests.cluster.spec_blocks import AUTHORITY, SECRET, SECRET_KEYS
-from tests.cluster.specs import DRAWN, EDITS, FIXED, SCALED, SPECS
+from tests.cluster.specs import EDITS, FIXED, SCALED, SPECS, drawn
 from tests.waiting import eventually
 
-few = settings(DRAWN, max_examples=5)
+few = drawn(5)
 # What the cluster, not the operator, decides anew for each object.
 _OF_THE_OBJECT = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 _OF_THE_SERVER = ("clusterIP", "clusterIPs", "ports", "healthCheckNodePort")

@@ -5,7 +5,8 @@ that are too large, at every start again, by one line of a watch that is too lon
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +30,8 @@ _LONGEST_WORDS = 500
 _WAITS = (0.0, 1.0, 4.0, 9.0)
 # How many those are so far; Kopf has a task for each watch.
 _errors: ContextVar[int] = ContextVar("errors", default=0)
+# Kopf asks at once for what has ended: what a proxy ends without a word must not be asked for in a loop.
+_SHORT_SECONDS = 1.0
 
 
 class Answer(aiohttp.ClientResponse):
@@ -40,8 +43,13 @@ class Answer(aiohttp.ClientResponse):
     async def start(self, connection: "Connection") -> aiohttp.ClientResponse:
         """Have the lines of a watch pass through `_Lines`."""
         await super().start(connection)
-        self.content = cast("aiohttp.StreamReader", _Lines(self.content))
+        self._lines = _Lines(self.content)
+        self.content = cast("aiohttp.StreamReader", self._lines)
         return self
+
+    def if_it_errs(self, call: Callable[[], None]) -> None:
+        """Have this be called where a watch that is read in chunks begins with an error."""
+        self._lines.erred = call
 
     async def read(self) -> bytes:
         """Read the whole body; `json` and `text` take theirs from here."""
@@ -79,6 +87,7 @@ class _Lines:
 
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content = content
+        self.erred: Callable[[], None] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
@@ -91,12 +100,28 @@ class _Lines:
             yield _gone(f"the stream cannot be read on: {type(error).__name__}")
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        began, broken, line = time.monotonic(), None, b""
+        try:
+            async for line in self._fit_lines():
+                yield line
+        except aiohttp.ClientError as error:
+            broken = error
+        if not line:
+            await asyncio.sleep(began + _SHORT_SECONDS - time.monotonic())
+        if broken:
+            raise broken
+
+    async def _fit_lines(self) -> AsyncIterator[bytes]:
+        lives = False
         async for line in self:
             fit = _fit(line)
             if _is_error(fit):
+                if self.erred and not lives:
+                    self.erred()
                 log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
                 fit = await _gone_after_a_wait()
             else:
+                lives = True
                 _errors.set(0)
             yield fit.rstrip(b"\n") + b"\n"  # which is lost where JSON is written anew
 

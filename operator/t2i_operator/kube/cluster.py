@@ -10,11 +10,11 @@ import msgspec
 
 from t2i_operator import naming
 from t2i_operator.kube.answer import TooLongError, read
-from t2i_operator.kube.errors import ApiError, NotLeadingError, refused, unreachable
+from t2i_operator.kube.errors import ApiError, NotLeadingError, WatchError, refused, unreachable
 from t2i_operator.kube.kinds import GATEWAY, OPTIONAL, Kind, Object
 from t2i_operator.kube.messages import Event, Page, decode, read_event
 
-__all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError"]
+__all__ = ["WRITE_SECONDS", "ApiError", "Cluster", "NotLeadingError", "WatchError"]
 
 READ_SECONDS = 10.0
 WRITE_SECONDS = 10.0
@@ -136,9 +136,10 @@ class Cluster:
     async def watch(
         self, kind: Kind, namespace: str | None, selector: str, since: str, resumed: Callable[[], None]
     ) -> AsyncIterator[Event]:
-        """Stream events until the server ends the watch; raise `ApiError` on silence, a broken connection and 410.
+        """Stream events until the server ends the watch; raise `ApiError` on silence and a broken connection.
 
-        410 stands for whatever only a new list helps against: a version too old, or a line that `answer` cannot read.
+        `WatchError`, one of these, says that the server broke it off. Its 410 stands for whatever only a new list helps
+        against: a version too old, or a line that `answer` cannot read.
 
         `resumed` is called once the server agrees to go on: a quiet stream has its first word half a minute later.
         """
@@ -161,7 +162,7 @@ class Cluster:
                 async for line in response.content:
                     event = read_event(line)
                     if event.type == "ERROR":
-                        raise refused(int(event.decoded().get("code", 0)), bytes(event.object))
+                        raise refused(int(event.decoded().get("code", 0)), bytes(event.object), error=WatchError)
                     yield event
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             if not answered:

@@ -112,6 +112,10 @@ class ApiError(Exception):
         return not final and (self.status in _PASSING or self.status >= 500)
 
 
+class WatchError(ApiError):
+    """The ERROR event by which the API server ends a watch that it had agreed to."""
+
+
 class NotLeadingError(Exception):
     """A write was asked for after the renew deadline of the lease."""
 
@@ -121,8 +125,10 @@ def transient(error: Exception) -> bool:
     return isinstance(error, ApiError) and error.transient
 
 
-def refused(status: int, content: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> ApiError:
-    """Read an answer that is a refusal."""
+def refused(
+    status: int, content: bytes, headers: Mapping[str, str] = _NO_HEADERS, *, error: type[ApiError] = ApiError
+) -> ApiError:
+    """Read an answer that is a refusal, and make such an error of it."""
     wait = headers.get("Retry-After", "")
     patience = min(float(wait), _MOST_PATIENCE_SECONDS) if wait.isdecimal() else 0.0
     try:
@@ -132,7 +138,7 @@ def refused(status: int, content: bytes, headers: Mapping[str, str] = _NO_HEADER
     except (msgspec.DecodeError, AttributeError, TypeError):
         reason, message = "Unknown", content[:200].decode(errors="replace") or f"HTTP {status}"
         fields = []
-    return ApiError(status, reason, message, retry_after=patience, fields=fields)
+    return error(status, reason, message, retry_after=patience, fields=fields)
 
 
 def unreachable(method: str, path: str, error: BaseException) -> ApiError:

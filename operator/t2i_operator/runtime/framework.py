@@ -13,6 +13,7 @@ import aiohttp
 import kopf
 
 from t2i_operator import naming
+from t2i_operator.kube.answer import Answer
 from t2i_operator.kube.cluster import SILENCE_SECONDS, WATCH_SECONDS
 from t2i_operator.kube.connection import Connection
 from t2i_operator.kube.kinds import RESOURCE
@@ -89,7 +90,10 @@ class Heartbeat:
         return {_name(where) for where in self._refused}
 
     def trace(self) -> aiohttp.TraceConfig:
-        """Return the hook that hears the answers: a stream lives when its watch is resumed, not when a list works."""
+        """Return the hook that hears the answers: a stream lives when its watch is resumed, not when a list works.
+
+        Nor when a watch is resumed only to err.
+        """
         config = aiohttp.TraceConfig()
 
         async def answered(
@@ -104,10 +108,16 @@ class Heartbeat:
             else:
                 self._refused.discard(where)
             if params.response.status < 400 and "watch" in params.url.query:
+                if isinstance(params.response, Answer):
+                    before = self._at[where], self._answered_at[where]
+                    params.response.if_it_errs(partial(self._take_back, where, *before))
                 self._at[where] = self._answered_at[where] = time.monotonic()
 
         config.on_request_end.append(answered)
         return config
+
+    def _take_back(self, where: str, at: float | None, answered_at: float | None) -> None:
+        self._at[where], self._answered_at[where] = at, answered_at
 
     def _where(self, path: str) -> str | None:
         """Know a stream by the end of its path: a server may lie below a path of a proxy's."""

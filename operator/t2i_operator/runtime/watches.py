@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from t2i_operator.kube.cluster import ApiError, Cluster
+from t2i_operator.kube.cluster import ApiError, Cluster, WatchError
 from t2i_operator.kube.kinds import Kind, Object
-from t2i_operator.kube.messages import ObjectMeta
+from t2i_operator.kube.messages import Event, ObjectMeta
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +19,8 @@ _BACKOFF_SECONDS = (0.2, 1.0, 2.0, 5.0, 10.0)
 _ABSENT_SECONDS = 5.0
 # A kind that may be absent is done without when so many lists of it in a row have failed since all others worked.
 _TRIES = 5
+# A watch is broken off by the server so many times in a row before its version is suspected, and all is listed anew.
+_ERRORS = 5
 # A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
 _SHORT_SECONDS = 1.0
 
@@ -101,7 +103,7 @@ class Stream:
         self._patience = min(self._patience, self._failures + _TRIES)
 
     async def run(self) -> None:
-        """List once, then watch from where the last watch ended; only a version that is too old costs a new list."""
+        """List once, then watch from where the last watch ended; only a version that is no good costs a new list."""
         self._heard()
         while True:
             try:
@@ -159,15 +161,26 @@ class Stream:
         self.synced.set()
 
     async def _watch(self) -> None:
-        async for event in self._cluster.watch(*self._scope, since=self._version, resumed=self._resumed):
-            metadata = event.metadata()
-            if event.type == "DELETED":
-                self._take(self._sink.gone, event.decoded())
-            elif event.type != "BOOKMARK" and not self._sink.knows(metadata):
-                self._take(self._sink.seen, event.decoded())
-            self._heard()
-            self._version = metadata.resource_version  # only now: what could not be read is sent again
+        heard_at = self._heard_at
+        try:
+            async for event in self._cluster.watch(*self._scope, since=self._version, resumed=self._resumed):
+                self._follow(event)
+                heard_at = self._heard_at
+        except WatchError:
+            self._heard_at = heard_at  # its yes counts no more, or one that only ever says yes would pass for alive
+            if (self._failures + 1) % _ERRORS == 0:
+                self._version = ""
+            raise
         self._heard()
+
+    def _follow(self, event: Event) -> None:
+        metadata = event.metadata()
+        if event.type == "DELETED":
+            self._take(self._sink.gone, event.decoded())
+        elif event.type != "BOOKMARK" and not self._sink.knows(metadata):
+            self._take(self._sink.seen, event.decoded())
+        self._heard()
+        self._version = metadata.resource_version  # only now: what could not be read is sent again
 
     def _take(self, take: Callable[[Object], None], live: Object) -> None:
         """Pass over an object that trips a bug: it must not end the stream, and the process with it, for all others."""

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import kopf
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, TraceConfig, web
 from aiohttp.test_utils import TestServer
 from kopf._cogs.clients.api import iter_jsonlines
 from kopf._cogs.clients.auth import vault_var
@@ -110,6 +110,53 @@ async def test_lists_that_work_do_not_hide_a_watch_that_cannot_be_restored() -> 
         running.cancel()
         assert stream.age_seconds >= 300.0
     assert time.monotonic() - began >= 1.0, "the lists are asked for in a loop"
+
+
+BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "2"}}}
+
+
+def lines_of(*events: Object) -> web.Response:
+    return web.Response(text="".join(f"{json.dumps(event)}\n" for event in events), content_type="application/json")
+
+
+def error(code: int) -> Object:
+    return {"type": "ERROR", "object": {"kind": "Status", "code": code, "message": "etcd is ill"}}
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("lines", "code", "silence", "lists"),
+    [((), 500, 1000.0, 3), ((), 410, 1000.0, 11), ((BOOKMARK,), 500, 0.0, 1)],
+    ids=["error", "gone", "error after a bookmark"],
+)
+async def test_a_yes_that_an_error_follows_is_no_sign_of_life(
+    lines: tuple[Object, ...], code: int, silence: float, lists: int
+) -> None:
+    """Nor is a version kept for ever that each time brings the same error."""
+    now, asked = 0.0, list[str]()
+    enough = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal now
+        watched = "watch" in request.query
+        asked.append("watch" if watched else "list")
+        if not watched:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        if asked.count("watch") > 10:
+            enough.set()
+            await asyncio.sleep(30)
+        now += 100.0
+        return lines_of(*lines, error(code))
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody(), clock=lambda: now)
+        running = asyncio.create_task(stream.run())
+        await asyncio.wait_for(enough.wait(), timeout=30)
+        assert stream.silent_seconds == silence
+        assert asked.count("list") == lists
+        running.cancel()
 
 
 @pytest.mark.usefixtures("at_once")
@@ -440,7 +487,7 @@ class Weary(web.View):
         return web.Response()
 
 
-async def follow(view: type[web.View], until: asyncio.Event) -> None:
+async def follow(view: type[web.View], until: asyncio.Event, *traces: TraceConfig) -> None:
     """Have Kopf follow the resources that a view lists, without its own second before a new list."""
     app = web.Application()
     app.router.add_view("/{path:.*}", view)
@@ -454,7 +501,7 @@ async def follow(view: type[web.View], until: asyncio.Event) -> None:
 
     async with TestServer(app) as server:
         ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
-        vault = Vault({VaultKey("us"): framework.make_session(ours)})
+        vault = Vault({VaultKey("us"): framework.make_session(ours, *traces)})
         vault_var.set(vault)
         running, again = asyncio.create_task(follow()), asyncio.create_task(until.wait())
         await asyncio.wait({running, again}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
@@ -486,10 +533,7 @@ class Ill(web.View):
         if len(self.began) == 5:
             self.well.set()
             await asyncio.sleep(30)
-        bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "2"}}}
-        error = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "message": "etcd is ill"}}
-        lines = [bookmark, error] if len(self.began) == 3 else [error]
-        return web.Response(text="".join(f"{json.dumps(line)}\n" for line in lines), content_type="application/json")
+        return lines_of(*[BOOKMARK] if len(self.began) == 3 else [], error(500))
 
 
 async def test_kopf_is_told_of_errors_one_after_the_other_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -500,6 +544,73 @@ async def test_kopf_is_told_of_errors_one_after_the_other_ever_later(monkeypatch
     assert Ill.well.is_set(), "a bookmark shows that it lives"
     waits = [after - before for before, after in pairwise(Ill.began)]
     assert min(waits[1], waits[3]) >= 0.2
+
+
+class Erring(web.View):
+    """A server that ends each watch with an error, after what it is told to say; the third one is not answered."""
+
+    lines: tuple[Object, ...]
+    watched: int
+    enough: asyncio.Event
+
+    async def get(self) -> web.StreamResponse:
+        if "watch" not in self.request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        Erring.watched += 1
+        if self.watched == 3:
+            self.enough.set()
+            await asyncio.sleep(30)
+        return lines_of(*self.lines, error(500))
+
+
+@pytest.mark.parametrize(
+    ("lines", "alive"), [((), False), ((BOOKMARK,), True)], ids=["error", "error after a bookmark"]
+)
+async def test_kopfs_watches_that_do_nothing_but_err_are_no_heartbeat(
+    lines: tuple[Object, ...], alive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer, "_WAITS", (0.0,))
+    Erring.lines, Erring.watched, Erring.enough = lines, 0, asyncio.Event()
+    heartbeat = framework.Heartbeat(())
+    heartbeat.start()
+    began = time.monotonic()
+    await follow(Erring, Erring.enough, heartbeat.trace())
+    since = time.monotonic() - began
+    for ages in (heartbeat.ages(), heartbeat.silences()):
+        (age,) = ages.values()
+        assert (age() < since) == alive
+
+
+class Curt(web.View):
+    """A server that ends each watch without a word, in peace or not; it notes when they began."""
+
+    aborts: bool
+    began: list[float]
+    enough: asyncio.Event
+
+    async def get(self) -> web.StreamResponse:
+        if "watch" not in self.request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        self.began.append(time.monotonic())
+        if len(self.began) == 3:
+            self.enough.set()
+            await asyncio.sleep(30)
+        response = web.StreamResponse()
+        await response.prepare(self.request)
+        if self.aborts:
+            assert self.request.transport
+            self.request.transport.abort()
+        return response
+
+
+@pytest.mark.parametrize("aborts", [False, True], ids=["ended", "broken"])
+async def test_kopfs_watches_that_end_at_once_are_not_asked_for_in_a_loop(
+    monkeypatch: pytest.MonkeyPatch, *, aborts: bool
+) -> None:
+    monkeypatch.setattr(answer, "_SHORT_SECONDS", 0.3)
+    Curt.aborts, Curt.began, Curt.enough = aborts, [], asyncio.Event()
+    await follow(Curt, Curt.enough)
+    assert min(after - before for before, after in pairwise(Curt.began)) >= 0.29
 
 
 async def test_kopfs_stream_that_falls_silent_is_resumed_without_a_list(
