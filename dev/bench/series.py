@@ -31,6 +31,8 @@ RUNTIME_SERIES = 16
 PLAIN_STATUSES = frozenset({200, 202, 307, 400, 404, 405, 413, 422, 499, 500})
 # `up` and four on the scrape itself, by Prometheus for each target.
 SCRAPE_SERIES = 5
+# What a provider is asked of a generation whose model the pod does not know is counted under `other`.
+OF_OTHER_MODELS_TOO = {telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS}
 # Routes that the service's own schema leaves out: the page, and FastAPI's.
 UNDESCRIBED = frozenset({"/", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 
@@ -51,7 +53,7 @@ def values_of(label: str, metric: Metric, extent: Extent, endpoints: Iterable[st
         "method": len(telemetry.METHODS) + 1,
         "endpoint": len(set(endpoints)) + 1,
         "status": len(STATUSES),
-        "model": extent.models,
+        "model": extent.models + (metric in OF_OTHER_MODELS_TOO),
         "provider": 1,
         "currency": 1,
         "type": 2,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +15,16 @@ import yaml
 from t2i_operator import spec
 from t2i_operator.builders.monitoring.prometheus_rule import prometheus_rule
 from t2i_operator.builders.monitoring.service_monitor import service_monitor
+from t2i_service.callers.keyring import Keyring, Reference
 from t2i_service.observing import telemetry
 
 from dev.bench import series
 from dev.bench.exposition import OPENMETRICS, Sample, read
+from tests.contract.conftest import SDXL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.fakes.processes import RunningService
 
@@ -72,6 +77,21 @@ def test_no_metric_has_more_series_than_its_bound(exposed: list[Sample], endpoin
     counted = Counter(_metric(sample.name) for sample in exposed)
     assert {name: count for name, count in counted.items() if count > most[name]} == {}
     assert counted["http_requests_total"] > 100, "or the attack has not reached the service"
+
+
+def test_errors_of_a_model_that_is_gone_are_within_the_bound(
+    start: Callable[..., RunningService], endpoints: set[str], tmp_path: Path
+) -> None:
+    """As a rollout has it: the id is of a pod with other models."""
+    (tmp_path / "k1").write_text(base64.b64encode(bytes(32)).decode())
+    (tmp_path / "primary").write_text("k1")
+    service = start(SDXL, T2I_SIGNING_KEYS_DIR=str(tmp_path))
+    gone = Reference("gone", "replicate", "nowhere", 1, "", "", "request", int(time.time()) + 600, "")
+    httpx.get(f"{service.url}/generations/{Keyring(tmp_path).id_of(gone)}")
+    assert service.metric("t2i_model_upstream_errors_total", model=telemetry.OTHER, reason="not_found") == 1
+    counted = Counter(_metric(sample.name) for sample in read(httpx.get(f"{service.url}/metrics").text))
+    most = series.bound(series.Extent(), endpoints)
+    assert {name: count for name, count in counted.items() if count > most[name]} == {}
 
 
 def test_labels_have_no_value_that_the_bound_does_not_count(exposed: list[Sample], endpoints: set[str]) -> None:

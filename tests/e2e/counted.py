@@ -121,15 +121,6 @@ CONSTANT = ZERO | {
     ("overview", "Uptime", "Uptime"),
     ("overview", "Response time", "99th percentile"),
     ("business", "Active callers", "Active callers"),
-    # Shares and percentiles of one model: the mix of models changes, not what each is like.
-    ("models", "Model against model", "Success"),
-    ("models", "Model against model", "Median"),
-    ("models", "Model against model", "95th percentile"),
-    ("models", "Model against model", "Cost a request"),
-    ("models", "Latency", "{{model}} median"),
-    ("models", "Latency", "{{model}} 95th percentile"),
-    ("models", "Success", "{{model}}"),
-    ("models", "Cost a request", "{{model}} in {{currency}}"),
 }
 # What falls back to the last hour while there is no month: once an hour has been summed, that stands for the month.
 OF_THE_MONTH = {("overview", "Error budget left", "{{slo}}"), ("t2i:slo_budget:remaining_ratio", "")}

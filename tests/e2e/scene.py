@@ -16,7 +16,8 @@ from tests.e2e.expected import (
     PREDICTION,
     PRICES,
     SHAKY_SECONDS,
-    STEADY_SECONDS,
+    TAKES,
+    TAKES_THEN,
     WINDOW,
     Seen,
 )
@@ -34,15 +35,8 @@ if TYPE_CHECKING:
 QUIET_BEFORE, TRAFFIC = 8, 42
 # The pods send spans every 5 s, Jaeger counts them every 15 s, and a machine may be busy.
 SPANS_ARRIVE = 40
-MODELS = [
-    {"name": "steady", "provider": "Sandbox", "sandbox": {"latency": f"{STEADY_SECONDS * 1000:.0f}ms"}},
-    {
-        "name": "shaky",
-        "provider": "Sandbox",
-        "sandbox": {"latency": f"{SHAKY_SECONDS * 1000:.0f}ms", "failureRate": "0.5"},
-    },
-    MODEL,
-]
+# What a pod says when it has taken over what the sandbox is to take.
+TAKEN_OVER = "Sandbox knobs changed"
 
 
 class Load(NamedTuple):
@@ -106,6 +100,17 @@ def callers_of(name: str) -> int:
     return int(CROWD * SLOTS[name])
 
 
+def models(takes: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the three models, of which the sandbox's take so many seconds."""
+    steady, shaky = ({"latency": f"{takes[name] * 1000:.0f}ms"} for name in ("steady", "shaky"))
+    offered: list[dict[str, Any]] = [
+        {"name": "steady", "provider": "Sandbox", "sandbox": steady},
+        {"name": "shaky", "provider": "Sandbox", "sandbox": shaky | {"failureRate": "0.5"}},
+        MODEL,
+    ]
+    return [each | {"price": {"perImage": str(PRICES[each["name"]])}} for each in offered]
+
+
 def spec_of(name: str) -> dict[str, Any]:
     """Return a spec whose alerts look back over the window, and whose budgets are spent at once."""
     fast = {"name": "fast", "severity": "Critical", "factor": "1", "for": "2m"}
@@ -120,7 +125,7 @@ def spec_of(name: str) -> dict[str, Any]:
     }
     access = {"access": {"apiKeysSecretRef": {"name": KEYS_SECRET}}} if KEYS[name] else {}
     return access | {
-        "models": [each | {"price": {"perImage": str(PRICES[str(each["name"])])}} for each in MODELS],
+        "models": models(TAKES),
         "admission": {"maxInFlight": SLOTS[name], "maxQueued": callers_of(name) - SLOTS[name]},
         "monitoring": {"metrics": {"interval": "2s"}, "alerts": alerts},
     }
@@ -157,18 +162,29 @@ def _crowd(service: Service) -> Books:
 
 
 def driven(services: list[Service], ever: dict[str, Books]) -> Phases:
-    """Drive both services through both phases."""
+    """Drive both services through both phases; what models take changes between them, while nobody asks."""
     ended = []
-    for loads in PHASES:
+    for loads, takes in zip(PHASES, (TAKES, TAKES_THEN), strict=True):
         asked_at = time.time() + WINDOW
         time.sleep(QUIET_BEFORE)
         refused: dict[str, Counter[str]] = {each.name: Counter() for each in services}
         work = (functools.partial(_phase, each, loads[each.name], refused[each.name]) for each in services)
         recent = dict(zip(refused, side_by_side(work), strict=True))
+        if takes is TAKES:
+            _change(services, TAKES_THEN)
         time.sleep(max(0.0, asked_at - time.time()))
         ever = {name: Books((*ever[name], *recent[name])) for name in recent}
-        ended.append({name: Moment(asked_at, Seen(recent[name], ever[name], refused[name])) for name in recent})
+        ended.append({name: Moment(asked_at, Seen(recent[name], ever[name], refused[name], takes)) for name in recent})
     return ended
+
+
+def _change(services: list[Service], takes: Mapping[str, float]) -> None:
+    """Have the running pods' sandboxes take so long from now on, which rolls none of them."""
+    for service in services:
+        service.subject.patch({"models": models(takes)})
+    for subject in (service.subject for service in services):
+        logs = functools.partial(subject.kubectl, "logs", f"deployment/{subject.name}", "-n", subject.namespace)
+        until(lambda logs=logs: TAKEN_OVER in logs(), "the pod to take over its sandbox's latency")
 
 
 def _phase(service: Service, load: Load, refused: Counter[str]) -> Books:

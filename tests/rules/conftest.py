@@ -22,10 +22,11 @@ OPERATOR_RULES = Path(__file__).parents[2] / "manifests" / "monitoring" / "prome
 
 @pytest.fixture
 def built() -> Callable[..., dict[str, Any]]:
-    """Build the rules of golden.yaml, with the given settings of `monitoring.alerts` over its own."""
+    """Build the rules of golden.yaml, scraped so often, with the given settings of `monitoring.alerts` over its own."""
 
-    def build(**alerts: Any) -> dict[str, Any]:
+    def build(interval: str = "30s", **alerts: Any) -> dict[str, Any]:
         body = yaml.safe_load(GOLDEN.read_text())
+        body["spec"]["monitoring"]["metrics"] = {"interval": interval}
         body["spec"]["monitoring"]["alerts"] |= alerts
         rules: dict[str, Any] = prometheus_rule(spec.parse(body))["spec"]
         return rules

@@ -310,6 +310,16 @@ def test_slow_answers_count_from_the_fifth_on(
     firing(traffic(few(1, five=five), slow=slow), {at(WEDNESDAY, 2.25): fires})
 
 
+@pytest.mark.parametrize(("five", "fires"), [(False, set()), (True, {ERRORS_ABOVE})])
+def test_errors_count_from_the_fifth_generation_on(
+    firing: Callable[..., None], fires: set[tuple[str, str]], *, five: bool
+) -> None:
+    """All fail, so that of errors there are enough."""
+    requests = few(1, five=five)
+    errors = {step: requests[step] for step in range(at(WEDNESDAY, 1), at(WEDNESDAY, 3))}
+    firing(traffic(requests, errors=errors), {at(WEDNESDAY, 2.25): fires})
+
+
 @pytest.mark.parametrize(("five", "fires"), [(False, set()), (True, {COST_ABOVE})])
 def test_cost_counts_from_the_fifth_request_on(
     firing: Callable[..., None], fires: set[tuple[str, str]], *, five: bool

@@ -52,10 +52,10 @@ def scraped(interval: str) -> dict[str, Any]:
 
 
 def test_at_the_longest_interval_every_alert_fires_and_nothing_is_missed(promtool: Callable[..., None]) -> None:
-    promtool(scraped(LONGEST_INTERVAL))
+    promtool(scraped(LONGEST_INTERVAL), interval=LONGEST_INTERVAL)
 
 
 def test_at_a_longer_one_a_lost_scrape_ends_them(promtool: Callable[..., None]) -> None:
     """Or the test above could not fail."""
     with pytest.raises(AssertionError, match="HighErrorRate"):
-        promtool(scraped("2m"))
+        promtool(scraped("2m"), interval="2m")

@@ -212,8 +212,10 @@ class Alerts(Block, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1000000),
         described(
-            "Fewest requests in a window for its ratios and percentiles to count. An error budget burns by three errors"
-            " among them at least, or by as many if that is less."
+            "Fewest requests in a window for its ratios and percentiles to count. Prometheus extrapolates from the"
+            " scrapes in it, and so that never fewer count it may take a ninth more at an interval of 30s, a third more"
+            " at 1m15s: six instead of five. An error budget burns by three errors among them at least, or by as many"
+            " if that is less."
         ),
     ] = 5
     thresholds: Annotated[Thresholds, described("When the alerts on errors, latency and failures fire.")] = Thresholds()

@@ -20,6 +20,7 @@ class Scope(NamedTuple):
 
     namespace: str
     service: str
+    interval: str
 
     @property
     def labels(self) -> dict[str, str]:
@@ -39,10 +40,20 @@ class Scope(NamedTuple):
         """For what may never have happened: a series that is not there yet means none, not unknown."""
         return f"({self.increase(metric, matchers, window)} or vector(0))"
 
+    def fewest(self, count: int, window: str) -> int:
+        """Give the value of `increase` that fewer than `count` never reach.
+
+        What grew between the first scrape in a window and the last it makes as much more of as the window is longer.
+        """
+        whole, interval = spec.seconds(window), spec.seconds(self.interval)
+        scraped = (whole // interval - 1) * interval
+        return int((count - 1) * whole // scraped) + 1 if scraped > 0 else count
+
 
 def scope(resource: spec.TextToImageService) -> Scope:
     """Return the scope of the resource."""
-    return Scope(resource.metadata.namespace, naming.service(resource.metadata.name))
+    interval = resource.spec.monitoring.metrics.scrape_interval
+    return Scope(resource.metadata.namespace, naming.service(resource.metadata.name), interval)
 
 
 def bound(duration: str) -> str:

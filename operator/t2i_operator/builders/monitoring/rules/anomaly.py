@@ -43,8 +43,8 @@ def parts(resource: spec.TextToImageService) -> Iterator[Part]:
     alerts = resource.spec.monitoring.alerts
     if alerts.anomalies.mode == "Disabled":
         return
-    series, minimum = scope(resource), alerts.minimum_requests
-    signals = _signals(series, minimum)
+    series = scope(resource)
+    signals = _signals(series, alerts.minimum_requests)
     # Rules of a group are evaluated in turn, so the others need not count requests again.
     learnt = (Recording(record=SIGNAL, expr=each.expr, labels={"signal": each.name}) for each in signals)
     above = (_above(series, each) for each in signals)
@@ -59,22 +59,23 @@ def _signals(series: Scope, minimum: int) -> tuple[Signal, ...]:
 
     Its answers tell nothing of how a generation ended, so that errors are those of generations.
     """
+    fewest = series.fewest(minimum, _WINDOW)
     requests = series.increase(metrics.REQUESTS, GENERATION, _WINDOW)
     cost = f"sum by (currency) (increase({series.select(metrics.COST)}[{_WINDOW}]))"
     buckets = f"sum by (le) (rate({series.select(f'{metrics.REQUEST_SECONDS}_bucket', GENERATION)}[{_WINDOW}]))"
     ended, failed = (series.increase(metrics.GENERATIONS, status, _WINDOW) for status in (ENDED, FAILED))
     # Of what ran: where all is refused the percentile is NaN, and one NaN makes a week's mean NaN.
     ran = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, _WINDOW)
-    slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {minimum}"
-    busy = f"and on ()\n{series.select(SIGNAL, _REQUESTS)} >= {minimum}"
+    slowest = f"histogram_quantile(0.95, {buckets}) and {ran} >= {fewest}"
+    busy = f"and on ()\n{series.select(SIGNAL, _REQUESTS)} >= {fewest}"
     # That several generations ended is in the signal itself.
-    several = f"and on ()\n{failed} >= {min(minimum, FEWEST_ERRORS)}"
+    several = f"and on ()\n{failed} >= {series.fewest(min(minimum, FEWEST_ERRORS), _WINDOW)}"
     return (
         Signal("requests", requests, '{{ $value | printf "%.0f" }}', "Requests", busy),
         Signal("latency", slowest, "{{ $value | humanizeDuration }}", "The 95th percentile latency", busy),
         Signal(
             "errors",
-            f"{failed} / ({ended} >= {minimum})",
+            f"{failed} / ({ended} >= {fewest})",
             "{{ $value | humanizePercentage }}",
             "The share of failed generations",
             several,

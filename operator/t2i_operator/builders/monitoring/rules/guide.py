@@ -26,7 +26,7 @@ def parts(resource: spec.TextToImageService) -> Iterator[Part]:
 
 
 def _ratio_above(above: str, all_: str, threshold: str, minimum: int) -> str:
-    """Judge from `minimum` requests on: a ratio of fewer is noise."""
+    """Judge from an increase of `minimum` on: a ratio of fewer is noise."""
     return f"{above} / ({all_} >= {minimum}) > {threshold}"
 
 
@@ -42,7 +42,7 @@ def _high_error_rate(series: Scope, alerts: Alerts) -> Alert:
             series.increase(metrics.REQUESTS, SERVER_ERROR, limits.window),
             series.increase(metrics.REQUESTS, JUDGED, limits.window),
             limits.error_rate,
-            alerts.minimum_requests,
+            series.fewest(alerts.minimum_requests, limits.window),
         ),
         for_=limits.for_,
         severity="critical",
@@ -56,10 +56,11 @@ def _high_latency(series: Scope, alerts: Alerts) -> Alert:
     limits = alerts.thresholds
     buckets = series.select(f"{metrics.REQUEST_SECONDS}_bucket", GENERATION)
     answered = series.increase(f"{metrics.REQUEST_SECONDS}_count", GENERATION, limits.window)
+    minimum = series.fewest(alerts.minimum_requests, limits.window)
     return Alert(
         alert="HighLatency",
         expr=f"histogram_quantile(0.95, sum by (le) (rate({buckets}[{limits.window}])))"
-        f" > {float(spec.seconds(limits.latency_p95)):g}\nand\n{answered} >= {alerts.minimum_requests}",
+        f" > {float(spec.seconds(limits.latency_p95)):g}\nand\n{answered} >= {minimum}",
         for_=limits.for_,
         severity="warning",
         summary=f"{series.namespace}/{series.service} answers slowly",
@@ -76,7 +77,7 @@ def _image_generation_failure(series: Scope, alerts: Alerts) -> Alert:
             series.increase(metrics.GENERATIONS, FAILED, limits.window),
             series.increase(metrics.GENERATIONS, ENDED, limits.window),
             limits.generation_failure_rate,
-            alerts.minimum_requests,
+            series.fewest(alerts.minimum_requests, limits.window),
         ),
         for_=limits.for_,
         severity="critical",

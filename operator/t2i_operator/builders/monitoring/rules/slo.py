@@ -197,7 +197,8 @@ def _enough(series: Scope, window: str, minimum: int) -> list[str]:
     if minimum > FEWEST_ERRORS:
         fewest["events"] = minimum
     held = {count: series.select(SUM, f'window="{window}",count="{count}"') for count in fewest}
-    return [f"{held[count]} >= {least}" for count, least in fewest.items()]
+    counted = window if spec.seconds(window) <= _LONGEST_RAW_WINDOW else "5m"
+    return [f"{held[count]} >= {series.fewest(least, counted)}" for count, least in fewest.items()]
 
 
 def _meanings(held: Sequence[Objective]) -> str:
