@@ -181,7 +181,7 @@ def driven(services: list[Service], ever: dict[str, Books]) -> Phases:
 def _change(services: list[Service], takes: Mapping[str, float]) -> None:
     """Have the running pods' sandboxes take so long from now on, which rolls none of them."""
     for service in services:
-        service.subject.patch({"models": models(takes)})
+        service.subject.patch({"spec": {"models": models(takes)}})
     for subject in (service.subject for service in services):
         logs = functools.partial(subject.kubectl, "logs", f"deployment/{subject.name}", "-n", subject.namespace)
         until(lambda logs=logs: TAKEN_OVER in logs(), "the pod to take over its sandbox's latency")
