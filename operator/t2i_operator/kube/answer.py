@@ -30,7 +30,8 @@ _LONGEST_WORDS = 500
 _WAITS = (0.0, 1.0, 4.0, 9.0)
 # How many those are so far; Kopf has a task for each watch.
 _errors: ContextVar[int] = ContextVar("errors", default=0)
-# Kopf asks at once for what has ended: what a proxy ends without a word must not be asked for in a loop.
+# Kopf asks at once for what has ended: what a proxy ends without a word must not be asked for in a loop. Nor is it
+# alive if it errs that soon; what errs later was quiet.
 _SHORT_SECONDS = 1.0
 
 
@@ -48,7 +49,7 @@ class Answer(aiohttp.ClientResponse):
         return self
 
     def if_it_errs(self, call: Callable[[], None]) -> None:
-        """Have this be called where a watch that is read in chunks begins with an error."""
+        """Have this be called where a watch that is read in chunks does nothing but err, and that soon."""
         self._lines.erred = call
 
     async def read(self) -> bytes:
@@ -112,11 +113,11 @@ class _Lines:
             raise broken
 
     async def _fit_lines(self) -> AsyncIterator[bytes]:
-        lives = False
+        began, lives = time.monotonic(), False
         async for line in self:
             fit = _fit(line)
             if _is_error(fit):
-                if self.erred and not lives:
+                if self.erred and not lives and time.monotonic() - began < _SHORT_SECONDS:
                     self.erred()
                 log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
                 fit = await _gone_after_a_wait()

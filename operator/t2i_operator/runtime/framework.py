@@ -92,7 +92,7 @@ class Heartbeat:
     def trace(self) -> aiohttp.TraceConfig:
         """Return the hook that hears the answers: a stream lives when its watch is resumed, not when a list works.
 
-        Nor when a watch is resumed only to err.
+        Nor when a watch is resumed only to err at once.
         """
         config = aiohttp.TraceConfig()
 

@@ -21,7 +21,8 @@ _ABSENT_SECONDS = 5.0
 _TRIES = 5
 # A watch is broken off by the server so many times in a row before its version is suspected, and all is listed anew.
 _ERRORS = 5
-# A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop.
+# A server lets a watch live for minutes; what a proxy ends at once, without an error, must not be asked for in a loop,
+# and what errs at once does not live.
 _SHORT_SECONDS = 1.0
 
 
@@ -114,7 +115,7 @@ class Stream:
                 if self._clock() - began < _SHORT_SECONDS:
                     await asyncio.sleep(_SHORT_SECONDS)
             except ApiError as error:
-                lists = not self._version
+                lists = not self._version and not isinstance(error, WatchError)
                 if self._absent is not None and lists and _is_refusal(error):
                     self._absent(error)
                     await self._wait_for_kind()
@@ -167,7 +168,8 @@ class Stream:
                 self._follow(event)
                 heard_at = self._heard_at
         except WatchError:
-            self._heard_at = heard_at  # its yes counts no more, or one that only ever says yes would pass for alive
+            if self.age_seconds < _SHORT_SECONDS:
+                self._heard_at = heard_at  # its yes counts no more, or one that only ever says yes would pass for alive
             if (self._failures + 1) % _ERRORS == 0:
                 self._version = ""
             raise

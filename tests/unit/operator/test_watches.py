@@ -547,9 +547,10 @@ async def test_kopf_is_told_of_errors_one_after_the_other_ever_later(monkeypatch
 
 
 class Erring(web.View):
-    """A server that ends each watch with an error, after what it is told to say; the third one is not answered."""
+    """A server that ends each watch with an error, after words or a pause; the third one is not answered."""
 
     lines: tuple[Object, ...]
+    pause: float
     watched: int
     enough: asyncio.Event
 
@@ -560,17 +561,31 @@ class Erring(web.View):
         if self.watched == 3:
             self.enough.set()
             await asyncio.sleep(30)
-        return lines_of(*self.lines, error(500))
+        response = web.StreamResponse()
+        await response.prepare(self.request)
+        await asyncio.sleep(self.pause)
+        for event in (*self.lines, error(500)):
+            await response.write(f"{json.dumps(event)}\n".encode())
+        return response
+
+    @classmethod
+    def says(cls, *lines: Object, pause: float) -> None:
+        cls.lines, cls.pause, cls.watched, cls.enough = lines, pause, 0, asyncio.Event()
 
 
-@pytest.mark.parametrize(
-    ("lines", "alive"), [((), False), ((BOOKMARK,), True)], ids=["error", "error after a bookmark"]
+ERRS = pytest.mark.parametrize(
+    ("lines", "pause", "alive"),
+    [((), 0.0, False), ((BOOKMARK,), 0.0, True), ((), 1.1, True)],
+    ids=["error", "error after a bookmark", "error of a quiet one"],
 )
+
+
+@ERRS
 async def test_kopfs_watches_that_do_nothing_but_err_are_no_heartbeat(
-    lines: tuple[Object, ...], alive: bool, monkeypatch: pytest.MonkeyPatch
+    lines: tuple[Object, ...], pause: float, alive: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer, "_WAITS", (0.0,))
-    Erring.lines, Erring.watched, Erring.enough = lines, 0, asyncio.Event()
+    Erring.says(*lines, pause=pause)
     heartbeat = framework.Heartbeat(())
     heartbeat.start()
     began = time.monotonic()
@@ -579,6 +594,50 @@ async def test_kopfs_watches_that_do_nothing_but_err_are_no_heartbeat(
     for ages in (heartbeat.ages(), heartbeat.silences()):
         (age,) = ages.values()
         assert (age() < since) == alive
+
+
+@ERRS
+@pytest.mark.usefixtures("at_once")
+async def test_our_watches_that_do_nothing_but_err_are_no_sign_of_life(
+    lines: tuple[Object, ...], pause: float, alive: bool
+) -> None:
+    Erring.says(*lines, pause=pause)
+    app = web.Application()
+    app.router.add_view("/{path:.*}", Erring)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody())
+        stream._version = "1"  # a list would be a sign of life as well
+        running = asyncio.create_task(stream.run())
+        await asyncio.sleep(0)  # it counts from here on
+        began = time.monotonic()
+        await asyncio.wait_for(Erring.enough.wait(), timeout=30)
+        assert (stream.age_seconds < time.monotonic() - began) == alive
+        running.cancel()
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("code", [403, 404])
+async def test_a_kind_is_not_absent_where_its_watches_err(code: int) -> None:
+    """With the fifth error its version is suspected, and yet it was no list that was refused."""
+    watched, enough, absent = 0, asyncio.Event(), Mock()
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal watched
+        if "watch" not in request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        watched += 1
+        if watched > watches._ERRORS:
+            enough.set()
+        return lines_of(error(code))
+
+    app = web.Application()
+    app.router.add_get("/api/v1/configmaps", answer)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        stream = Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody(), absent=absent)
+        running = asyncio.create_task(stream.run())
+        await asyncio.wait_for(enough.wait(), timeout=30)
+        assert not absent.called
+        running.cancel()
 
 
 class Curt(web.View):
