@@ -21,6 +21,7 @@ from t2i_service.observing import logs
 from t2i_service.observing.context import RequestContext, current
 from t2i_service.observing.privacy import Privacy
 from t2i_service.observing.spans import Kind, Span
+from t2i_service.providers.base import unbounded
 from t2i_service.providers.pictures import image_from
 from t2i_service.providers.sandbox import SandboxProvider
 from t2i_service.settings import load
@@ -29,7 +30,7 @@ from typing_extensions import override
 from tests.fakes.replicate_wire import blank_png
 
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
     from t2i_service.callers.access import Access
@@ -46,7 +47,9 @@ class Drawn(SandboxProvider):
         self._image = image
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
+    async def fetch(
+        self, label: str, prediction: Prediction, index: int, claim: Callable[[int], object] = unbounded
+    ) -> Image:
         return self._image
 
 

@@ -104,10 +104,6 @@ class OverloadedError(ServiceError):
     title = "The service has no capacity left"
 
 
-class NoRoomError(OverloadedError):
-    """So much is held until it is sent that for a while there was no room for more."""
-
-
 class BreakerOpenError(ServiceError):
     """The provider has failed so often that it is left alone for a while."""
 
@@ -159,7 +155,7 @@ class RateLimitedError(ServiceError):
 
 
 class LinkRateLimitedError(RateLimitedError):
-    """The link has been followed too often on this pod."""
+    """The link has been followed too often on this pod, or too much of its generation waits to be sent there."""
 
     title = "Too many requests for this image"
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
+    from collections.abc import Callable
 
     from t2i_service.offer.tasks import Task
 
@@ -59,6 +59,10 @@ class Image:
     height: int
 
 
+def unbounded(_size: int) -> None:
+    """Claim nothing: generations have their own bound."""
+
+
 class Provider(Protocol):
     """Deadlines are absolute, in the event loop's time; errors are `ServiceError`s a user understands.
 
@@ -90,10 +94,12 @@ class Provider(Protocol):
         """
         ...
 
-    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
+    async def fetch(
+        self, label: str, prediction: Prediction, index: int, claim: Callable[[int], object] = unbounded
+    ) -> Image:
         """Get one of its pictures.
 
-        Those that are read for who follows a link wait for each other where they are large, until `held` is closed.
+        `claim` is told how large it may get before it is read, and raises where it is not to be read now.
         """
         ...
 

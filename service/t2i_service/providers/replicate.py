@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from t2i_service.callers.turnstile import Turnstile
 from t2i_service.observing import logs
-from t2i_service.providers.base import Image, Prediction, Provider, ProviderName, Status
+from t2i_service.providers.base import Image, Prediction, Provider, ProviderName, Status, unbounded
 from t2i_service.providers.pace import Pace
 from t2i_service.providers.pictures import image_from
 from t2i_service.providers.replicate_words import gap_of, inputs_of, prediction_from
@@ -29,7 +29,6 @@ from t2i_service.providers.upstream_errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-    from contextlib import AsyncExitStack
 
     from t2i_service.observing.metrics import Metrics
     from t2i_service.offer.tasks import Task
@@ -118,11 +117,13 @@ class ReplicateProvider(Provider):
         return prediction
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
+    async def fetch(
+        self, label: str, prediction: Prediction, index: int, claim: Callable[[int], object] = unbounded
+    ) -> Image:
         url = prediction.outputs[index]
         await self._turnstile.through()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
-        return await self._insist(label, lambda: _seen(self._client.download(url, held)), deadline)
+        return await self._insist(label, lambda: _seen(self._client.download(url, claim)), deadline)
 
     @override
     async def aclose(self) -> None:

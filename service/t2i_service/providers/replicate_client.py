@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import re
 import time
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,22 +15,20 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from t2i_service.callers.image_links import MAX_IMAGE_BYTES
 from t2i_service.http_client import HttpClient, succeeded
 from t2i_service.observing import logs
 from t2i_service.providers import upstream_errors as errors
-from t2i_service.providers.byte_limit import ByteLimit
+from t2i_service.providers.base import unbounded
 from t2i_service.providers.replicate_refusals import Reply, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
-MAX_IMAGE_BYTES = 32 * 1024 * 1024
 # Images may come in the answer itself, as data URLs of four characters for three bytes: the largest, or several others.
 MAX_ANSWER_BYTES = 2 * MAX_IMAGE_BYTES
-# Of images of the usual two MiB, as many as there are slots.
-CALLERS_BYTES = 4 * MAX_IMAGE_BYTES
 OUTPUT_HOST = "replicate.delivery"
 PATH = "/v1/predictions"
 
@@ -68,7 +65,6 @@ class ReplicateClient:
         self._api = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._asked = HttpClient(for_callers, CONNECT_SECONDS, READ_SECONDS, headers=headers)
         self._files = HttpClient(connections, CONNECT_SECONDS, READ_SECONDS)
-        self._callers_bytes = ByteLimit(CALLERS_BYTES)
         self._base = base_url.rstrip("/")
         self.address = urlsplit(base_url).hostname or ""
 
@@ -87,24 +83,19 @@ class ReplicateClient:
         """Stop a prediction; one that has ended stays as it is."""
         return _answer(await self._send("POST", f"{_path_of(prediction_id)}/cancel"))
 
-    async def download(self, url: str, held: AsyncExitStack | None = None) -> bytes:
+    async def download(self, url: str, claim: Callable[[int], object] = unbounded) -> bytes:
         """Return an output's bytes; only from the provider's hosts, and no more than the cap.
 
-        What callers follow links to waits before it is read, for room that is taken until `held` is closed, since it
-        still has to be sent; generations have their own bound.
+        `claim` is told before they are read how many it may be.
         """
         if url.startswith("data:"):
-            if held is not None:
-                await held.enter_async_context(self._callers_bytes.held(min(len(url), MAX_IMAGE_BYTES)))
+            claim(min(len(url), MAX_IMAGE_BYTES))
             return _from_data_url(url)
         link, started = self._allowed(url), time.perf_counter()
         try:
-            async with self._files.request("GET", link) as response, AsyncExitStack() as room:
-                if held is not None:
-                    await room.enter_async_context(self._callers_bytes.held(_size_of(response)))
+            async with self._files.request("GET", link) as response:
+                claim(_size_of(response))
                 data = await _image_of(response)
-                if held is not None:
-                    held.push_async_callback(room.pop_all().aclose)
         except aiohttp.ClientError as error:
             raise _transport_error(error, link.raw_host or "") from error
         log.debug("Image fetched", host=link.raw_host, bytes=len(data), duration=_since(started))

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from t2i_service.providers.base import Image, Prediction, Provider, ProviderName, Status
+from t2i_service.providers.base import Image, Prediction, Provider, ProviderName, Status, unbounded
 from t2i_service.providers.scenery import draw
 
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
+    from collections.abc import Callable
 
     from t2i_service.offer.tasks import Task
 
@@ -121,7 +121,9 @@ class SandboxProvider(Provider):
         return Drawing.from_id(prediction_id).prediction
 
     @override
-    async def fetch(self, label: str, prediction: Prediction, index: int, held: AsyncExitStack | None = None) -> Image:
+    async def fetch(
+        self, label: str, prediction: Prediction, index: int, claim: Callable[[int], object] = unbounded
+    ) -> Image:
         drawing = Drawing.from_id(prediction.id)
         digest = drawing.digest + index.to_bytes(2)
         loop = asyncio.get_running_loop()

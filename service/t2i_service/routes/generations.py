@@ -1,7 +1,7 @@
 """What became of a generation: any replica answers, because the id says all that is needed."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from t2i_service.callers.byte_limit import Room
 from t2i_service.callers.image_links import FETCH_SECONDS
 from t2i_service.callers.keyring import ANYBODY, Anybody
 from t2i_service.errors import (
@@ -102,8 +103,8 @@ class _PassedOn(Response):
         await unless_client_leaves(Request(scope, receive), self._pass_on(send))
 
     async def _pass_on(self, send: Send) -> None:
-        async with self._state.image_links.turn(self._found.id, self._index), AsyncExitStack() as held:
-            await _send(send, await _image(self._state, self._found, self._index, held))
+        async with self._state.image_links.followed(self._found.id, self._index) as room:
+            await _send(send, await _image(self._state, self._found, self._index, room))
 
 
 async def _send(send: Send, image: Image) -> None:
@@ -134,23 +135,25 @@ async def _shielded(task: asyncio.Task[T]) -> T:
     return await asyncio.shield(task)
 
 
-async def _image(state: State, found: Found, index: int, held: AsyncExitStack) -> Image:
+async def _image(state: State, found: Found, index: int, room: Room) -> Image:
+    fetch, asks = partial(_fetched, found, index, room), not found.is_sandbox
     try:
-        async with state.image_links.fetching(asks=not found.is_sandbox):
-            return await _fetched(found, index, held)
+        return await state.image_links.fetched(room, fetch, asks=asks)
     except TimeoutError:
         state.metrics.upstream_errors.labels(found.label, UpstreamCutError.reason).inc()
         raise UpstreamCutError(f"The image has not come within {FETCH_SECONDS:g} s.") from None
 
 
-async def _fetched(found: Found, index: int, held: AsyncExitStack) -> Image:
+async def _fetched(found: Found, index: int, room: Room) -> Image:
     prediction = await _asked(found)
     if prediction.status is Status.SUCCEEDED and not prediction.outputs:
         raise OutputGoneError("The provider deletes images an hour after they are made.")
     count = len(prediction.outputs)
     if not 0 <= index < count:
         raise UnknownImageError(f"The generation is {prediction.status.value}, with {count} images.")
-    return await found.provider.fetch(found.label, prediction, index, held)
+    image = await found.provider.fetch(found.label, prediction, index, room.take)
+    room.take(len(image.data))  # no provider knows better before
+    return image
 
 
 async def _asked(found: Found) -> Prediction:

@@ -15,17 +15,14 @@ from t2i_service.app import create_app, create_state
 from t2i_service.callers import concurrency_limit, image_links
 from t2i_service.callers.keyring import Reference
 from t2i_service.observing.privacy import Privacy
-from t2i_service.providers import byte_limit
-from t2i_service.providers.base import Prediction, Status
-from t2i_service.providers.byte_limit import ByteLimit
+from t2i_service.providers.base import Prediction, Status, unbounded
 from t2i_service.providers.upstream_errors import UpstreamError, UpstreamUnauthorizedError
 from t2i_service.settings import Settings
 
 from tests.unit.service.running import HeldProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AsyncExitStack
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from t2i_service.providers.base import Image
@@ -159,20 +156,20 @@ async def test_an_image_that_finds_no_room_is_refused_and_no_error_of_the_provid
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Full(Slow):
-        room = ByteLimit(1)
-
         async def get(self, _label: str, prediction_id: str) -> Prediction:
             return Prediction(prediction_id, Status.SUCCEEDED, outputs=("a.png",))
 
-        async def fetch(self, _label: str, _prediction: Prediction, _index: int, held: AsyncExitStack) -> Image:
-            await held.enter_async_context(self.room.held(1))
+        async def fetch(
+            self, _label: str, _prediction: Prediction, _index: int, claim: Callable[[int], object] = unbounded
+        ) -> Image:
+            claim(1)
             raise NotImplementedError
 
-    monkeypatch.setattr(byte_limit, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(image_links, "ROOM_SECONDS", 0.05)
+    monkeypatch.setattr(image_links, "POD_BYTES", 0)
     service = Application(tmp_path, monkeypatch)
     service.state.providers = {"Replicate": Full()}
-    async with Full.room.held(1):
-        status, headers = await service.ask("/images/0")
+    status, headers = await service.ask("/images/0")
     assert (status, headers[b"retry-after"]) == (503, b"1")
     assert service.refused("image_links") == 1
     assert not service.state.metrics.registry.get_sample_value(

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
-from t2i_service.errors import NoRoomError
-from t2i_service.providers import byte_limit, replicate_client
-from t2i_service.providers.byte_limit import ByteLimit
-from t2i_service.providers.replicate_client import MAX_IMAGE_BYTES, ReplicateClient
+from t2i_service.callers.byte_limit import ByteLimit, NoRoomError, Room
+from t2i_service.callers.image_links import MAX_IMAGE_BYTES
+from t2i_service.observing.metrics import Metrics
+from t2i_service.providers.base import Prediction, Status
+from t2i_service.providers.replicate import ReplicateProvider
+from t2i_service.providers.replicate_client import ReplicateClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over() -> None:
     limit, inside, leave = ByteLimit(10), list[str](), asyncio.Event()
 
     async def hold(name: str, size: int) -> None:
-        async with limit.held(size):
+        room = Room(limit)
+        try:
+            await room.wait(size)
             inside.append(name)
             await leave.wait()
+        finally:
+            room.take(0)
 
-    tasks = {name: asyncio.ensure_future(hold(name, size)) for name, size in (("a", 6), ("b", 6), ("c", 4), ("d", 99))}
+    tasks = {name: asyncio.ensure_future(hold(name, size)) for name, size in (("a", 6), ("b", 6), ("c", 4), ("d", 10))}
     await asyncio.sleep(0)
     assert inside == ["a"]
+    with pytest.raises(NoRoomError):
+        Room(limit).take(1)  # which is free, and who waits comes first
     tasks["b"].cancel()
     await asyncio.wait([tasks["b"]])
     await asyncio.sleep(0)
@@ -32,52 +43,54 @@ async def test_what_does_not_fit_waits_in_order_and_what_leaves_is_passed_over()
     leave.set()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
     assert inside == ["a", "c", "d"]
-    async with asyncio.timeout(5), limit.held(10):
-        pass
+    Room(limit).take(10)
 
 
-async def test_who_finds_no_room_is_told_and_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(byte_limit, "WAIT_SECONDS", 0.05)
+async def test_who_leaves_as_there_is_room_takes_none() -> None:
+    small, large = ByteLimit(6), ByteLimit(10)
+    first, second = Room(small, large), Room(small, large)
+    first.take(6)
+    waiting = asyncio.ensure_future(second.wait(6))
+    await asyncio.sleep(0)
+    first.take(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert second.waits_for is small
+    first.take(6)
+
+
+async def test_who_waits_for_more_holds_nothing_meanwhile() -> None:
     limit = ByteLimit(10)
-    async with limit.held(6):
-        with pytest.raises(NoRoomError):
-            async with limit.held(6):
-                pass
-    async with asyncio.timeout(5), limit.held(10):
-        pass
+    first, second = Room(limit), Room(limit)
+    for room in (first, second):
+        room.take(4)
+    waiting = asyncio.ensure_future(first.wait(10))
+    async with asyncio.timeout(5):
+        await asyncio.sleep(0)
+        await second.wait(0)
+        await waiting
 
 
-@pytest.mark.parametrize(
-    ("headers", "at_once"),
-    [({"content-length": "1000"}, 8), ({}, 4), ({"content-length": str(MAX_IMAGE_BYTES // 2)}, 8)],
-    ids=["small", "unsaid", "half"],
-)
-async def test_as_many_links_are_read_at_once_as_their_size_allows(
-    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], at_once: int
-) -> None:
-    reading = taken = 0
-    enough, sent = asyncio.Event(), asyncio.Event()
+async def test_what_finds_no_room_in_one_limit_takes_none_in_the_other() -> None:
+    own, all_of_us = ByteLimit(10), ByteLimit(6)
+    room = Room(own, all_of_us)
+    with pytest.raises(NoRoomError):
+        room.take(8)
+    Room(own).take(10)
+    Room(all_of_us).take(6)
 
-    async def followed(client: ReplicateClient, url: str) -> None:
-        nonlocal taken
-        async with AsyncExitStack() as held:
-            await client.download(url, held)
-            taken += 1
-            await sent.wait()
 
-    async def read(_response: object) -> bytes:
-        nonlocal reading
-        reading += 1
-        await enough.wait()
-        return b""
+@pytest.fixture
+async def claims() -> AsyncIterator[tuple[ReplicateClient, str, list[dict[str, str]]]]:
+    """Yield a client, the link to an image of a thousand bytes, and the headers it comes with, one after the other."""
+    headers = list[dict[str, str]]()
 
     async def image(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers=headers)
+        response = web.StreamResponse(headers=headers.pop(0))
         await response.prepare(request)
-        await enough.wait()
+        await response.write(bytes(1000))
         return response
 
-    monkeypatch.setattr(replicate_client, "_image_of", read)
     app = web.Application()
     app.router.add_get("/a.png", image)
     runner = web.AppRunner(app)
@@ -86,31 +99,41 @@ async def test_as_many_links_are_read_at_once_as_their_size_allows(
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     client = ReplicateClient(url, "token", 16, 16)
-    asked = [asyncio.ensure_future(followed(client, f"{url}/a.png")) for _ in range(8)]
-    others = [asyncio.ensure_future(client.download(f"{url}/a.png")) for _ in range(2)]
-    async with asyncio.timeout(5):
-        # Nothing else tells that the others wait.
-        while len(client._callers_bytes._waiting) < 8 - at_once or reading < at_once + len(others):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    assert reading == at_once + len(others)
-    enough.set()
-    async with asyncio.timeout(5):
-        await asyncio.gather(*others)
-        while taken < at_once:  # noqa: ASYNC110 - nothing else tells
-            await asyncio.sleep(0.01)
-    assert len(client._callers_bytes._waiting) == 8 - at_once
-    sent.set()
-    await asyncio.gather(*asked)
-    assert client._callers_bytes._free == replicate_client.CALLERS_BYTES
+    yield client, f"{url}/a.png", headers
     await client.aclose()
     await runner.cleanup()
 
 
-async def test_an_image_that_comes_in_the_answer_takes_room_until_it_is_sent() -> None:
+@pytest.mark.parametrize(
+    ("headers", "size"), [({"content-length": "1000"}, 1000), ({}, MAX_IMAGE_BYTES)], ids=["said", "unsaid"]
+)
+async def test_room_is_claimed_before_an_image_is_read(
+    claims: tuple[ReplicateClient, str, list[dict[str, str]]], headers: dict[str, str], size: int
+) -> None:
+    client, link, answers = claims
+    answers.append(headers)
+    claimed = list[int]()
+    assert await client.download(link, claimed.append) == bytes(1000)
+    assert claimed == [size]
+
+
+async def test_an_image_without_room_is_no_error_of_the_provider(
+    claims: tuple[ReplicateClient, str, list[dict[str, str]]],
+) -> None:
+    client, link, answers = claims
+    answers += [{}, {}]
+    provider = ReplicateProvider(client, Metrics("1", "c"))
+    with pytest.raises(NoRoomError):
+        await provider.fetch("sdxl", Prediction("p", Status.SUCCEEDED, outputs=(link,)), 0, Room(ByteLimit(1)).take)
+    assert len(answers) == 1, "who has to wait does not ask at once again"
+
+
+async def test_an_image_that_comes_in_the_answer_is_claimed_before_it_is_decoded() -> None:
     client = ReplicateClient("http://nobody", "token", 1, 1)
     url = "data:image/png;base64," + base64.b64encode(b"image").decode()
-    async with AsyncExitStack() as held:
-        assert await client.download(url, held) == b"image"
-        assert client._callers_bytes._free == replicate_client.CALLERS_BYTES - len(url)
-    assert client._callers_bytes._free == replicate_client.CALLERS_BYTES
+    claimed = list[int]()
+    assert await client.download(url, claimed.append) == b"image"
+    assert claimed == [len(url)]
+    with pytest.raises(NoRoomError):
+        await client.download(f"{url}!", Room(ByteLimit(1)).take)
     await client.aclose()

@@ -16,6 +16,7 @@ import uvicorn
 from t2i_service import main
 from t2i_service.app import create_state
 from t2i_service.callers import image_links
+from t2i_service.callers.image_links import POD_BYTES
 from t2i_service.observing.privacy import Privacy
 from t2i_service.providers import sandbox
 from t2i_service.settings import Settings
@@ -213,16 +214,16 @@ def follows_link(caller: socket.socket) -> bytes:
     return f"GET {link.path}?{link.query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def test_who_takes_no_image_loses_the_turn(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_takes_no_image_loses_its_room(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "TAKING_SECONDS", SOON)
     caller, state = connection
     request = follows_link(caller)
     monkeypatch.setattr(sandbox, "draw", lambda *_: bytes(MUCH))
     caller.sendall(request)
-    wait_for(lambda: len(state.image_links._turns) == 1)
+    wait_for(lambda: state.image_links._pod._free == POD_BYTES - MUCH)
     wait_for(lambda: active(state) == 0)
     assert len(b"".join(iter(lambda: caller.recv(MUCH), b""))) < MUCH
-    assert not state.image_links._turns
+    assert state.image_links._pod._free == POD_BYTES
 
 
 @pytest.mark.parametrize("asks", [asks_for_one, follows_link], ids=["answer", "link"])
