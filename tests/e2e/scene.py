@@ -52,10 +52,11 @@ class Load(NamedTuple):
     trips: bool = False
 
 
-# Whether one fails is chance: the shares that succeed lie so far apart that chance does not bring them together.
+# Whether one fails is chance: the shares that succeed lie so far apart that chance does not bring them together. The
+# worse phase is the first: after a crowd of which half fails, the share of all so far then goes one way only.
 PHASES = (
-    {"a": Load(4.0, 1.0, 0.4, throttled=3, trips=True), "b": Load(0.6, 3.0, 1.0, throttled=8)},
-    {"a": Load(0.6, 3.0, 1.0, throttled=5), "b": Load(4.0, 0.8, 0.3, throttled=2, trips=True)},
+    {"a": Load(0.6, 3.0, 1.0, throttled=5), "b": Load(0.4, 2.4, 1.4, throttled=8)},
+    {"a": Load(4.0, 1.0, 0.4, throttled=3, trips=True), "b": Load(4.0, 0.4, 0.3, throttled=2, trips=True)},
 )
 # Generations that each service runs at a time. Of a crowd of two and a half times as many each waits 1.5 times as long
 # as it is served, 1.05 s; on a busy machine longer, but not out of the histogram's bucket from 1 to 2.5 s.
