@@ -86,7 +86,7 @@ class ReplicateClient:
     async def download(self, url: str, claim: Callable[[int], object] = unbounded) -> bytes:
         """Return an output's bytes; only from the provider's hosts, and no more than the cap.
 
-        `claim` is told before they are read how many it may be.
+        `claim` is told before they are read how many it may be; of an error nothing is read, nor claimed.
         """
         if url.startswith("data:"):
             claim(min(len(url), MAX_IMAGE_BYTES))
@@ -94,8 +94,7 @@ class ReplicateClient:
         link, started = self._allowed(url), time.perf_counter()
         try:
             async with self._files.request("GET", link) as response:
-                claim(_size_of(response))
-                data = await _image_of(response)
+                data = await _image_of(response, claim)
         except aiohttp.ClientError as error:
             raise _transport_error(error, link.raw_host or "") from error
         log.debug("Image fetched", host=link.raw_host, bytes=len(data), duration=_since(started))
@@ -190,7 +189,7 @@ def _size_of(response: aiohttp.ClientResponse) -> int:
     return MAX_IMAGE_BYTES if size is None else min(size, MAX_IMAGE_BYTES)
 
 
-async def _image_of(response: aiohttp.ClientResponse) -> bytes:
+async def _image_of(response: aiohttp.ClientResponse, claim: Callable[[int], object]) -> bytes:
     if response.status in {403, 404, 410}:
         raise errors.OutputGoneError("The provider deletes images an hour after they are made.")
     if 300 <= response.status < 400:
@@ -198,6 +197,7 @@ async def _image_of(response: aiohttp.ClientResponse) -> bytes:
         raise errors.OutputRefusedError("The provider's link to the image redirects, and redirects are not followed.")
     if not succeeded(response.status):
         raise errors.UpstreamServerError(f"The provider answered {response.status} for the image.")
+    claim(_size_of(response))
     data = await _read(response, MAX_IMAGE_BYTES)
     if data is None:
         raise errors.OutputRefusedError(f"The image is larger than {MAX_IMAGE_BYTES // 2**20} MiB.")

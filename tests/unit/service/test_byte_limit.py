@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from aiohttp import web
@@ -14,6 +14,7 @@ from t2i_service.observing.metrics import Metrics
 from t2i_service.providers.base import Prediction, Status
 from t2i_service.providers.replicate import ReplicateProvider
 from t2i_service.providers.replicate_client import ReplicateClient
+from t2i_service.providers.upstream_errors import OutputRefusedError, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,13 +81,21 @@ async def test_what_finds_no_room_in_one_limit_takes_none_in_the_other() -> None
     Room(all_of_us).take(6)
 
 
+class Answer(NamedTuple):
+    """How the host of an image answers."""
+
+    headers: dict[str, str]
+    status: int = 200
+
+
 @pytest.fixture
-async def claims() -> AsyncIterator[tuple[ReplicateClient, str, list[dict[str, str]]]]:
-    """Yield a client, the link to an image of a thousand bytes, and the headers it comes with, one after the other."""
-    headers = list[dict[str, str]]()
+async def claims() -> AsyncIterator[tuple[ReplicateClient, str, list[Answer]]]:
+    """Yield a client, the link to an image of a thousand bytes, and the answers it comes with, one after the other."""
+    answers = list[Answer]()
 
     async def image(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers=headers.pop(0))
+        answer = answers.pop(0)
+        response = web.StreamResponse(status=answer.status, headers=answer.headers)
         await response.prepare(request)
         await response.write(bytes(1000))
         return response
@@ -99,7 +108,7 @@ async def claims() -> AsyncIterator[tuple[ReplicateClient, str, list[dict[str, s
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     client = ReplicateClient(url, "token", 16, 16)
-    yield client, f"{url}/a.png", headers
+    yield client, f"{url}/a.png", answers
     await client.aclose()
     await runner.cleanup()
 
@@ -108,20 +117,54 @@ async def claims() -> AsyncIterator[tuple[ReplicateClient, str, list[dict[str, s
     ("headers", "size"), [({"content-length": "1000"}, 1000), ({}, MAX_IMAGE_BYTES)], ids=["said", "unsaid"]
 )
 async def test_room_is_claimed_before_an_image_is_read(
-    claims: tuple[ReplicateClient, str, list[dict[str, str]]], headers: dict[str, str], size: int
+    claims: tuple[ReplicateClient, str, list[Answer]], headers: dict[str, str], size: int
 ) -> None:
     client, link, answers = claims
-    answers.append(headers)
+    answers.append(Answer(headers))
     claimed = list[int]()
     assert await client.download(link, claimed.append) == bytes(1000)
     assert claimed == [size]
 
 
-async def test_an_image_without_room_is_no_error_of_the_provider(
-    claims: tuple[ReplicateClient, str, list[dict[str, str]]],
+@pytest.mark.parametrize("headers", [{"content-length": "1000"}, {}], ids=["said", "unsaid"])
+@pytest.mark.parametrize("status", [302, 404, 503])
+async def test_no_room_is_claimed_for_an_error(
+    claims: tuple[ReplicateClient, str, list[Answer]], headers: dict[str, str], status: int
 ) -> None:
     client, link, answers = claims
-    answers += [{}, {}]
+    answers.append(Answer(headers, status))
+    claimed = list[int]()
+    with pytest.raises(UpstreamError):
+        await client.download(link, claimed.append)
+    assert not claimed
+
+
+async def test_an_error_leaves_the_room_that_was_waited_for(
+    claims: tuple[ReplicateClient, str, list[Answer]],
+) -> None:
+    client, link, answers = claims
+    answers += [Answer({"content-length": "1000"}, 503), Answer({"content-length": "1000"})]
+    limit = ByteLimit(1500)
+    room = Room(limit)
+    await room.wait(1500)
+    left = list[int]()
+
+    def claim(size: int) -> None:
+        left.append(limit._free)
+        room.take(size)
+
+    provider = ReplicateProvider(client, Metrics("1", "c"))
+    with pytest.raises(OutputRefusedError):  # a thousand zeros are no picture
+        await provider.fetch("sdxl", Prediction("p", Status.SUCCEEDED, outputs=(link,)), 0, claim)
+    assert not answers
+    assert left == [0], "the retry finds all of it held"
+
+
+async def test_an_image_without_room_is_no_error_of_the_provider(
+    claims: tuple[ReplicateClient, str, list[Answer]],
+) -> None:
+    client, link, answers = claims
+    answers += [Answer({}), Answer({})]
     provider = ReplicateProvider(client, Metrics("1", "c"))
     with pytest.raises(NoRoomError):
         await provider.fetch("sdxl", Prediction("p", Status.SUCCEEDED, outputs=(link,)), 0, Room(ByteLimit(1)).take)
