@@ -31,7 +31,7 @@ _WAITS = (0.0, 1.0, 4.0, 9.0)
 # How many those are so far; Kopf has a task for each watch.
 _errors: ContextVar[int] = ContextVar("errors", default=0)
 # Kopf asks at once for what has ended: what a proxy ends without a word must not be asked for in a loop. Nor is it
-# alive if it errs that soon; what errs later was quiet.
+# alive if it errs that soon; what errs later was quiet, and is the first again.
 _SHORT_SECONDS = 1.0
 
 
@@ -117,7 +117,9 @@ class _Lines:
         async for line in self:
             fit = _fit(line)
             if _is_error(fit):
-                if self.erred and not lives and time.monotonic() - began < _SHORT_SECONDS:
+                if time.monotonic() - began >= _SHORT_SECONDS:
+                    _errors.set(0)
+                elif self.erred and not lives:
                     self.erred()
                 log.info("watch ended by the API server", error=fit.decode(errors="replace")[:_LONGEST_WORDS])
                 fit = await _gone_after_a_wait()

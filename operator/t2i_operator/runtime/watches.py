@@ -170,6 +170,8 @@ class Stream:
         except WatchError:
             if self.age_seconds < _SHORT_SECONDS:
                 self._heard_at = heard_at  # its yes counts no more, or one that only ever says yes would pass for alive
+            else:
+                self._failures = 0  # it stood, and the backoff begins anew
             if (self._failures + 1) % _ERRORS == 0:
                 self._version = ""
             raise
@@ -193,7 +195,7 @@ class Stream:
             log.exception("object passed over by a bug", stream=self.name, object=metadata.get("name"))
 
     def _resumed(self) -> None:
-        """Count the server's yes as a sign of life; only an event shows that it lasts, and ends the backoff."""
+        """Count the server's yes as a sign of life; an event or a second shows that it lasts, and ends the backoff."""
         self._heard_at, self.refused = self._clock(), False
 
     def _heard(self) -> None:

@@ -547,10 +547,11 @@ async def test_kopf_is_told_of_errors_one_after_the_other_ever_later(monkeypatch
 
 
 class Erring(web.View):
-    """A server that ends each watch with an error, after words or a pause; the third one is not answered."""
+    """A server that ends each watch with an error, after words or a pause; the last one is not answered."""
 
     lines: tuple[Object, ...]
     pause: float
+    last: int
     watched: int
     enough: asyncio.Event
 
@@ -558,7 +559,7 @@ class Erring(web.View):
         if "watch" not in self.request.query:
             return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
         Erring.watched += 1
-        if self.watched == 3:
+        if self.watched == self.last:
             self.enough.set()
             await asyncio.sleep(30)
         response = web.StreamResponse()
@@ -569,8 +570,8 @@ class Erring(web.View):
         return response
 
     @classmethod
-    def says(cls, *lines: Object, pause: float) -> None:
-        cls.lines, cls.pause, cls.watched, cls.enough = lines, pause, 0, asyncio.Event()
+    def says(cls, *lines: Object, pause: float, last: int = 3) -> None:
+        cls.lines, cls.pause, cls.last, cls.watched, cls.enough = lines, pause, last, 0, asyncio.Event()
 
 
 ERRS = pytest.mark.parametrize(
@@ -612,6 +613,24 @@ async def test_our_watches_that_do_nothing_but_err_are_no_sign_of_life(
         began = time.monotonic()
         await asyncio.wait_for(Erring.enough.wait(), timeout=30)
         assert (stream.age_seconds < time.monotonic() - began) == alive
+        running.cancel()
+
+
+async def test_kopfs_quiet_watches_that_err_begin_to_wait_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer, "_WAITS", (0.0, 60.0))
+    Erring.says(pause=1.1, last=4)
+    await follow(Erring, Erring.enough)
+    assert Erring.enough.is_set()
+
+
+async def test_our_quiet_watches_that_err_begin_to_wait_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watches, "_BACKOFF_SECONDS", (0.01, 60.0))
+    Erring.says(pause=1.1, last=4)
+    app = web.Application()
+    app.router.add_view("/{path:.*}", Erring)
+    async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:
+        running = asyncio.create_task(Stream(Cluster(session), WatchScope(CONFIG_MAP, None, "a=b"), Nobody()).run())
+        await asyncio.wait_for(Erring.enough.wait(), timeout=30)
         running.cancel()
 
 
