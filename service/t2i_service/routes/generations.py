@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from t2i_service.callers.byte_limit import Room
-from t2i_service.callers.image_links import FETCH_SECONDS
+from t2i_service.callers.image_links import FETCH_SECONDS, ImageRoom
 from t2i_service.callers.keyring import ANYBODY, Anybody
 from t2i_service.errors import (
     CLIENT_CLOSED_REQUEST,
@@ -135,7 +135,7 @@ async def _shielded(task: asyncio.Task[T]) -> T:
     return await asyncio.shield(task)
 
 
-async def _image(state: State, found: Found, index: int, room: Room) -> Image:
+async def _image(state: State, found: Found, index: int, room: ImageRoom) -> Image:
     fetch, asks = partial(_fetched, found, index, room), not found.is_sandbox
     try:
         return await state.image_links.fetched(room, fetch, asks=asks)

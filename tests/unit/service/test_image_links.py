@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
 from t2i_service.callers import concurrency_limit, image_links
 from t2i_service.callers.buckets import Bucket
 from t2i_service.callers.concurrency_limit import AT_ONCE, MAX_WAITING
-from t2i_service.callers.image_links import GENERATION_BYTES, MAX_IMAGE_BYTES, POD_BYTES, ImageLinks
+from t2i_service.callers.image_links import GENERATION_ASKING, GENERATION_BYTES, MAX_IMAGE_BYTES, POD_BYTES, ImageLinks
 from t2i_service.errors import LinkRateLimitedError, OverloadedError
 from t2i_service.observing.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 USUAL = 2 * 1024 * 1024
 
@@ -47,12 +52,17 @@ class Viewers:
 
     async def begin(self, count: int, generation_id: str, size: int = USUAL, said: int = 0) -> list[asyncio.Task[None]]:
         """Return when each is inside or waits for room."""
-        before = len(self.inside) + self.links._waiting
+        before = self.settled()
         tasks = [asyncio.create_task(self.follow(generation_id, size, said, index)) for index in range(count)]
         async with asyncio.timeout(5):
-            while len(self.inside) + self.links._waiting < before + count:  # noqa: ASYNC110 - nothing else tells
+            while self.settled() < before + count:  # noqa: ASYNC110 - nothing else tells
                 await asyncio.sleep(0)
         return tasks
+
+    def settled(self) -> int:
+        """Return how many are inside or wait for room, and not for a turn."""
+        turns = [turn for limit in (self.links._pod, *self.links._generations.values()) for _, turn in limit._waiting]
+        return len(self.inside) + sum(not turn.cancelled() for turn in turns)
 
     async def end(self, *tasks: asyncio.Task[None]) -> None:
         """Let all take theirs; nothing is held any more."""
@@ -62,15 +72,30 @@ class Viewers:
         assert self.links._pod._free == POD_BYTES
 
 
+@asynccontextmanager
+async def stuck(viewers: Viewers, count: int) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Have so many follow the links of "one" whose images do not come."""
+
+    async def follow(index: int) -> None:
+        async with viewers.links.followed("one", index) as room:
+            await viewers.links.fetched(room, asyncio.Event().wait, asks=False)
+
+    tasks = [asyncio.create_task(follow(index)) for index in range(count)]
+    await asyncio.sleep(0)
+    yield tasks
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
 async def test_a_full_queue_and_a_long_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency_limit, "WAIT_SECONDS", 0.05)
-    viewers, enough = Viewers(), asyncio.Event()
+    viewers, enough, ids = Viewers(), asyncio.Event(), count()
 
     async def follow() -> None:
-        async with viewers.links.followed("one", 0) as room:
+        async with viewers.links.followed(str(next(ids)), 0) as room:
             await viewers.links.fetched(room, enough.wait, asks=False)
 
-    monkeypatch.setattr(image_links, "PER_LINK_A_MINUTE", 1000)
     inside = [asyncio.ensure_future(follow()) for _ in range(AT_ONCE)]
     waiting = [asyncio.ensure_future(follow()) for _ in range(MAX_WAITING)]
     await asyncio.sleep(0)
@@ -136,6 +161,64 @@ async def test_large_images_of_one_generation_wait_and_leave_room_for_any_other(
     assert viewers.inside == [*["one"] * most, "another"]
     await viewers.end(*tasks, *other)
     assert viewers.fetches == len(tasks) + 1 + AT_ONCE + 1, "who waits has neither a slot nor an open connection"
+
+
+async def test_images_of_one_generation_that_do_not_come_leave_slots_for_any_other() -> None:
+    viewers = Viewers()
+    async with stuck(viewers, 30) as tasks:
+        assert viewers.links._waiting == len(tasks) - AT_ONCE // 2
+        async with asyncio.timeout(1):
+            other = await viewers.begin(1, "another")
+        assert viewers.inside == ["another"]
+    await viewers.end(*other)
+
+
+async def test_those_who_wait_for_one_generation_leave_others_a_place_to_wait() -> None:
+    viewers = Viewers()
+    async with AsyncExitStack() as held:
+        for each, size in (("one", GENERATION_BYTES), ("a third", POD_BYTES - GENERATION_BYTES)):
+            (await held.enter_async_context(viewers.links.followed(each, 999))).take(size)
+        tasks = [asyncio.create_task(viewers.follow("one", index=index)) for index in range(200)]
+        async with asyncio.timeout(5):
+            while viewers.settled() + sum(task.done() for task in tasks) < len(tasks):  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0)
+        assert viewers.links._waiting == GENERATION_ASKING < MAX_WAITING
+        tasks += await viewers.begin(1, "another")
+    viewers.lets.set()
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends if end] == [LinkRateLimitedError] * (200 - GENERATION_ASKING)
+    assert viewers.inside.count("another") == 1
+
+
+async def test_a_long_wait_for_a_turn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    viewers = Viewers()
+    async with stuck(viewers, AT_ONCE // 2), asyncio.timeout(5):
+        monkeypatch.setattr(image_links, "ROOM_SECONDS", 0.05)
+        with pytest.raises(LinkRateLimitedError):
+            await viewers.follow("one")
+    assert viewers.refused() == 0
+
+
+async def test_who_has_waited_for_a_turn_waits_less_for_room() -> None:
+    viewers = Viewers()
+    async with viewers.links.followed("one", 0) as room:
+
+        async def fetch() -> None:
+            room.take(USUAL)
+
+        async with viewers.links.followed("one", 1) as other:
+            other.take(GENERATION_BYTES)
+            async with stuck(viewers, AT_ONCE // 2):
+                task = asyncio.create_task(viewers.links.fetched(room, fetch, asks=False))
+                await asyncio.sleep(0.1)
+            async with asyncio.timeout(5):
+                while not viewers.settled():  # noqa: ASYNC110 - nothing else tells
+                    await asyncio.sleep(0)
+            between = room.patience
+            await asyncio.sleep(0.1)
+        await task
+        assert room.patience < between < image_links.ROOM_SECONDS
 
 
 async def test_what_an_image_is_said_to_be_is_held_only_until_it_is_read() -> None:
