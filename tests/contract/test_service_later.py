@@ -297,10 +297,11 @@ def test_a_link_has_a_rate(start: Callable[..., RunningService]) -> None:
         one, other = (
             client.post("/generate", json=SMALL | {"response_format": "url"}).json()["images"][0]["url"] for _ in "ab"
         )
-        statuses = [client.get(one).status_code for _ in range(PER_LINK_A_MINUTE)]
-        refused = client.get(one)
+        # What a slow machine takes longer for than a second is given back meanwhile.
+        answers = (client.get(one) for _ in range(10 * PER_LINK_A_MINUTE))
+        followed, refused = next((number, answer) for number, answer in enumerate(answers) if answer.status_code != 200)
         assert client.get(other).status_code == 200
-    assert set(statuses) == {200}
+    assert followed >= PER_LINK_A_MINUTE
     assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
     assert int(refused.headers["retry-after"]) >= 1
 
