@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     Connection: TypeAlias = tuple[socket.socket, State]
 
 SOON = 0.2
-# More than the system keeps for both ends.
+# More than the system keeps for both ends: up to 4 MiB for the one that sends, and for the other what is said here.
 MUCH = 16 * 1024 * 1024
+KEPT_BYTES = 256 * 1024
 BODY = b'{"prompt": "a lighthouse", "width": 64, "height": 64}'.ljust(100)
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
 
@@ -58,6 +59,7 @@ def served(folder: Path, keep_alive: float) -> Iterator[Connection]:
     try:
         wait_for(lambda: server.started)
         with socket.create_connection(server.servers[0].sockets[0].getsockname(), timeout=8) as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KEPT_BYTES)
             yield caller, state
     finally:
         server.should_exit = True
