@@ -9,9 +9,10 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dev.bench import image
 from dev.bench.load import wrk
 from dev.bench.measure import cpu_seconds
-from dev.bench.programs import SUBJECT, Recording, awaken, metric, recording, serving
+from dev.bench.programs import Recording, awaken, metric, recording, serving
 from dev.cluster.waiting import until
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Run(NamedTuple):
 
 def run(variant: Variant, sinks: Recording, seconds: float) -> Run:
     """Start the service, let it warm up, saturate it; the time its spans take to leave counts as its own."""
-    with serving([*SUBJECT, *variant.options], variant.environment(sinks)) as service:
+    with serving(image.subject(*variant.options), variant.environment(sinks)) as service:
         awaken(service, variant.exporters)
         wrk(service.url, CONNECTIONS, WARM_UP_SECONDS)
         before, cpu = arrived(variant, sinks), cpu_seconds(service.pid)

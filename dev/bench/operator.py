@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from dev.bench import crowd, phases
+from dev.bench import crowd, image, phases
 from dev.bench.client import session
 from dev.bench.measure import memory, save
 from dev.bench.roll import roll
@@ -64,6 +64,7 @@ async def _all(here: Scene, counts: Sequence[int], crowded: bool) -> None:
 
 
 def _tell(name: str, figures: dict[str, Any]) -> None:
+    figures = {"image": image.described("operator"), **figures}
     print(json.dumps(figures, indent=1), f"\n{save(name, figures)}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Replicas of the operator that find what a pod finds: with a kubeconfig it loads a library that no pod loads."""
+"""Replicas of the operator in its image that find what a pod finds: a kubeconfig would load a library no pod loads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import yaml
 from typing_extensions import override
 
+from dev.bench import image
 from dev.bench.client import authority
 from tests.cluster.operators import OperatorAccount, OperatorProcess
 
@@ -33,7 +34,7 @@ class PodProcess(OperatorProcess):
             "KUBERNETES_SERVICE_HOST": str(server.hostname),
             "KUBERNETES_SERVICE_PORT": str(server.port or 443),
         }
-        self.program = ("-m", "dev.bench.in_pod", str(folder))
+        self.program = image.operator(folder)
 
 
 class PodAccount(OperatorAccount):

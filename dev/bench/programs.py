@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# structlog takes rich along where it finds it, as here; the image has none.
-_SHIPPED = "import sys; sys.modules['rich'] = None; from t2i_service.main import main; main()"
-SERVICE = (sys.executable, "-c", _SHIPPED)
-SUBJECT = (sys.executable, "-m", "dev.bench.subject")
+SERVICE = (sys.executable, "-c", "from t2i_service.main import main; main()")
 SANDBOX = {"name": "sdxl", "provider": "Sandbox"}
 SDXL = {"name": "sdxl", "provider": "Replicate", "version": f"stability-ai/sdxl:{VERSION}", "timeoutSeconds": 120}
 LANGTRACE_KEY = "key-of-the-benchmark"
@@ -112,7 +109,7 @@ def running(argv: Sequence[str | Path], port: int, path: str, environment: Mappi
 def serving(
     program: Sequence[str | Path], environment: Mapping[str, str], model: Mapping[str, Any] = SANDBOX
 ) -> Iterator[Program]:
-    """Run the service, `SERVICE` itself or the benchmark's `SUBJECT` with its options, ready when the block begins."""
+    """Run the service, be it from this environment or in its image, ready when the block begins."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder, "models.json")

@@ -12,10 +12,11 @@ import statistics
 from dataclasses import asdict
 from typing import Any
 
+from dev.bench import image
 from dev.bench.instruments import instruments
 from dev.bench.load import added_ms, p99, probing, wrk
 from dev.bench.measure import cpu_seconds, memory, save
-from dev.bench.programs import SDXL, SERVICE, Program, awaken, called, metric, recording, replicate, serving
+from dev.bench.programs import SDXL, Program, awaken, called, metric, recording, replicate, serving
 from dev.cluster.waiting import until
 
 
@@ -23,7 +24,7 @@ def added() -> dict[str, Any]:
     """Measure what the service adds to a call at 200 in flight."""
     with recording() as sinks, replicate(predict_seconds=2) as fake:
         environment = {"T2I_REPLICATE_API_URL": fake.url, "T2I_MAX_IN_FLIGHT": "256", **sinks.otlp}
-        with serving(SERVICE, environment, SDXL) as service:
+        with serving(image.service(), environment, SDXL) as service:
             awaken(service, exporters=1)
             cpu, calls = (cpu_seconds(service.pid), cpu_seconds(fake.pid)), called(fake)
             measured = added_ms(service.url, clients=200, upstream_seconds=2, rounds=10)
@@ -49,7 +50,7 @@ def crowd(seconds: float = 30) -> dict[str, Any]:
     """Keep 1,000 generations of 2 s in flight."""
     with recording() as sinks, replicate(predict_seconds=2) as fake:
         environment = {"T2I_REPLICATE_API_URL": fake.url, "T2I_MAX_IN_FLIGHT": "1000", **sinks.otlp}
-        with serving(SERVICE, environment, SDXL) as service:
+        with serving(image.service(), environment, SDXL) as service:
             awaken(service, exporters=1)
             with probing(service.url) as health:
                 load = wrk(service.url, 1000, seconds)
@@ -73,7 +74,7 @@ def idle(starts: int = 5) -> dict[str, Any]:
         for name, environment in (("without LangTrace", sinks.otlp), ("with LangTrace", sinks.otlp | sinks.langtrace)):
             seconds, resting, used = [], [], []
             for _ in range(starts):
-                with serving(SERVICE, environment) as service:
+                with serving(image.service(), environment) as service:
                     seconds.append(service.seconds_to_ready)
                     resting.append(_resting(service))
                     awaken(service, exporters=len(environment) // 2 + 1)
@@ -112,7 +113,7 @@ def main() -> None:
         "crowd": crowd,
         "idle": idle,
     }
-    figures = {}
+    figures: dict[str, Any] = {"image": image.described("service")}
     for name in options.parts or parts:
         figures[name] = parts[name]()
         print(json.dumps({name: figures[name]}, indent=1), flush=True)

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dev.bench import image
 from dev.bench.load import BODY, HEAD, answer
 from dev.bench.measure import memory, save
-from dev.bench.programs import SDXL, SUBJECT, Program, awaken, called, http, metric, recording, replicate, serving
+from dev.bench.programs import SDXL, Program, awaken, called, http, metric, recording, replicate, serving
 from dev.cluster.waiting import until
 from tests.fakes.replicate import RUNNING
 
@@ -40,7 +41,7 @@ def soak(minutes: float) -> dict[str, Any]:
     """Return the figures, `left` among them: what is not as it was, by its name."""
     with recording() as sinks, replicate(predict_seconds=PREDICT_SECONDS) as fake:
         environment = {"T2I_REPLICATE_API_URL": fake.url, **sinks.otlp}
-        with serving((*SUBJECT, "--tasks"), environment, SDXL) as service:
+        with serving(image.subject("--tasks"), environment, SDXL) as service:
             awaken(service, exporters=1)
             asyncio.run(_drive(service.url, 10))  # connections and code that stay are there before the first look
             time.sleep(REST_SECONDS)
@@ -54,6 +55,7 @@ def soak(minutes: float) -> dict[str, Any]:
             after = _settled(service, fake, before)
             upstream = Counter(_statuses(fake)) - warm
             figures = {
+                "image": image.described("service"),
                 "minutes": minutes,
                 "requests": counted,
                 "provider": upstream,

@@ -18,7 +18,7 @@ from itertools import cycle, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dev.bench import phases
+from dev.bench import image, phases
 from dev.bench.client import RefusedError, ask, session
 from dev.bench.measure import memory, save
 from dev.bench.scene import SERVICES, SPEC, Scene, scene
@@ -211,7 +211,7 @@ def _left(figures: dict[str, Any]) -> Iterator[str]:
 async def _soak(minutes: float) -> dict[str, Any]:
     with scene() as here:
         async with session(here.layout.kubeconfig) as admin:
-            return await soak(here, admin, minutes)
+            return {"image": image.described("operator"), **await soak(here, admin, minutes)}
 
 
 def main() -> int:

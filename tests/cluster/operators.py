@@ -27,7 +27,7 @@ class OperatorProcess:
 
     def __init__(self, kubeconfig: Path, log: Path, class_name: str, **settings: object) -> None:
         self.class_name, self.log, self.port = class_name, log, free_port()
-        self.program: tuple[str, ...] = ("-m", "t2i_operator")
+        self.program: tuple[str, ...] = (sys.executable, "-m", "t2i_operator")
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("T2I_", "POD_"))},
             "KUBECONFIG": str(kubeconfig),
@@ -44,9 +44,7 @@ class OperatorProcess:
         """Start it; what an earlier process of this name has logged stays in the file."""
         with self.log.open("ab") as log:
             self._started_at = log.tell()
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *self.program], env=self._environment, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self.program, env=self._environment, stdout=log, stderr=log)  # noqa: S603
 
     def leading(self) -> bool:
         return b'"event": "leading"' in self.log.read_bytes()[self._started_at :]
