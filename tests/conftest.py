@@ -88,6 +88,13 @@ def _suite(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).parts[0]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give who asks for the toolbox time to wait: while the guide is tried, nobody else may work on the cluster."""
+    for item in items:
+        if "toolbox" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Bring the cluster up before the first test: a cold start takes longer than any test is allowed to.
 
