@@ -32,6 +32,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.cluster import ground
+from dev.cluster.kubectl import READ_LIMIT
 from dev.cluster.paths import Layout
 from dev.cluster.tools import Tool
 from dev.cluster.workshop import workshop
@@ -87,6 +88,13 @@ def _suite(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).parts[0]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give who asks for the toolbox time to wait: while the guide is tried, nobody else may work on the cluster."""
+    for item in items:
+        if "toolbox" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Bring the cluster up before the first test: a cold start takes longer than any test is allowed to.
 
@@ -120,7 +128,11 @@ def cluster() -> Layout:
 def kubectl(cluster: Layout) -> Callable[..., str]:
     def run(*argv: str, input: str | None = None) -> str:  # noqa: A002 - as in subprocess
         command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", *argv]
-        result = subprocess.run(command, input=input, text=True, capture_output=True, check=False)  # noqa: S603
+        limit = READ_LIMIT if argv[0] == "get" else None
+        try:
+            result = subprocess.run(command, input=input, text=True, capture_output=True, check=False, timeout=limit)  # noqa: S603
+        except subprocess.TimeoutExpired as error:
+            raise KubectlError(f"`kubectl {' '.join(argv)}`: no answer within {limit} s") from error
         if result.returncode != 0:
             raise KubectlError(result.stderr.strip())
         return result.stdout

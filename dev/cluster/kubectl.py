@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from dev.cluster.paths import Layout
 
+# Seconds; what only reads has an answer by then, or hangs, and whoever waits for something asks again.
+READ_LIMIT = 60.0
+
 
 def kubectl(layout: Layout, *argv: str, feed: str | None = None) -> str:
     """Return what it printed; what it complained about becomes the error."""
@@ -49,4 +52,8 @@ def established(kubectl: Callable[..., str], *crds: str) -> None:
 
 def _run(layout: Layout, argv: tuple[str, ...], feed: str | None) -> subprocess.CompletedProcess[str]:
     command = [str(layout.kubectl), f"--kubeconfig={layout.kubeconfig}", *argv]
-    return subprocess.run(command, input=feed, check=False, text=True, capture_output=True)
+    limit = READ_LIMIT if argv[0] == "get" else None
+    try:
+        return subprocess.run(command, input=feed, check=False, text=True, capture_output=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer within {limit:.0f} s")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -53,8 +53,15 @@ class Reader:
 
     @contextmanager
     def running(self, command: str) -> Iterator[IO[str]]:
-        """Yield what a command that does not end by itself prints, and end it afterwards."""
-        with TemporaryFile("w+") as output, self._start(f"exec {command}", output, output) as process:
+        """Yield what a command that does not end by itself prints, and end it afterwards.
+
+        It is read by a file of its own: to go back in the command's would have the next line written over the first.
+        """
+        with (
+            NamedTemporaryFile("w") as written,
+            Path(written.name).open() as output,
+            self._start(f"exec {command}", written, written) as process,
+        ):
             try:
                 yield output
             finally:

@@ -87,6 +87,11 @@ class Subject:
     def pod_uids(self) -> set[str]:
         return {pod["metadata"]["uid"] for pod in self.pods()}
 
+    def all_uids(self) -> set[str]:
+        """Return those of pods on their way out, too: for a moment the Service still leads to them."""
+        uids = "jsonpath={.items[*].metadata.uid}"
+        return {*self.kubectl("get", "pods", "-n", self.namespace, "-l", self.selector, "-o", uids).split()}
+
     def url(self) -> str:
         """Return where this machine reaches the Service: its cluster address, which kube-proxy serves here too."""
         service = self.get("service", f"{self.name}-service")["spec"]

@@ -54,7 +54,7 @@ def test_a_token_comes_is_rotated_and_is_never_shown(subject: Subject, replicate
 
     before = subject.pod_uids()
     give(subject, TOKEN)
-    until(lambda: subject.pods() and not before & subject.pod_uids(), "pods with the new token")
+    until(lambda: subject.pods() and not before & subject.all_uids(), "pods with the new token, and no others")
     subject.ready()
     answer = subject.generate(width=64, height=64)
     assert answer.status_code == 200, answer.text

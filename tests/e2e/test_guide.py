@@ -178,11 +178,13 @@ def test_the_log_that_is_followed_shows_a_request_with_the_fields_of_the_guide(
     reader: guide.Reader, service: Subject
 ) -> None:
     with reader.running(FOLLOW) as output:
-        before = until(lambda: started(output), "the lines that are there already", seconds=30)
+        until(lambda: started(output), "the lines that are there already", seconds=30)
         answers = [draw(pod).headers["x-request-id"] for pod in service_pods(service)]
-        until(lambda: len(started(output)) > len(before), "the line of a new request", seconds=30)
-        line = started(output)[-1]
-    assert line["request_id"] in answers
+
+        def new() -> list[dict[str, Any]]:
+            return [line for line in started(output) if line["request_id"] in answers]
+
+        line = until(new, "the line of a new request", seconds=30)[0]
     assert EXAMPLE.keys() <= line.keys()
     assert {name: line[name] for name in ("level", "logger", "event")} == {
         name: EXAMPLE[name] for name in ("level", "logger", "event")

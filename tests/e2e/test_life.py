@@ -31,7 +31,7 @@ def test_an_edit_reaches_new_pods(subject: Subject) -> None:
     edited = {**SANDBOX["models"][0], "defaults": {"width": 320, "height": 128}}
     subject.patch({"spec": {"models": [edited]}})
     subject.ready()
-    until(lambda: subject.pods() and not before & subject.pod_uids(), "the old pods to be gone")
+    until(lambda: subject.pods() and not before & subject.all_uids(), "the old pods to be gone")
     picture = base64.b64decode(subject.generate().json()["images"][0]["b64_json"])
     assert size_of(picture) == (320, 128)
 

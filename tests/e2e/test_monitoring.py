@@ -178,13 +178,17 @@ def test_every_variable_of_a_dashboard_offers_this_service(
     """Ask as Grafana does; that the series are asked for, too, is seen by what they say of another service."""
     failing.ready()
     asked = variables(failing, topic)
-    offered = {
-        variable.name: variable.offered(sample["metric"] for sample in prometheus.query(variable.expr))
-        for variable in asked
-    }
-    assert {"namespace", "service"} <= offered.keys()
-    assert [variable for variable in asked if variable.chosen not in offered[variable.name]] == []
-    assert painted.namespace in offered["namespace"]
+    assert {"namespace", "service"} <= {variable.name for variable in asked}
+
+    def offered() -> dict[str, set[str]]:
+        found = {
+            variable.name: variable.offered(sample["metric"] for sample in prometheus.query(variable.expr))
+            for variable in asked
+        }
+        assert [variable for variable in asked if variable.chosen not in found[variable.name]] == []
+        return found
+
+    assert painted.namespace in until(offered, "its series", seconds=180)["namespace"]
 
 
 def test_a_rule_speaks_and_hears_of_its_own_namespace_only(

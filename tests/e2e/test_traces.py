@@ -115,13 +115,15 @@ def test_one_request_id_leads_from_the_log_to_the_trace_the_exemplar_and_langtra
     traced: Subject, langtrace: FakeLangTrace, prometheus: Prometheus, kubectl: Callable[..., str]
 ) -> None:
     request_id = traced.generate("a lighthouse", width=64, height=64).headers["x-request-id"]
-    logs = [
-        json.loads(line)
-        for line in kubectl("logs", f"deployment/{traced.name}", "-n", traced.namespace).split("\n")
-        if line
-    ]
-    (logged,) = [line for line in logs if line.get("request_id") == request_id and "completed" in line["event"]]
-    trace_id = logged["trace_id"]
+
+    def logged() -> list[dict[str, Any]]:
+        """Return the line, which reaches the log a moment after the answer its caller."""
+        logs = kubectl("logs", f"deployment/{traced.name}", "-n", traced.namespace).split("\n")
+        lines = [json.loads(line) for line in logs if line]
+        return [line for line in lines if line.get("request_id") == request_id and "completed" in line["event"]]
+
+    (line,) = until(logged, "the line in the log", seconds=30)
+    trace_id = line["trace_id"]
 
     spans = spans_of(traced, request_id)
     assert {span["traceID"] for span in spans.values()} == {trace_id}

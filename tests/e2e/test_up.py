@@ -178,7 +178,8 @@ def test_what_else_it_says_of_the_stack_works(
 ) -> None:
     commands = [line for line in about_the_stack(with_stack) if line.startswith("kubectl") and "forward" not in line]
     top, dashboard = commands
-    assert re.search(r"^text-to-image-\S+\s+\d+m\s+\d+Mi", run(f"{lines[0]}\n{top}", cluster), re.MULTILINE)
+    usage = re.compile(r"^text-to-image-\S+\s+\d+m\s+\d+Mi", re.MULTILINE)
+    until(lambda: usage.search(run(f"{lines[0]}\n{top}", cluster)), "usage, which is known a little after a start", 60)
     run(f"{lines[0]}\ncd {tmp_path}\n{dashboard}", cluster)
     (file,) = tmp_path.iterdir()
     assert json.loads(file.read_text())["title"] == "text-to-image / text-to-image / Overview"

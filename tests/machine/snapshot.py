@@ -30,7 +30,8 @@ def take(layout: Layout) -> Snapshot:
         mounts=frozenset(line.split(maxsplit=4)[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
         links=frozenset(link["ifname"] for link in json.loads(_output("ip", "-json", "link"))),
         namespaces=frozenset(_output("lsns", "--noheadings", "--type", "net", "--output", "NS").split()),
-        filters=tuple(_output("nft", "list", "ruleset").splitlines()),
+        # Without what rules count: those of others go on counting.
+        filters=tuple(_output("nft", "--stateless", "list", "ruleset").splitlines()),
         routes=frozenset(_output("ip", "route").splitlines()),
         cgroups=frozenset(str(path) for path in Path("/sys/fs/cgroup").rglob("*text-to-image*")),
         processes=frozenset(_processes(layout)),

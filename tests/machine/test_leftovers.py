@@ -137,7 +137,7 @@ def _wait_until(cluster: Layout, empty: Snapshot) -> None:
         assert now == empty, _difference(now, empty)
         return True
 
-    eventually(as_before, "the machine to be as before", 10)
+    eventually(as_before, "the machine to be as before", 30)
 
 
 def _packages() -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from dev.cluster.paths import Layout
@@ -14,6 +15,7 @@ from tests.machine.conftest import UP, Command
 GROUP = "monitoring.coreos.com"
 
 
+@pytest.mark.timeout(600)  # the last of its suite: the whole stack is brought up again within its time
 def test_without_the_stack_nothing_of_it_is_made(
     command: Command, cluster: Layout, checkout: Path, kubectl: Callable[..., str]
 ) -> None:
