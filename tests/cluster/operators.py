@@ -20,6 +20,7 @@ from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 
 IMAGE = "ghcr.io/text-to-image/service:test"
+PAGE_SECONDS = 30.0  # what is asked is what a page says, not how soon it does
 
 
 class OperatorProcess:
@@ -53,7 +54,7 @@ class OperatorProcess:
 
     def get(self, path: str) -> httpx.Response:
         """Ask one of its own pages."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}")
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=PAGE_SECONDS)
 
     @property
     def user_agent(self) -> str:
