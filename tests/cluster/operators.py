@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,19 +15,19 @@ import httpx
 import yaml
 
 from dev.bench.audit import lines
-from dev.bench.programs import free_port
 from tests.api import Api, Object
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 
 IMAGE = "ghcr.io/text-to-image/service:test"
+PAGE_SECONDS = 30.0  # what is asked is what a page says, not how soon it does
 
 
 class OperatorProcess:
     """One replica: started, stopped, killed or frozen by the test, which reads its log and metrics."""
 
     def __init__(self, kubeconfig: Path, log: Path, class_name: str, **settings: object) -> None:
-        self.class_name, self.log, self.port = class_name, log, free_port()
+        self.class_name, self.log, self.port = class_name, log, _kept_port()
         self.program: tuple[str, ...] = (sys.executable, "-m", "t2i_operator")
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("T2I_", "POD_"))},
@@ -51,7 +52,7 @@ class OperatorProcess:
 
     def get(self, path: str) -> httpx.Response:
         """Ask one of its own pages."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}")
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=PAGE_SECONDS)
 
     @property
     def user_agent(self) -> str:
@@ -84,6 +85,19 @@ class OperatorProcess:
 
     def events(self, text: str) -> list[Object]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if text in line and line.startswith("{")]
+
+
+def _kept_port() -> int:
+    """Return a port that nobody else is given before the operator listens, nor between its stop and its next start.
+
+    It stays bound while this process lives, and does not listen: the operator, which reuses addresses, may take it.
+    """
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("", 0))
+    port: int = keeper.getsockname()[1]
+    keeper.detach()
+    return port
 
 
 def running(process: OperatorProcess) -> Iterator[OperatorProcess]:

@@ -12,7 +12,7 @@ from tests.cluster.pods import parked
 from tests.cluster.spec_blocks import Object
 
 # `make draw-operator` sets how many times as many examples are to be drawn.
-_TIMES = int(os.environ.get("DRAWS", "0"))
+TIMES = int(os.environ.get("DRAWS", "0"))
 
 
 def drawn(examples: int) -> settings:
@@ -21,8 +21,8 @@ def drawn(examples: int) -> settings:
     Each example takes long on a real API server, and to shrink one would take longer than a test may.
     """
     return settings(
-        max_examples=(_TIMES or 1) * examples,
-        derandomize=not _TIMES,
+        max_examples=(TIMES or 1) * examples,
+        derandomize=not TIMES,
         deadline=None,
         database=None,
         print_blob=True,

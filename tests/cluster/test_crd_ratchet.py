@@ -51,7 +51,7 @@ def earlier(kubectl: Callable[..., str], namespace: str) -> Iterator[Callable[..
     kubectl("apply", "--server-side", "--filename=-", input=json.dumps(without_rules(body)))
     try:
         established(kubectl, f"crd/{KIND}")
-        kubectl("create", "--filename=-", input=json.dumps(resource))
+        eventually(lambda: kubectl("create", "--filename=-", input=json.dumps(resource)), "its kind to be discovered")
         kubectl("apply", "--server-side", "--filename=-", input=json.dumps(body))
         yield lambda patch, *argv: kubectl(
             "patch", KIND, "pictures", f"--namespace={namespace}", "--type=merge", f"--patch={json.dumps(patch)}", *argv

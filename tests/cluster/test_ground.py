@@ -91,13 +91,13 @@ def fetch(*urls: str) -> list[str]:
 
 def answers(url: str) -> bool:
     try:
-        return page(url) == PAGE
+        return page(url, seconds=5) == PAGE
     except OSError:
         return False
 
 
-def page(url: str) -> str:
-    text: str = urllib.request.urlopen(url, timeout=5).read().decode()  # noqa: S310 - this cluster's own
+def page(url: str, seconds: float = 30) -> str:
+    text: str = urllib.request.urlopen(url, timeout=seconds).read().decode()  # noqa: S310 - this cluster's own
     return text.strip()
 
 
@@ -180,7 +180,8 @@ def test_restricted_pod_security_refuses_a_privileged_pod(here: Kubectl, toolbox
 
 
 def test_a_memory_limit_is_kept(here: Kubectl, toolbox: str) -> None:
-    body = pod("greedy", toolbox, "tail /dev/zero")
+    # Not at once: containerd hears of no memory that ran out before it began to watch.
+    body = pod("greedy", toolbox, "sleep 1; exec tail /dev/zero")
     here("create", "--filename=-", input=json.dumps(body))
     here("wait", "--for=jsonpath={.status.phase}=Failed", "pod/greedy", "--timeout=60s")
     reason = "--output=jsonpath={.status.containerStatuses[0].state.terminated.reason}"

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import itertools
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,17 @@ LEASE_SECONDS, RENEW_DEADLINE_SECONDS = 15.0, 10.0
 TAKEN_OVER_SECONDS = 20.0
 ON_THE_WAY_SECONDS = 1.0  # from the start of a write to its entry in the audit log, and the other way round
 REFUSED = 't2i_operator_reconciles_total{result="not_leading"}'
+
+
+class Pace:
+    """How long the machine stood still at worst: what a replica does may be as late as a turn of the test's loop."""
+
+    def __init__(self) -> None:
+        self.longest, self._at = 0.0, time.monotonic()
+
+    def turn(self) -> None:
+        now = time.monotonic()
+        self.longest, self._at = max(self.longest, now - self._at), now
 
 
 class Pair:
@@ -117,6 +129,7 @@ def test_a_leader_that_was_frozen_writes_nothing_after_its_lease(
     service = Service(api, namespace, pair.account.class_name)
     service.create()
     service.ready()
+    service.told("Ready")  # the last that it writes: frozen between a look at the lease and a write, it would go on
     offset = cluster.audit_log.stat().st_size
     pair.first.send(signal.SIGSTOP)
     service.edit(logging={"level": "DEBUG"})
@@ -148,7 +161,14 @@ def test_a_leader_whose_connection_hangs_writes_nothing_after_its_lease_which_th
         offset = cluster.audit_log.stat().st_size
         service.edit(logging={"level": "DEBUG"})
         proxy.freeze()
-        eventually(pair.second.leading, "the second to lead", seconds=TAKEN_OVER_SECONDS)
+        frozen, pace = time.monotonic(), Pace()
+
+        def taken_over() -> bool:
+            pace.turn()
+            return pair.second.leading()
+
+        eventually(taken_over, "the second to lead", seconds=2 * LEASE_SECONDS)
+        assert time.monotonic() - frozen < TAKEN_OVER_SECONDS + pace.longest
         taken = pair.taken_over_at(api)
         proxy.heal()
         service.edit(logging={"level": "ERROR"})
@@ -205,9 +225,10 @@ def test_a_leader_that_cannot_renew_writes_nothing_after_its_deadline_though_it_
     service.ready()
     proxy.spoil(only("/leases/", SILENT))
     offset, refused = cluster.audit_log.stat().st_size, [0.0]
-    levels = itertools.cycle(["DEBUG", "INFO"])
+    levels, pace = itertools.cycle(["DEBUG", "INFO"]), Pace()
 
     def given_up() -> bool:
+        pace.turn()
         service.edit(logging={"level": next(levels)})
         with contextlib.suppress(httpx.TransportError):
             refused.append(metric(operator, REFUSED))
@@ -219,8 +240,9 @@ def test_a_leader_that_cannot_renew_writes_nothing_after_its_deadline_though_it_
         (datetime.datetime.fromisoformat(entry["requestReceivedTimestamp"]) - renewed).total_seconds()
         for entry in writes(cluster.audit_log, account.username, offset)
     ]
-    assert [age for age in ages if age > RENEW_DEADLINE_SECONDS + ON_THE_WAY_SECONDS] == []
-    assert max(ages) > RENEW_DEADLINE_SECONDS - 2 * ON_THE_WAY_SECONDS, "it wrote as long as it might"
+    late = ON_THE_WAY_SECONDS + pace.longest
+    assert [age for age in ages if age > RENEW_DEADLINE_SECONDS + late] == []
+    assert max(ages) > RENEW_DEADLINE_SECONDS - ON_THE_WAY_SECONDS - late, "it wrote as long as it might"
     assert refused[-1] > 0, "it had something to write when it no longer might"
 
 

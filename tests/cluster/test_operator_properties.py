@@ -19,9 +19,11 @@ from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, m
 from tests.cluster.products import grafana_operator, opentelemetry_operator
 from tests.cluster.settling import settle
 from tests.cluster.spec_blocks import AUTHORITY, SECRET, SECRET_KEYS
-from tests.cluster.specs import EDITS, FIXED, SCALED, SPECS, drawn
+from tests.cluster.specs import EDITS, FIXED, SCALED, SPECS, TIMES, drawn
 from tests.waiting import eventually
 
+# Each of seven examples settles and is collected some times, which are minutes; what is asked for more has no end.
+pytestmark = pytest.mark.timeout(0 if TIMES else 900)
 few = drawn(5)
 # What the cluster, not the operator, decides anew for each object.
 _OF_THE_OBJECT = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import pytest
 from t2i_operator.kube.kinds import CHILDREN
 
-from dev.bench.programs import free_port
 from tests.api import Api, Object, Refused
 from tests.cluster import pods
 from tests.cluster.operators import Service
@@ -133,6 +132,14 @@ def unreachable(api: Api, namespace: str, prometheus_operator_crds: None) -> Ite
     end()
 
 
+@pytest.fixture
+def nobody() -> Iterator[socket.socket]:
+    """Keep a port on loopback, which refuses whoever connects until the test listens on it."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield kept
+
+
 def _probe(watched: Watched) -> Object:
     kind = next(kind for kind in CHILDREN if kind.plural == watched.plural)
     return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": PROBE}, "spec": watched.spec}
@@ -170,10 +177,10 @@ def test_a_pod_template_of_jaeger_s_that_is_refused_keeps_nothing_else_waiting(s
 
 @pytest.mark.parametrize("watched", [RULE, WAY_IN], ids=lambda watched: watched.plural)
 def test_a_webhook_that_cannot_be_reached_silences_nothing_else(
-    service: Service, unreachable: Unreachable, watched: Watched
+    service: Service, unreachable: Unreachable, nobody: socket.socket, watched: Watched
 ) -> None:
     condition = watched.condition
-    end = unreachable(watched, free_port())
+    end = unreachable(watched, nobody.getsockname()[1])
     service.create(replicas=1, **pods.PARKED, **watched.wanted)
     eventually(lambda: pods.names(service), "a pod")
     service.wait("Available", "False", seconds=TOLD_SECONDS)
@@ -191,15 +198,17 @@ def test_a_webhook_that_cannot_be_reached_silences_nothing_else(
     assert service.child(watched.plural, watched.suffix)
 
 
-def test_a_webhook_that_hangs_keeps_its_own_kind_waiting(service: Service, unreachable: Unreachable) -> None:
+def test_a_webhook_that_hangs_keeps_its_own_kind_waiting(
+    service: Service, unreachable: Unreachable, nobody: socket.socket
+) -> None:
     """It may think for thirty seconds, and a write of the operator's is over after ten; dashboards come later."""
-    port = free_port()
-    end = unreachable(RULE, port)
-    with socket.create_server(("127.0.0.1", port)):  # connected to, and never answered
-        service.create(monitoring={**ALERTS["monitoring"], "dashboards": {"mode": "Managed"}})
-        service.wait("DashboardsReady", "True", seconds=BACKED_OFF)
-        service.ready()
-        assert service.conditions()["AlertsReady"]["reason"] == "Pending"
+    end = unreachable(RULE, nobody.getsockname()[1])
+    nobody.listen()  # connected to, and never answered
+    service.create(monitoring={**ALERTS["monitoring"], "dashboards": {"mode": "Managed"}})
+    service.wait("DashboardsReady", "True", seconds=BACKED_OFF)
+    service.ready()
+    assert service.conditions()["AlertsReady"]["reason"] == "Pending"
+    nobody.close()
 
     end()
     eventually(lambda: service.conditions()["AlertsReady"]["reason"] != "Pending", "the rule", BACKED_OFF)
