@@ -1,6 +1,7 @@
 """Objects as a person reads them: YAML, and what differs in it; values of Secrets are never shown."""
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -70,12 +71,18 @@ def _masked(body: Any, mask: str, changed: set[str] | None = None) -> Any:
     return {**body, **values}
 
 
+# What kubectl (sigs.k8s.io/yaml) reads as a number or a truth, and PyYAML as text that needs no quotes: digits with an
+# `e` among them, as one checksum in a thousand has, 089, 0o17, y.
+_NO_TEXT_FOR_KUBECTL = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|[-+]?0o[0-7]+|[yYnN]")
+
+
 class _Dumper(yaml.SafeDumper):
-    """Writes many lines as many lines."""
+    """Writes many lines as many lines, and text so that every reader takes it for text."""
 
 
 def _string(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    style = "|" if "\n" in value else "'" if _NO_TEXT_FOR_KUBECTL.fullmatch(value) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 _Dumper.add_representer(str, _string)

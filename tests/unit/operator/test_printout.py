@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from t2i_operator.known.identity import Id
 from t2i_operator.kube.kinds import CONFIG_MAP, SECRET, Object
 from t2i_operator.preview import printout
@@ -51,3 +52,15 @@ def test_what_the_api_server_keeps_for_itself_is_no_difference() -> None:
     assert printout.change(identity, live, body) == ""
     told = printout.change(identity, live, {**body, "data": {"a": "1\n3\n"}})
     assert [line for line in told.splitlines() if line[0] in "-+"][2:] == ["-    2", "+    3"], "line by line"
+
+
+@pytest.mark.parametrize("value", ["1234e56789012345", "1E5", "1.5e3", "-2e+7", "089", "0o17", "y", "N"])
+def test_text_that_kubectl_would_take_for_something_else_is_quoted(value: str) -> None:
+    body: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"annotations": {value: value}}}
+    assert f"    '{value}': '{value}'\n" in printout.documents([body])
+
+
+@pytest.mark.parametrize("value", ["100m", "10.0.0.0/8", "1e5 steps", "yes, please", "v1"])
+def test_other_text_is_not(value: str) -> None:
+    body: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"annotations": {"a": value}}}
+    assert f"    a: {value}\n" in printout.documents([body])
