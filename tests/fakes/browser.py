@@ -13,7 +13,7 @@ import httpx
 import websocket
 
 from tests.programs import installed
-from tests.waiting import wait_for
+from tests.waiting import eventually, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,8 +100,7 @@ def browsing(profile: Path) -> Iterator[Page]:
     try:
         assert process.stderr
         port = next(found[1] for line in process.stderr if (found := _LISTENING.search(line)))
-        targets = httpx.get(f"http://127.0.0.1:{port}/json", trust_env=False).json()
-        address = next(target["webSocketDebuggerUrl"] for target in targets if target["type"] == "page")
+        address = eventually(lambda: _tab(port), "the browser's tab")
         socket = websocket.create_connection(address, timeout=30, suppress_origin=True)
         try:
             yield Page(socket)
@@ -109,6 +108,12 @@ def browsing(profile: Path) -> Iterator[Page]:
             socket.close()
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         if process.stderr:
             process.stderr.close()
+
+
+def _tab(port: str) -> str:
+    """Return its address, once there is one: the browser listens before it has opened any."""
+    targets = httpx.get(f"http://127.0.0.1:{port}/json", trust_env=False).json()
+    return next(str(target["webSocketDebuggerUrl"]) for target in targets if target["type"] == "page")

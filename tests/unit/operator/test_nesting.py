@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from t2i_operator import spec
 from t2i_operator.kube import nesting
@@ -33,6 +33,7 @@ def cut(value: Any, levels: int) -> Any:
     return [cut(inside, levels - 1) for inside in value]
 
 
+@settings(deadline=None)
 @given(value=VALUES, escaped=st.booleans(), spaced=st.booleans(), piece=st.sampled_from([1, 2, 7, 2**16]))
 def test_what_lies_deeper_is_cut_away_and_nothing_else(value: Any, *, escaped: bool, spaced: bool, piece: int) -> None:
     content = json.dumps(value, ensure_ascii=escaped, indent=1 if spaced else None).encode()

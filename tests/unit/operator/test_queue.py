@@ -35,7 +35,7 @@ async def test_a_waiting_worker_wakes() -> None:
     await asyncio.sleep(0)
     queue.add("a")
 
-    assert await asyncio.wait_for(worker, 1) == "a"
+    assert await asyncio.wait_for(worker, 30) == "a"
 
 
 async def test_of_several_delays_the_shortest_holds() -> None:
@@ -44,7 +44,7 @@ async def test_of_several_delays_the_shortest_holds() -> None:
     queue.add_after("a", 0.01)
     queue.add_after("a", 60)
 
-    assert await asyncio.wait_for(queue.get(), 1) == "a"
+    assert await asyncio.wait_for(queue.get(), 30) == "a"
     queue.done("a")
     assert queue.depth == 0
 
@@ -66,7 +66,7 @@ async def test_what_is_forgotten_does_not_come_back() -> None:
     queue.forget("a")
     queue.add_after("b", 0.02)
 
-    assert await asyncio.wait_for(queue.get(), 1) == "b"
+    assert await asyncio.wait_for(queue.get(), 30) == "b"
     assert queue.depth == 0
 
 
@@ -90,5 +90,5 @@ async def test_what_may_not_be_worked_on_yet_holds_up_nothing_else() -> None:
 
     open_to.add("a")
     queue.release()
-    assert await asyncio.wait_for(queue.get(), 1) == "a"
+    assert await asyncio.wait_for(queue.get(), 30) == "a"
     assert queue.depth == 0

@@ -576,7 +576,7 @@ class Erring(web.View):
 
 ERRS = pytest.mark.parametrize(
     ("lines", "pause", "alive"),
-    [((), 0.0, False), ((BOOKMARK,), 0.0, True), ((), 1.1, True)],
+    [((), 0.0, False), ((BOOKMARK,), 0.0, True), ((), 1.5, True)],
     ids=["error", "error after a bookmark", "error of a quiet one"],
 )
 
@@ -618,14 +618,14 @@ async def test_our_watches_that_do_nothing_but_err_are_no_sign_of_life(
 
 async def test_kopfs_quiet_watches_that_err_begin_to_wait_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer, "_WAITS", (0.0, 60.0))
-    Erring.says(pause=1.1, last=4)
+    Erring.says(pause=1.5, last=4)
     await follow(Erring, Erring.enough)
     assert Erring.enough.is_set()
 
 
 async def test_our_quiet_watches_that_err_begin_to_wait_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watches, "_BACKOFF_SECONDS", (0.01, 60.0))
-    Erring.says(pause=1.1, last=4)
+    Erring.says(pause=1.5, last=4)
     app = web.Application()
     app.router.add_view("/{path:.*}", Erring)
     async with TestServer(app) as server, ClientSession(server.make_url("/")) as session:

@@ -58,7 +58,7 @@ async def test_a_link_that_nobody_answers_in_time_is_not_logged(monkeypatch: pyt
     """It may be signed, and have a prompt's words in it."""
     causes, asked = list[str](), asyncio.Event()
     monkeypatch.setattr(replicate_client, "READ_SECONDS", 0)
-    monkeypatch.setattr(replicate_client, "CONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(replicate_client, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(replicate_client.log, "warning", lambda _, cause: causes.append(cause))
 
     async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -123,6 +123,7 @@ async def test_an_image_that_never_ends_gives_its_place_and_its_room_back(monkey
 
     followed = await asyncio.gather(*(follow() for _ in range(AT_ONCE)), return_exceptions=True)
     assert {type(end) for end in followed} == {TimeoutError}
+    monkeypatch.undo()
     await viewers.end(*await viewers.begin(1, "one"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from t2i_service.observing.spans import Kind, Span, Tracer
@@ -23,6 +23,7 @@ def read(data: bytes) -> ExportTraceServiceRequest:
     return message
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1), values, max_size=20), st.text(max_size=300))
 def test_every_attribute_comes_back(attributes: dict[str, str | bool | int | float], message: str) -> None:
     span, ended = spans_of()

@@ -58,7 +58,7 @@ async def test_one_refusal_holds_back_all_polls_of_the_account() -> None:
 
 async def test_what_is_paid_for_is_asked_for_again_before_its_time_ends() -> None:
     client = Throttled(refusals=1, after=30)
-    (prediction,) = await followed(client, 0.4, "sdxl")
+    (prediction,) = await followed(client, 1.2, "sdxl")
     assert prediction.status is Status.SUCCEEDED
     assert prediction.poll_gap_seconds > 0
     assert len(client.asked) == 2
@@ -67,7 +67,7 @@ async def test_what_is_paid_for_is_asked_for_again_before_its_time_ends() -> Non
 async def test_a_throttle_that_lasts_is_told_in_the_end() -> None:
     client = Throttled(refusals=2, after=30)
     with pytest.raises(UpstreamThrottledError):
-        await followed(client, 0.4, "sdxl")
+        await followed(client, 1.2, "sdxl")
     assert len(client.asked) == 2
 
 
