@@ -29,7 +29,7 @@ def eventually(ask: Callable[[], T], what: str, seconds: float = 30.0, *, every:
     raise AssertionError(f"waited {seconds:g} s for {what}; last: {last!r}")
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 10.0) -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
     """Return the condition's first true value, of a program beside the test that shows no error, however early asked.
 
     It is asked so often that it may be true for a moment only; the condition's own line says in the failure what it is.
