@@ -73,7 +73,7 @@ def dropped(service: RunningService) -> str:
     generate(service)
     wait_for(lambda: service.metric("t2i_spans_dropped_total", exporter="otlp", reason="export_failed") == SPANS, 20)
     assert service.metric("t2i_spans_exported_total", exporter="otlp") == 0
-    (line,) = service.logged("Spans cannot be exported and are dropped")
+    (line,) = wait_for(lambda: service.logged("Spans cannot be exported and are dropped"))
     return str(line["error"])
 
 

@@ -195,7 +195,7 @@ def test_what_the_provider_says_that_is_no_http(start: Callable[..., RunningServ
         asker = Asker(service)
         asked = {kind: asker.post() for kind in MALFORMED}
     assert {kind: answer.status_code for kind, answer in asked.items()} == dict.fromkeys(MALFORMED, 502)
-    cuts = service.logged("Provider's answer cut")
+    cuts = wait_for(lambda: len(found := service.logged("Provider's answer cut")) == len(MALFORMED) and found)
     assert [line["request_id"] for line in cuts] == [answer.headers["x-request-id"] for answer in asked.values()]
     assert shown([*service.lines, *(answer.text + str(answer.headers) for answer in asker.answers)]) == []
 
