@@ -124,7 +124,7 @@ def asker(
     replicate.knobs = Knobs()
     last = asker.post("/generate", prompt="the end", negative_prompt="")
     wait_for(lambda: any(span.attributes.get("request_id") == last.headers["x-request-id"] for span in collector.spans))
-    wait_for(lambda: any(last.headers["x-request-id"] in json.dumps(span) for span in langtrace[0].spans), seconds=20)
+    wait_for(lambda: any(last.headers["x-request-id"] in json.dumps(span) for span in langtrace[0].spans))
     with silent.client() as client:
         metrics = client.get("/metrics", headers={"accept": "application/openmetrics-text"}).text
     sinks = {
