@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import resource
+import secrets
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ SANDBOX = {"name": "sdxl", "provider": "Sandbox"}
 SDXL = {"name": "sdxl", "provider": "Replicate", "version": f"stability-ai/sdxl:{VERSION}", "timeoutSeconds": 120}
 LANGTRACE_KEY = "key-of-the-benchmark"
 DESCRIPTORS = 16_384
+# Below those that Linux gives to who asks for any, and those that Kubernetes gives to Services.
+PORTS = range(20_000, 30_000)
+_given: set[int] = set()
 _opener = build_opener(ProxyHandler({}))
 
 
@@ -78,10 +82,17 @@ def awaken(service: Program, exporters: int) -> None:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, another one each time.
+
+    The system's own choice may come twice, or go to somebody else before it is listened on: it is none of these.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 @contextmanager

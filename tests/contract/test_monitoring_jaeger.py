@@ -97,9 +97,9 @@ def test_the_service_reaches_it_by_either_protocol(
         collector = f"http://127.0.0.1:{free(port)}"
         service = start(OTLP_ENDPOINT=collector, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=protocol)
         body = {"prompt": "a lighthouse", "width": 64, "height": 64}
-        trace = httpx.post(f"{service.url}/generate", json=body).json()["trace_id"]
+        trace = httpx.post(f"{service.url}/generate", json=body, timeout=30).json()["trace_id"]
         wait_for(lambda: _kept(free, trace), 60)
-        found = httpx.get(f"http://localhost:{free(ports.QUERY)}/api/traces/{trace}").json()["data"][0]["spans"]
+        found = _get(f"http://localhost:{free(ports.QUERY)}/api/traces/{trace}").json()["data"][0]["spans"]
         assert "generate_image" in {span["operationName"] for span in found}
         assert service.metric("t2i_spans_dropped_total", exporter="otlp", reason="export_failed") == 0
 
@@ -112,8 +112,8 @@ def test_tail_sampling_keeps_failures_and_metrics_count_everything(jaeger: Path,
         assert not _kept(port, ordinary)
         counted = 'span_name="generate_image",status_code="STATUS_CODE_UNSET"} 2'
         metrics = f"http://localhost:{port(ports.SPAN_METRICS)}/metrics"
-        wait_for(lambda: counted in httpx.get(metrics).text, 60)
-        openmetrics = httpx.get(metrics, headers={"Accept": "application/openmetrics-text"}).text
+        wait_for(lambda: counted in _get(metrics).text, 60)
+        openmetrics = _get(metrics, headers={"Accept": "application/openmetrics-text"}).text
         assert 'le="120.0"' in openmetrics
         assert f'trace_id="{failed}"' in openmetrics
 
@@ -139,16 +139,16 @@ def test_whatever_is_sent_span_metrics_are_bounded(jaeger: Path, tmp_path: Path)
     with _running(jaeger, tmp_path / "config.json", resource, _hurried) as port:
         metrics = f"http://localhost:{port(ports.SPAN_METRICS)}/metrics"
         _send_all(port, {"strayed": [f"/pictures/{number}" for number in range(1000)]})
-        wait_for(lambda: _overflow(httpx.get(metrics).text) == 1001 - sets, 60)
-        exposed = httpx.get(metrics).text
+        wait_for(lambda: _overflow(_get(metrics).text) == 1001 - sets, 60)
+        exposed = _get(metrics).text
         assert len(_samples(exposed)) == sets * SERIES_A_SET
         # A full one of each name, and as many that are forgotten.
         assert len(read(exposed)) * most * 2 <= limit
 
         _send_all(port, {name: ["call"] for name in names} | {"pictures": ["generate_image"]})
-        wait_for(lambda: 'service_name="pictures"' in httpx.get(metrics).text, 60)
-        wait_for(lambda: len(_service_names(httpx.get(metrics).text)) <= most, 60)
-        assert "pictures" in _service_names(httpx.get(metrics).text)
+        wait_for(lambda: 'service_name="pictures"' in _get(metrics).text, 60)
+        wait_for(lambda: len(_service_names(_get(metrics).text)) <= most, 60)
+        assert "pictures" in _service_names(_get(metrics).text)
 
 
 def _hurried(loaded: dict[str, Any]) -> None:
@@ -196,15 +196,20 @@ def _running(
             run.terminate()
 
 
+def _get(url: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """Leave it the time that it may need beside all else that runs."""
+    return httpx.get(url, headers=headers, timeout=30)
+
+
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        return _get(url).status_code == 200
     except httpx.TransportError:
         return False
 
 
 def _kept(port: Callable[[int], int], trace: str) -> bool:
-    return httpx.get(f"http://localhost:{port(ports.QUERY)}/api/traces/{trace}").status_code == 200
+    return _get(f"http://localhost:{port(ports.QUERY)}/api/traces/{trace}").status_code == 200
 
 
 def _send(port: Callable[[int], int], *, failed: bool = False, seconds: float = 0.1) -> str:
@@ -239,5 +244,6 @@ def _post(port: Callable[[int], int], sent: dict[str, list[dict[str, Any]]]) -> 
         }
         for service, of_service in sent.items()
     ]
-    answer = httpx.post(f"http://localhost:{port(ports.OTLP_HTTP)}/v1/traces", json={"resourceSpans": spans})
+    url = f"http://localhost:{port(ports.OTLP_HTTP)}/v1/traces"
+    answer = httpx.post(url, json={"resourceSpans": spans}, timeout=30)
     assert answer.status_code == 200, answer.text

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MONITORING = Path(__file__).parents[2] / "manifests" / "monitoring"
 SYSTEM = "text-to-image-system"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

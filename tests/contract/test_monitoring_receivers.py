@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GRAFANA = "https://grafana.example.com/g"
 BURN, ANOMALY = "TextToImageErrorBudgetBurn", "TextToImageAnomaly"
 PASSWORD = "the team's own"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 Alert = dict[str, Any]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORGED = Sample("forged_total", 'namespace="theirs",service="their-service",job="their-service"', 1.0, counts=False)
 OWN = {"namespace": "studio", "service": "pictures-service", "job": "pictures-service"}
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 STEPS: dict[str, list[dict[str, Any]]] = {
     "relabelings": [{"action": "labeldrop", "regex": "namespace|service|job"}],
     "metricRelabelings": [

@@ -64,7 +64,7 @@ def generate(service: RunningService, **body: Any) -> dict[str, Any]:
 
 
 def span_of(langtrace: FakeLangTrace, trace_id: str) -> dict[str, Any]:
-    return wait_for(lambda: next((span for span in langtrace.spans if span["traceId"] == trace_id), {}), seconds=20)
+    return wait_for(lambda: next((span for span in langtrace.spans if span["traceId"] == trace_id), {}))
 
 
 def test_a_model_call_arrives_with_all_that_is_known(
@@ -249,9 +249,7 @@ def test_langtrace_in_trouble_costs_counted_spans(
     service = start(SANDBOX, LANGTRACE_API_KEY=key, LANGTRACE_API_HOST=address)
     answer = generate(service)
     assert answer["status"] == "succeeded"
-    wait_for(
-        lambda: service.metric("t2i_spans_dropped_total", exporter="langtrace", reason="export_failed") == 1, seconds=20
-    )
+    wait_for(lambda: service.metric("t2i_spans_dropped_total", exporter="langtrace", reason="export_failed") == 1)
     with service.client() as client:
         client.post("/feedback", json={"generation_id": answer["id"], "rating": "up"})
     wait_for(lambda: service.logged("langtrace took no feedback"))
@@ -292,7 +290,7 @@ def test_the_sdk_is_imported_off_the_event_loop_and_only_with_a_key(
         service.wait_until_up()
         assert generate(service)["status"] == "succeeded"
         if key:
-            wait_for(lambda: service.metric("t2i_spans_exported_total", exporter="langtrace") == 1, seconds=30)
+            wait_for(lambda: service.metric("t2i_spans_exported_total", exporter="langtrace") == 1)
     finally:
         service.stop()
     assert [line["thread"] for line in service.logged("imported")] == threads
@@ -325,7 +323,7 @@ def test_only_configured_addresses_are_connected_to(
             service.wait_until_up(seconds=60)
             answer = generate(service)
             span_of(langtrace, answer["trace_id"])
-            wait_for(lambda: collector.trace(answer["trace_id"]), seconds=20)
+            wait_for(lambda: collector.trace(answer["trace_id"]))
             known = len(langtrace.methods)
             with service.client() as client:
                 client.post("/feedback", json={"generation_id": answer["id"], "rating": "up"})

@@ -72,13 +72,14 @@ def test_one_replica_begins_and_another_answers(
     replicas: tuple[RunningService, RunningService], replicate: FakeReplicate
 ) -> None:
     one, other = replicas
-    replicate.knobs.predict_seconds = 0.5
+    replicate.knobs.predict_seconds = 60
     answer = begin(one)
     assert (answer.status_code, answer.headers["preference-applied"]) == (202, "respond-async")
     location = answer.headers["location"]
     assert location == f"/generations/{answer.json()['id']}"
     assert answer.json()["status"] in {"starting", "processing"}
     assert read(other, location)["status"] in {"starting", "processing"}
+    replicate.finish()
     result = ended(other, location)
     assert result["status"] == "succeeded"
     assert (result["trace_id"], result["request_id"]) == (answer.json()["trace_id"], answer.json()["request_id"])
@@ -109,7 +110,7 @@ def test_one_replica_begins_and_another_answers(
     ids=["capitals", "one of several", "second header", "after quotes", "another word", "a parameter", "in quotes"],
 )
 def test_a_preference_is_read_as_its_rfc_says(
-    replicas: tuple[RunningService, RunningService], preferences: list[str], *, later: bool
+    replicas: tuple[RunningService, RunningService], replicate: FakeReplicate, preferences: list[str], *, later: bool
 ) -> None:
     with replicas[0].client() as client:
         answer = client.post("/generate", json=SMALL, headers=[("prefer", value) for value in preferences])
@@ -123,13 +124,13 @@ def test_a_replica_without_the_model_answers_from_the_provider(
     keys: Path,
     replicate: FakeReplicate,
 ) -> None:
+    # The model is gone, and another provider's has its name. They are up before its time begins to run.
+    others = [start(*models, T2I_SIGNING_KEYS_DIR=str(keys)) for models in ([SDXL | {"name": "next"}], [SANDBOX])]
     replicate.knobs.predict_seconds = 60
     location = begin(replicas[0]).headers["location"]
     with replicas[0].client() as client:
         sdxl = client.get(location).json()
-    # The model is gone, and another provider's has its name.
-    for models in ([SDXL | {"name": "next"}], [SANDBOX]):
-        other = start(*models, T2I_SIGNING_KEYS_DIR=str(keys))
+    for other in others:
 
         def counts_its_errors(other: RunningService = other) -> bool:
             # The pod that follows asks as well, and may be who meets the error.
@@ -316,11 +317,12 @@ def test_so_many_links_are_followed_at_once(start: Callable[..., RunningService]
     with service.client() as client, ThreadPoolExecutor(callers) as pool:
         links = [link_of_one(client) for _ in range(callers)]
         replicate.requests.clear()
-        replicate.knobs.faults = {"file": ["slow:2"] * AT_ONCE}
-        asked = [pool.submit(httpx.get, link, trust_env=False) for link in links]
+        replicate.knobs.hold_files = True
+        asked = [pool.submit(httpx.get, link, trust_env=False, timeout=30) for link in links]
         wait_for(lambda: service.metric("active_requests") == callers)
         wait_for(lambda: sent(replicate, "file") == AT_ONCE)
         assert not [future for future in asked if future.done()]
+        replicate.knobs.hold_files = False
         assert {future.result().status_code for future in asked} == {200}
     assert sent(replicate, "file") == callers
 
@@ -393,7 +395,7 @@ def test_a_dying_pod_counts_what_it_abandons_and_lets_it_live(
     replicate: FakeReplicate,
 ) -> None:
     service = start(SDXL, T2I_SIGNING_KEYS_DIR=str(keys), T2I_GRACE_SECONDS="3")
-    replicate.knobs.predict_seconds = 10
+    replicate.knobs.predict_seconds = 60
     location = begin(service).headers["location"]
     service.process.send_signal(signal.SIGTERM)
     assert service.wait() == 0

@@ -124,7 +124,7 @@ def asker(
     replicate.knobs = Knobs()
     last = asker.post("/generate", prompt="the end", negative_prompt="")
     wait_for(lambda: any(span.attributes.get("request_id") == last.headers["x-request-id"] for span in collector.spans))
-    wait_for(lambda: any(last.headers["x-request-id"] in json.dumps(span) for span in langtrace[0].spans), seconds=20)
+    wait_for(lambda: any(last.headers["x-request-id"] in json.dumps(span) for span in langtrace[0].spans))
     with silent.client() as client:
         metrics = client.get("/metrics", headers={"accept": "application/openmetrics-text"}).text
     sinks = {
@@ -195,7 +195,7 @@ def test_what_the_provider_says_that_is_no_http(start: Callable[..., RunningServ
         asker = Asker(service)
         asked = {kind: asker.post() for kind in MALFORMED}
     assert {kind: answer.status_code for kind, answer in asked.items()} == dict.fromkeys(MALFORMED, 502)
-    cuts = service.logged("Provider's answer cut")
+    cuts = wait_for(lambda: len(found := service.logged("Provider's answer cut")) == len(MALFORMED) and found)
     assert [line["request_id"] for line in cuts] == [answer.headers["x-request-id"] for answer in asked.values()]
     assert shown([*service.lines, *(answer.text + str(answer.headers) for answer in asker.answers)]) == []
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from tests.fakes.replicate import FakeReplicate
 
-SLOW = SANDBOX | {"sandbox": {"latency": "2s"}}
+SLOW = SANDBOX | {"sandbox": {"latency": "6s"}}
 # Begun before the pod drains, it ends while the pod does.
-QUICKER = SANDBOX | {"name": "quicker", "weight": 0, "sandbox": {"latency": "1s"}}
+QUICKER = SANDBOX | {"name": "quicker", "weight": 0, "sandbox": {"latency": "4s"}}
 
 
 def refusal(**environment: str) -> tuple[int, str]:
@@ -172,7 +172,7 @@ def test_log_levels_are_taken_in_either_case(start: Callable[..., RunningService
 
 
 def test_sigterm_turns_unready_at_once_keeps_accepting_and_loses_nothing(start: Callable[..., RunningService]) -> None:
-    service = start(SLOW, QUICKER, T2I_DRAIN_SECONDS="1.5")
+    service = start(SLOW, QUICKER, T2I_DRAIN_SECONDS="5")
     body = {"prompt": "in flight", "width": 64, "height": 64}
     answers: list[tuple[int, str | None]] = []
 

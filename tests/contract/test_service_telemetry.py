@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,7 +82,7 @@ def test_every_declared_metric_moves(start: Callable[..., RunningService], repli
         replicate.knobs.faults = {"create": ["429"], "get": ["500"]}
         with service.client() as client:
             client.post("/feedback", json={"generation_id": ask(service).json()["id"], "rating": "up"})
-        wait_for(lambda: "t2i_spans_dropped" in moved(service), 20)
+        wait_for(lambda: "t2i_spans_dropped" in moved(service))
         collector.refuse.clear()
         replicate.knobs.faults = {"create": ["500"] * FAILURES_TO_OPEN}
         for _ in range(FAILURES_TO_OPEN):
@@ -92,7 +93,7 @@ def test_every_declared_metric_moves(start: Callable[..., RunningService], repli
             queued = pool.submit(ask, service, later)
             wait_for(lambda: "t2i_generations_queued" in moved(service))
             assert ask(service).json()["code"] == "overloaded"
-            seen = wait_for(lambda: "t2i_spans_exported" in (now := moved(service)) and now, 20)
+            seen = wait_for(lambda: "t2i_spans_exported" in (now := moved(service)) and now)
             assert client.post(f"{running}/cancel").json()["status"] == "canceled"
             assert queued.result().status_code == 202
         wait_for(lambda: service.metric("image_generation_total", status="canceled") == 1)
@@ -140,8 +141,11 @@ def test_secrets_are_redacted_at_every_level_and_inside_exceptions(
 ) -> None:
     service = start(SDXL, LOG_LEVEL="DEBUG", LANGTRACE_API_KEY="lt-very-secret")
     replicate.knobs.outcome, replicate.knobs.error = "failed", f"bad header Authorization: Bearer {TOKEN}"
+    # Long enough to be running still when the create is answered.
+    replicate.knobs.predict_seconds = 0.5
     answer = ask(service)
     assert answer.status_code == 502
+    wait_for(lambda: service.logged("Image generation failed"))
     text = "\n".join(service.lines) + answer.text
     assert "[redacted]" in text
     assert TOKEN not in text
@@ -152,13 +156,19 @@ def test_secrets_are_redacted_at_every_level_and_inside_exceptions(
     assert calls[-1] == ("GET", f"/v1/predictions/{created}", 200)
 
 
-def test_capacity_has_an_end_and_says_when_to_come_again(start: Callable[..., RunningService]) -> None:
-    slow = SANDBOX | {"sandbox": {"latency": "1s"}}
-    service = start(slow, T2I_MAX_IN_FLIGHT="1", T2I_MAX_QUEUED="1", T2I_MAX_QUEUE_SECONDS="20")
+def test_capacity_has_an_end_and_says_when_to_come_again(
+    start: Callable[..., RunningService], replicate: FakeReplicate
+) -> None:
+    service = start(SDXL, T2I_MAX_IN_FLIGHT="1", T2I_MAX_QUEUED="1", T2I_MAX_QUEUE_SECONDS="20")
+    replicate.knobs.predict_seconds = 60
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: ask(service), range(4)))
-    refused = [answer for answer in answers if answer.status_code == 503]
-    assert len(refused) == 2
+        asked = [pool.submit(ask, service) for _ in range(4)]
+        first = list(islice(as_completed(asked), 2))
+        replicate.knobs.predict_seconds = 0.01
+        replicate.finish()
+    refused = [future.result() for future in first]
+    assert [future.result().status_code for future in asked if future not in first] == [200, 200]
+    assert {answer.status_code for answer in refused} == {503}
     assert {answer.json()["code"] for answer in refused} == {"overloaded"}
     assert {answer.headers["retry-after"] for answer in refused} == {"20"}
     assert service.metric("t2i_generations_rejected_total", reason="queue_full") == 2
@@ -204,11 +214,12 @@ def test_only_what_ran_has_a_duration(start: Callable[..., RunningService], repl
     assert ask(service).json()["code"] == "provider_refused_input"
     assert ask(service, prompt="a" * 70_000).status_code == 413
     assert timed(service) == (0, 0)
-    replicate.knobs.predict_seconds = 1
+    replicate.knobs.predict_seconds = 60
     with ThreadPoolExecutor(1) as pool:
         runs = pool.submit(ask, service)
         wait_for(replicate.running)
         assert ask(service).json()["code"] == "overloaded"
+        replicate.finish()
         assert runs.result().status_code == 200
     assert timed(service) == (1, 1)
     replicate.knobs.faults = {"create": ["500"] * 10}

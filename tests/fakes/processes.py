@@ -45,7 +45,7 @@ class RunningService:
         self._reader.start()
         self.url = ""
 
-    def wait_until_up(self, seconds: float = 10) -> None:
+    def wait_until_up(self, seconds: float = 60) -> None:
         wait_for(lambda: self._port() or self.process.poll() is not None, seconds)
         assert self.process.poll() is None, "\n".join(self.lines)
         self.url = f"http://127.0.0.1:{self._port()}"
@@ -76,7 +76,7 @@ class RunningService:
         return 0.0
 
     def metrics_text(self) -> str:
-        return httpx.get(f"{self.url}/metrics", trust_env=False).text
+        return httpx.get(f"{self.url}/metrics", trust_env=False, timeout=30).text
 
     def stop(self) -> int:
         """End it as Kubernetes would and return its exit status."""
@@ -85,7 +85,7 @@ class RunningService:
 
     def wait(self) -> int:
         try:
-            status = self.process.wait(30)
+            status = self.process.wait(60)
         finally:
             self.process.kill()
             self._reader.join()

@@ -37,6 +37,7 @@ class Knobs:
     """How the fake behaves; `faults` are taken one a request, by its kind: create, created, get, cancel, file.
 
     Of predictions the `failing_share` ends failed; of creates and gets the `faulty_share` is not answered as asked.
+    No file is answered for as long as `hold_files` is set.
     """
 
     queue_seconds: float = 0.0
@@ -46,6 +47,7 @@ class Knobs:
     faulty_share: float = 0.0
     error: str = "CUDA out of memory"
     image_bytes: int = 0
+    hold_files: bool = False
     outputs: Any = None
     file_lifetime_seconds: float = 3600.0
     throttle_seconds: int = 1
@@ -112,6 +114,12 @@ class FakeReplicate:
         """Return the ids of what still costs money."""
         return [record.id for record in self.predictions.values() if record.status() in RUNNING]
 
+    def finish(self) -> None:
+        """End what runs, as its outcome says: who looks at it while it runs may take as long as it takes."""
+        for record in self.predictions.values():
+            if record.status() in RUNNING:
+                record.knobs.predict_seconds = time.time() - record.started
+
     def statuses(self) -> list[str]:
         return [record.status() for record in self.predictions.values()]
 
@@ -162,6 +170,8 @@ class FakeReplicate:
         self.requests.append(("file", request.headers.get("authorization", "")))
         if trouble := await self._fault("file"):
             return trouble
+        while self.knobs.hold_files:  # noqa: ASYNC110 - a knob is turned from another thread
+            await asyncio.sleep(0.01)
         record = self.predictions.get(request.path_params["id"])
         if record is None or time.time() > record.ended + self.knobs.file_lifetime_seconds:
             return Response("Not found", 404)
