@@ -71,8 +71,8 @@ def _masked(body: Any, mask: str, changed: set[str] | None = None) -> Any:
     return {**body, **values}
 
 
-# What kubectl (sigs.k8s.io/yaml) reads as a number or a truth, and PyYAML as text that needs no quotes: digits with an
-# `e` among them, as one checksum in a thousand has, 089, 0o17, y.
+# What kubectl (sigs.k8s.io/yaml) reads as a number or a truth once it has taken `_` away, and PyYAML as text without
+# quotes: digits and an `e` near their end, as one checksum in six thousand has, 089, 0o17, y.
 _NO_TEXT_FOR_KUBECTL = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|[-+]?0o[0-7]+|[yYnN]")
 
 
@@ -81,7 +81,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = "|" if "\n" in value else "'" if _NO_TEXT_FOR_KUBECTL.fullmatch(value) else None
+    style = "|" if "\n" in value else "'" if _NO_TEXT_FOR_KUBECTL.fullmatch(value.replace("_", "")) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
