@@ -164,6 +164,7 @@ def test_capacity_has_an_end_and_says_when_to_come_again(
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(ask, service) for _ in range(4)]
         first = list(islice(as_completed(asked), 2))
+        wait_for(replicate.running)
         replicate.knobs.predict_seconds = 0.01
         replicate.finish()
     refused = [future.result() for future in first]

@@ -55,7 +55,7 @@ def one_after_the_other(service: RunningService, replicate: FakeReplicate) -> li
     replicate.knobs.predict_seconds = 60
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(generate, service) for _ in range(2)]
-        wait_for(lambda: service.metric("t2i_generations_queued") == 1)
+        wait_for(lambda: service.metric("t2i_generations_queued") == 1 and replicate.running())
         replicate.knobs.predict_seconds = 0.3
         replicate.finish()
         return [future.result().json() for future in asked]
@@ -194,6 +194,7 @@ def test_what_never_reached_the_provider_shows_in_the_trace(
     with ThreadPoolExecutor(2) as pool:
         answers = as_completed([pool.submit(generate, service) for _ in range(2)])
         assert next(answers).result().status_code == 503
+        wait_for(replicate.running)
         replicate.finish()
         assert next(answers).result().status_code == 200
     replicate.knobs.faults = {"create": ["500"] * 10}
