@@ -45,7 +45,7 @@ RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("e
 
 TESTS = Path(__file__).parent
 ALONE = "machine"
-BY_FILE = {"unit", "contract"}
+BY_FILE = {"unit", "contract", "rules"}
 _TURN = pytest.StashKey[IO[bytes]]()
 
 
