@@ -131,9 +131,9 @@ async def restart(scene: Scene, namespace: str, count: int, resync_seconds: floa
     try:
         await asyncio.to_thread(started, operator)
         leading = time.monotonic()
-        await _reached(lambda: _reconciled(operator) >= count)
-        observed = time.monotonic()
-        await _reached(lambda: _reconciled(operator) >= 3 * count)
+        await _all_ready(operator, count)
+        observed, looked = time.monotonic(), _reconciled(operator)
+        await _reached(lambda: _reconciled(operator) >= looked + 2 * count)
         held = memory(operator.pid)
     finally:
         await asyncio.to_thread(operator.stop)
