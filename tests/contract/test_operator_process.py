@@ -1,6 +1,7 @@
 """The process before there is anything to do: told to stop, or left waiting for its CRD, it must behave."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -61,6 +62,16 @@ def test_waiting_for_the_crd_can_be_ended(waiting: OperatorProcess) -> None:
 
 def test_waiting_for_the_crd_is_no_silence_of_the_streams(waiting: OperatorProcess) -> None:
     assert set(waiting.get("/healthz").json()["stream_age_seconds"].values()) == {0.0}
+
+
+def test_the_last_line_of_one_that_finds_no_cluster_is_json_as_all_others_are(tmp_path: Path) -> None:
+    process = OperatorProcess(tmp_path / "nowhere", tmp_path / "lost.log", "none")
+    process.start()
+    eventually(lambda: not process.running(), "it to give up")
+    assert process.stop() == 1
+    last = json.loads(process.log.read_text().splitlines()[-1])
+    assert (last["level"], last["logger"]) == ("critical", "t2i_operator.main")
+    assert "no cluster to talk to" in last["event"]
 
 
 def oldest_seconds(operator: Operator) -> float:
