@@ -76,7 +76,13 @@ def foreign_message(identity: Id, live: Object, resource: spec.TextToImageServic
 
 def former_message(identity: Id, live: Object) -> str:
     """Say what the garbage collector is waited for to take away."""
-    return f"{identity} belongs to a deleted {_controller(live)}; it is being collected"
+    return f"{identity} belongs to a deleted {_controller(live)}; it is being collected{held(live)}"
+
+
+def held(live: Object) -> str:
+    """Say who keeps an object that is to go; "" where nobody does."""
+    finalizers = ", ".join(live["metadata"].get("finalizers", ()))
+    return f", held by {finalizers}: whoever set that finalizer has to let go of it" if finalizers else ""
 
 
 def leaving_message(identity: Id, live: Object) -> str:
