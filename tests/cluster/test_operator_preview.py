@@ -63,7 +63,9 @@ def test_another_version_of_the_operator_shows_what_it_would_change_and_writes_n
     assert [each for each in sent if "dryRun=All" not in each["requestURI"]] == []
 
 
-def test_a_file_shows_what_would_come_and_what_would_go(command: Command, made: Service, cluster: Layout) -> None:
+def test_cr_level_diff_of_the_children_shows_what_would_come_and_what_would_go(
+    command: Command, made: Service, cluster: Layout
+) -> None:
     made.edit(networkPolicy={"mode": "Managed"})
     eventually(lambda: made.child("networkpolicies"), "the NetworkPolicy")
     body = made.live()
@@ -152,7 +154,7 @@ def test_what_would_be_made_anew_is_shown_as_what_would_then_be_there(
     assert {line[0] + line[1:].strip() for line in lines} == {"-dashboards: grafana", "+dashboards: other"}
 
 
-def test_render_prints_what_is_there_and_no_secret(command: Command, made: Service) -> None:
+def test_cr_level_render_of_the_children_prints_what_is_there_and_no_secret(command: Command, made: Service) -> None:
     shown = command("render", f"{made.namespace}/{made.name}")
     assert shown.returncode == 0, shown.stderr
     objects = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(shown.stdout)}
