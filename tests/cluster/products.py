@@ -121,3 +121,15 @@ def dashboards_shown(service: Service) -> int:
         service.api.request("PATCH", path, {"status": status}, kind, fieldManager=MANAGER)
         news += 1
     return news
+
+
+def show_dashboards(service: Service) -> None:
+    """Play the Grafana operator, as dashboards come, until all are said to be in place."""
+
+    def shown() -> bool:
+        dashboards_shown(service)
+        said = service.conditions()["DashboardsReady"]
+        assert (said["status"], said["reason"]) == ("True", "InPlace"), said
+        return True
+
+    eventually(shown, "the dashboards to be in place")

@@ -12,6 +12,7 @@ import yaml
 
 from dev.cluster.paths import Layout
 from tests.cluster.operators import IMAGE, OperatorAccount, Service, writes
+from tests.cluster.products import show_dashboards
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 
@@ -140,7 +141,7 @@ def test_what_would_be_made_anew_is_shown_as_what_would_then_be_there(
 ) -> None:
     dashboards = {"format": "GrafanaDashboard", "instanceSelector": {"matchLabels": {"dashboards": "grafana"}}}
     service.create(monitoring={**UNOBSERVED, "dashboards": dashboards})
-    service.wait("DashboardsReady", "True", "InPlace")
+    show_dashboards(service)
     body = service.live()
     body["metadata"] = {"name": service.name, "namespace": service.namespace}
     body["spec"]["monitoring"]["dashboards"]["instanceSelector"]["matchLabels"]["dashboards"] = "other"
