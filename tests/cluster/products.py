@@ -136,6 +136,18 @@ def dashboards_shown(service: Service) -> int:
     return news
 
 
+def show_dashboards(service: Service) -> None:
+    """Play the Grafana operator, as dashboards come, until all are said to be in place."""
+
+    def shown() -> bool:
+        dashboards_shown(service)
+        said = service.conditions()["DashboardsReady"]
+        assert (said["status"], said["reason"]) == ("True", "InPlace"), said
+        return True
+
+    eventually(shown, "the dashboards to be in place")
+
+
 def _downloaded(module: str, folder: str) -> Path:
     """Return a folder of the pinned release of a Go module, of which nothing is built."""
     layout = Layout.of_this_checkout()
