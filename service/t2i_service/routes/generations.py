@@ -28,7 +28,7 @@ from t2i_service.observing.telemetry import OTHER
 from t2i_service.offer.api import GenerationResult
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamCutError, UpstreamError
-from t2i_service.routes.answers import json_response, unless_client_leaves
+from t2i_service.routes.answers import drawn_by, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.web.results import Found, state_of_generation
 
@@ -60,7 +60,7 @@ async def read(request: Request, generation_id: str) -> Response:
     prediction = await unless_client_leaves(request, _read(state, found))
     if prediction is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return json_response(state_of_generation(found, prediction, request, state))
+    return _told(found, prediction, request, state)
 
 
 async def cancel(request: Request, generation_id: str) -> Response:
@@ -78,7 +78,11 @@ async def cancel(request: Request, generation_id: str) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if isinstance(ended, ServiceError):
         raise ended
-    return json_response(state_of_generation(found, ended, request, state))
+    return _told(found, ended, request, state)
+
+
+def _told(found: Found, prediction: Prediction, request: Request, state: State) -> Response:
+    return json_response(state_of_generation(found, prediction, request, state), headers=drawn_by(found.provider))
 
 
 async def picture(request: Request, generation_id: str, index: int, signature: str = "") -> Response:
@@ -104,12 +108,13 @@ class _PassedOn(Response):
 
     async def _pass_on(self, send: Send) -> None:
         async with self._state.image_links.followed(self._found.id, self._index) as room:
-            await _send(send, await _image(self._state, self._found, self._index, room))
+            image = await _image(self._state, self._found, self._index, room)
+            await _send(send, image, {"Cache-Control": ONE_HOUR, **drawn_by(self._found.provider)})
 
 
-async def _send(send: Send, image: Image) -> None:
+async def _send(send: Send, image: Image, headers: dict[str, str]) -> None:
     """Send it, and wait until nearly all of it is taken: the second part waits for the first."""
-    start = Response(image.data, media_type=image.content_type, headers={"Cache-Control": ONE_HOUR})
+    start = Response(image.data, media_type=image.content_type, headers=headers)
     await send({"type": "http.response.start", "status": start.status_code, "headers": start.raw_headers})
     await send({"type": "http.response.body", "body": image.data, "more_body": True})
     await send({"type": "http.response.body"})
