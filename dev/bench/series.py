@@ -31,8 +31,8 @@ RUNTIME_SERIES = 16
 PLAIN_STATUSES = frozenset({200, 202, 307, 400, 404, 405, 413, 422, 499, 500})
 # `up` and four on the scrape itself, by Prometheus for each target.
 SCRAPE_SERIES = 5
-# What a provider is asked of a generation whose model the pod does not know is counted under `other`.
-OF_OTHER_MODELS_TOO = {telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS}
+# What is asked or thought of a generation whose model the pod does not know is counted under `other`.
+OF_OTHER_MODELS_TOO = {telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS, telemetry.FEEDBACK}
 # Routes that the service's own schema leaves out: the page, and FastAPI's.
 UNDESCRIBED = frozenset({"/", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
 

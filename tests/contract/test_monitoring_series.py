@@ -79,7 +79,7 @@ def test_no_metric_has_more_series_than_its_bound(exposed: list[Sample], endpoin
     assert counted["http_requests_total"] > 100, "or the attack has not reached the service"
 
 
-def test_errors_of_a_model_that_is_gone_are_within_the_bound(
+def test_errors_and_ratings_of_a_model_that_is_gone_are_within_the_bound(
     start: Callable[..., RunningService], endpoints: set[str], tmp_path: Path
 ) -> None:
     """As a rollout has it: the id is of a pod with other models."""
@@ -87,8 +87,11 @@ def test_errors_of_a_model_that_is_gone_are_within_the_bound(
     (tmp_path / "primary").write_text("k1")
     service = start(SDXL, T2I_SIGNING_KEYS_DIR=str(tmp_path))
     gone = Reference("gone", "replicate", "nowhere", 1, "", "", "request", int(time.time()) + 600, "")
-    httpx.get(f"{service.url}/generations/{Keyring(tmp_path).id_of(gone)}")
+    generation_id = Keyring(tmp_path).id_of(gone)
+    httpx.get(f"{service.url}/generations/{generation_id}")
+    httpx.post(f"{service.url}/feedback", json={"generation_id": generation_id, "rating": "up"})
     assert service.metric("t2i_model_upstream_errors_total", model=telemetry.OTHER, reason="not_found") == 1
+    assert service.metric("t2i_model_feedback_total", model=telemetry.OTHER, rating="up") == 1
     counted = Counter(_metric(sample.name) for sample in read(httpx.get(f"{service.url}/metrics").text))
     most = series.bound(series.Extent(), endpoints)
     assert {name: count for name, count in counted.items() if count > most[name]} == {}
