@@ -405,6 +405,8 @@ def test_a_dying_pod_counts_what_it_abandons_and_lets_it_live(
     assert service.wait() == 0
     (line,) = service.logged("Image generation abandoned")
     assert line["prediction_id"] in replicate.predictions
+    (told,) = service.logged("Counted since the last scrape")
+    assert told["totals"]["t2i_generations_abandoned_total"] == 1
     assert read(replicas[1], location)["status"] == "processing"
     with replicas[1].client() as client:
         assert client.post(f"{location}/cancel").json()["status"] == "canceled"
