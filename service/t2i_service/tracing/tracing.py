@@ -10,6 +10,7 @@ from pydantic import HttpUrl, ValidationError
 
 from t2i_service.observing import logs
 from t2i_service.observing.spans import Span, Tracer
+from t2i_service.tracing.otel_variables import clear_environment
 from t2i_service.tracing.otlp import encoded
 from t2i_service.tracing.otlp_exporter import LastWords, otlp_exporter
 from t2i_service.tracing.span_export import SpanExport
@@ -45,6 +46,7 @@ class Tracing:
 
     def start(self) -> None:
         """Start the exporters' threads."""
+        clear_environment()
         for export in self._exports:
             export.start()
 
