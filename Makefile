@@ -26,7 +26,7 @@ down: $(UV) ## stop the local cluster and remove it; installed packages and cach
 status: $(UV) ## show what runs on the local cluster
 	@$(RUN) python -m dev.cluster status
 
-drill: $(UV) ## make seven alerts fire, reach Alertmanager and a receiver, and end, on the embedded cluster
+drill: $(UV) ## make seven alerts fire and reach Alertmanager, four of them a receiver, and six end, on the embedded cluster
 	@$(RUN) python -m dev.stack.drill
 
 bench-operator: $(UV) ## measure the operator beside a bare client, figures to .local/bench [COUNT=1000; CROWD=1: among strangers' objects; ROLL=1: instead, roll all pods]

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
-from t2i_operator.builders.monitoring.dashboard import OFFERED
-from t2i_operator.builders.monitoring.links import RUNBOOKS, RUNBOOKS_TITLE
+from t2i_operator.builders.monitoring.dashboard import OFFERED, SEARCHED
+from t2i_operator.builders.monitoring.links import RUNBOOKS, RUNBOOKS_TITLE, TRACES_TITLE
 
 from dashboards.panels import DATASOURCE
 from dashboards.phrases import SERVICE
@@ -46,7 +46,7 @@ def dashboard(
     if scoped:
         for name, series in OFFERED.items():
             built = built.with_variable(query_variable(name, name.capitalize(), f"label_values({series}, {name})"))
-        built = built.annotation(_Alerts(SERVICE))
+        built = _with_traces(built).annotation(_Alerts(SERVICE))
     else:
         leaders = 'label_values(t2i_operator_leader{job="text-to-image-operator"}, namespace)'
         alerts = 'namespace="$namespace",alertname=~"TextToImageOperator.+"'
@@ -72,6 +72,22 @@ def query_variable(name: str, label: str, query: str) -> build.QueryVariable:
         .query(query)
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_ASC)
+    )
+
+
+def _with_traces(built: build.Dashboard) -> build.Dashboard:
+    """Lead to the service's traces, in the Jaeger that is chosen; the operator takes this away where it runs none.
+
+    A resource has its name from its Service's, which may have no series: its Jaeger is named after it too.
+    """
+    service, traces = SEARCHED
+    search = {"queryType": "search", "service": f"${{{service}}}"}
+    chosen = 'query_result(label_replace(vector(1), "service", "$service", "", ""))'
+    named = query_variable(service, service.capitalize(), chosen).regex('/service="(.*)-service"/')
+    return (
+        built.link(explore(TRACES_TITLE, "jaeger", f"${{{traces}}}", search))
+        .with_variable(named.hide(model.VariableHide.HIDE_VARIABLE))
+        .with_variable(datasource_variable(traces, traces.capitalize(), "jaeger"))
     )
 
 

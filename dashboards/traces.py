@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana_foundation_sdk.models.dashboard import VariableHide
-
-from dashboards.frame import dashboard, datasource_variable, explore, query_variable
+from dashboards.frame import dashboard
 from dashboards.panels import SPANS, Look, Query, columns, dependencies, graph
 from dashboards.phrases import known
 
 if TYPE_CHECKING:
-    from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
+    from grafana_foundation_sdk.builders.dashboard import Dashboard
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
 
@@ -26,22 +24,12 @@ SAMPLED = " With tracing.samplingRatio below 1 of that share of the requests onl
 
 def traces() -> Dashboard:
     """Build the dashboard on which one sees: in which step is the time lost, and who calls whom."""
-    built = dashboard(
+    return dashboard(
         "traces",
         "Traces",
         "In which step is the time lost, and who calls whom?",
         {"Steps": _steps(), "Dependencies": _dependencies(), "Collection": _collection()},
     )
-    search = {"queryType": "search", "service": "${jaeger}"}
-    link = explore("Search traces", "jaeger", "${traces}", search)
-    return built.link(link).with_variable(_jaeger()).with_variable(datasource_variable("traces", "Traces", "jaeger"))
-
-
-def _jaeger() -> QueryVariable:
-    """Take the resource's name from its Service's, which may have no series: its Jaeger is named after it too."""
-    chosen = 'query_result(label_replace(vector(1), "service", "$service", "", ""))'
-    name = '/service="(.*)-service"/'
-    return query_variable("jaeger", "Jaeger", chosen).regex(name).hide(VariableHide.HIDE_VARIABLE)
 
 
 def _rate(

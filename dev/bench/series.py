@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 # Prometheus' client library: the process, the interpreter, its garbage collector.
 RUNTIME_SERIES = 16
-# By Starlette and the middleware; the rest are the service's own errors.
-PLAIN_STATUSES = frozenset({200, 202, 307, 400, 404, 405, 413, 422, 499, 500})
+# By Starlette, the middleware and the protocol; the rest are the service's own errors.
+PLAIN_STATUSES = frozenset({200, 202, 206, 400, 404, 405, 408, 413, 415, 416, 422, 429, 431, 499, 500})
 # `up` and four on the scrape itself, by Prometheus for each target.
 SCRAPE_SERIES = 5
-# What a provider is asked of a generation whose model the pod does not know is counted under `other`.
-OF_OTHER_MODELS_TOO = {telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS}
-# Routes that the service's own schema leaves out: the page, and FastAPI's.
-UNDESCRIBED = frozenset({"/", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+# What is asked or thought of a generation whose model the pod does not know is counted under `other`.
+OF_OTHER_MODELS_TOO = {telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS, telemetry.FEEDBACK}
+# Routes that the service's own schema leaves out: its pages, and what they load.
+UNDESCRIBED = frozenset({"/", "/docs", "/docs/{asset}", "/openapi.json"})
 
 
 class Extent(NamedTuple):

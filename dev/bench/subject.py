@@ -161,7 +161,7 @@ def serve() -> None:
     parser.add_argument("--tasks", action="store_true", help="answer /_tasks with how many tasks the loop has")
     options = parser.parse_args()
     settings = load()
-    privacy = Privacy(settings.prompt_characters)
+    privacy = Privacy(settings.prompt_characters, main.secrets_of(settings))
     logs.configure("ERROR" if options.without in ("logs", "all") else settings.log_level, privacy)
     state = create_state(settings, privacy)
     cast("dict[str, Any]", state.providers)["Sandbox"] = Drawn(image_from(blank_png(64, 64, options.image_bytes)))

@@ -1,6 +1,7 @@
-"""A fire drill: make a service fail on purpose and watch each alert fire, reach Alertmanager and a receiver, and end.
+"""A fire drill: make a service fail on purpose and watch seven alerts fire and reach Alertmanager.
 
-The windows are shortened by the resource's own spec; the programs are the ones that everybody runs.
+Those of a service that misbehaves are seen to reach a receiver too, and all but that of a budget, which stays spent, to
+end. The windows are shortened by the resource's own spec; the programs are the ones that everybody runs.
 """
 
 from __future__ import annotations

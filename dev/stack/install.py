@@ -104,14 +104,15 @@ class Stack:
                 raise UnfitError(f"{what} does not get ready; see `kubectl describe {what} --namespace={namespace}`.")
 
     def report(self) -> str:
-        """Say where everything is."""
-        forward = "kubectl port-forward --namespace"
+        """Say where everything is, as built here: Debian's Prometheus has the older pages, the others have none."""
+        forward, here = "kubectl port-forward --namespace", "http://localhost"
         return "\n".join(
             [
                 "Monitoring:",
-                f"  {forward} monitoring svc/prometheus-operated 9090      # Prometheus: http://localhost:9090",
-                f"  {forward} monitoring svc/alertmanager-operated 9093    # Alertmanager: http://localhost:9093",
-                f"  {forward} text-to-image svc/text-to-image-jaeger-query 16686   # Jaeger: http://localhost:16686",
+                f"  {forward} monitoring svc/prometheus-operated 9090      # Prometheus: {here}:9090/classic/graph",
+                f"  {forward} monitoring svc/alertmanager-operated 9093    # Alertmanager: {here}:9093/api/v2/alerts",
+                f"  {forward} text-to-image svc/text-to-image-jaeger-query 16686   # Jaeger: {here}:16686/api/services",
+                "  As built here, Prometheus has its older pages, the other two none; the published images have all.",
                 "  kubectl top pods --namespace text-to-image",
                 "  Dashboards: ConfigMaps labelled grafana_dashboard=1 for a Grafana with a sidecar; by hand:",
                 "  kubectl get configmap text-to-image-dashboard-overview --namespace text-to-image"

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import structlog
+
 from t2i_operator import logs
 from t2i_operator.builders.strategic import InvalidPatchError
 from t2i_operator.kube.cluster import ApiError
@@ -16,6 +18,8 @@ from t2i_operator.preview.source import PreviewError
 from t2i_operator.runtime.leader import LeadershipLostError
 from t2i_operator.settings import Settings, read
 from t2i_operator.spec import InvalidSpec
+
+log = structlog.get_logger(__name__)
 
 _TROUBLE = 2
 
@@ -30,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         asyncio.run(run(settings))
     except (NoClusterError, LeadershipLostError) as error:
-        sys.exit(f"t2i-operator: {error}")
+        log.critical(str(error))
+        sys.exit(1)
 
 
 async def run(settings: Settings) -> None:

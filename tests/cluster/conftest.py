@@ -10,9 +10,9 @@ from dev.cluster.kubectl import established
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
 from tests.api import Api
-from tests.cluster.gateways import GatewayApi
+from tests.cluster import products
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, kubeconfig_of, rights, running
-from tests.cluster.products import grafana_operator
+from tests.cluster.products import Product
 
 
 @pytest.fixture(scope="package")
@@ -79,22 +79,22 @@ def prometheus_operator_crds(cluster: Layout) -> None:
 @pytest.fixture
 def grafana(api: Api) -> Iterator[None]:
     """Have the Grafana operator's kind on the cluster."""
-    product = grafana_operator(api)
+    product = products.grafana_operator(api)
     product.install()
     yield
     product.remove()
 
 
 @pytest.fixture(scope="module")
-def _gateway_api(api: Api, cluster: Layout) -> Iterator[GatewayApi]:
+def _gateway_api(api: Api) -> Iterator[Product]:
     """Leave the Gateway API to a module, and take it away at its end."""
-    product = GatewayApi(api, cluster)
+    product = products.gateway_api(api)
     yield product
     product.remove()
 
 
 @pytest.fixture
-def gateway_api(_gateway_api: GatewayApi) -> GatewayApi:
+def gateway_api(_gateway_api: Product) -> Product:
     """Have the Gateway API's kinds on the cluster, whatever an earlier test has left."""
     _gateway_api.need()
     return _gateway_api

@@ -1,27 +1,11 @@
-"""The Gateway API in the test cluster: its own CRDs, and the test in the part of a Gateway's controller."""
+"""The Gateway API in the test cluster: the test in the part of a Gateway's controller."""
 
-import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
-from dev.cluster.golang import toolchain, wanted_version
-from dev.cluster.paths import Layout
 from tests.api import Api, Object
-from tests.cluster.products import Product
 from tests.waiting import eventually
 
-MODULE = "sigs.k8s.io/gateway-api"
-KINDS = ("gatewayclasses", "gateways", "httproutes")
 NAME = "public"
-
-
-class GatewayApi(Product):
-    """The pinned CRDs."""
-
-    def __init__(self, api: Api, layout: Layout) -> None:
-        folder = _downloaded(layout) / "config/crd/standard"
-        super().__init__(api, *(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in KINDS))
 
 
 def gateway(api: Api, namespace: str) -> Object:
@@ -82,11 +66,3 @@ def _condition(kind: str, holds: bool) -> dict[str, Any]:
 def _set_status(api: Api, plural: str, namespace: str, name: str, status: Object) -> None:
     path = api.path(plural, namespace, name) + "/status"
     api.request("PATCH", path, {"status": status}, "application/merge-patch+json", fieldManager="controller")
-
-
-def _downloaded(layout: Layout) -> Path:
-    module = layout.tools / "gateway-api"
-    go = toolchain(wanted_version(module), layout.cache)
-    command = [str(go), "mod", "download", "-json", MODULE]
-    answer = subprocess.run(command, cwd=module, check=True, text=True, capture_output=True)  # noqa: S603
-    return Path(json.loads(answer.stdout)["Dir"])

@@ -1,17 +1,21 @@
 """Other products' kinds, which a test brings to the cluster and takes away again while the operator runs.
 
-Those in `products/` are in no cluster that this suite runs on; the Prometheus Operator's are, and are in use there.
+The CustomResourceDefinitions are their own, of the releases that dev/tools/crds pins; the test plays the programs. The
+Prometheus Operator's are not here: they are on every cluster that this suite runs on, and are in use there.
 """
 
+import json
+import subprocess
 from pathlib import Path
 
 import yaml
 
+from dev.cluster.golang import toolchain, wanted_version
+from dev.cluster.paths import Layout
 from tests.api import Api, Object, Refused
 from tests.cluster.operators import Service
 from tests.waiting import eventually
 
-HERE = Path(__file__).parent / "products"
 MANAGER = "text-to-image-tests"
 _SECONDS = 60
 
@@ -21,7 +25,7 @@ class _Crd:
 
     def __init__(self, api: Api, file: Path) -> None:
         self._api = api
-        self._body: Object = yaml.safe_load(file.read_text())
+        self._body: Object = yaml.load(file.read_text(), yaml.CSafeLoader)
         self.name: str = self._body["metadata"]["name"]
         self._path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{self.name}"
 
@@ -93,11 +97,19 @@ class Product:
 
 
 def grafana_operator(api: Api) -> Product:
-    return Product(api, HERE / "grafanadashboards.yaml")
+    folder = _downloaded("github.com/grafana/grafana-operator/v5", "config/crd/bases")
+    return Product(api, folder / "grafana.integreatly.org_grafanadashboards.yaml")
 
 
 def opentelemetry_operator(api: Api) -> Product:
-    return Product(api, HERE / "opentelemetrycollectors.yaml")
+    folder = _downloaded("github.com/open-telemetry/opentelemetry-operator", "config/crd/bases")
+    return Product(api, folder / "opentelemetry.io_opentelemetrycollectors.yaml")
+
+
+def gateway_api(api: Api) -> Product:
+    folder = _downloaded("sigs.k8s.io/gateway-api", "config/crd/standard")
+    kinds = ("gatewayclasses", "gateways", "httproutes")
+    return Product(api, *(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in kinds))
 
 
 def pods_of_a_collector(service: Service, ready: str) -> None:
@@ -116,8 +128,31 @@ def dashboards_shown(service: Service) -> int:
         name = each["metadata"]["name"]
         if not name.startswith(f"{service.name}-dashboard-") or each.get("status", {}).get("conditions"):
             continue
-        status = {"conditions": [{"type": "DashboardSynchronized", "status": "True", "reason": "ApplySuccessful"}]}
+        shown = {"type": "DashboardSynchronized", "status": "True", "reason": "ApplySuccessful", "message": ""}
+        status = {"conditions": [{**shown, "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
         path = f"{service.api.path(plural, service.namespace, name)}/status"
         service.api.request("PATCH", path, {"status": status}, kind, fieldManager=MANAGER)
         news += 1
     return news
+
+
+def show_dashboards(service: Service) -> None:
+    """Play the Grafana operator, as dashboards come, until all are said to be in place."""
+
+    def shown() -> bool:
+        dashboards_shown(service)
+        said = service.conditions()["DashboardsReady"]
+        assert (said["status"], said["reason"]) == ("True", "InPlace"), said
+        return True
+
+    eventually(shown, "the dashboards to be in place")
+
+
+def _downloaded(module: str, folder: str) -> Path:
+    """Return a folder of the pinned release of a Go module, of which nothing is built."""
+    layout = Layout.of_this_checkout()
+    pins = layout.tools / "crds"
+    go = toolchain(wanted_version(pins), layout.cache)
+    command = [str(go), "mod", "download", "-json", module]
+    answer = subprocess.run(command, cwd=pins, check=True, text=True, capture_output=True)  # noqa: S603
+    return Path(json.loads(answer.stdout)["Dir"], folder)

@@ -11,7 +11,7 @@ import yaml
 
 from tests.api import Api
 from tests.cluster.rights import granted
-from tests.installed import leads
+from tests.installed import leads, only, settings
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(1500)  # a cold build of Helm takes some minutes on two cores
@@ -28,14 +28,20 @@ def by_kind(text: str) -> dict[tuple[str, str], Object]:
 
 
 @pytest.fixture
-def render(helm: Callable[..., str]) -> Render:
-    """Return the objects of a release."""
+def template(helm: Callable[..., str]) -> Callable[..., str]:
+    """Return the text of a release."""
 
-    def run(namespace: str, *settings: str) -> dict[tuple[str, str], Object]:
+    def run(namespace: str, *settings: str) -> str:
         argv = ("template", "release", CHART, f"--namespace={namespace}", "--kube-version=1.37.2")
-        return by_kind(helm(*argv, *(f"--set={each}" for each in settings)))
+        return helm(*argv, *(f"--set={each}" for each in settings))
 
     return run
+
+
+@pytest.fixture
+def render(template: Callable[..., str]) -> Render:
+    """Return the objects of a release."""
+    return lambda *release: by_kind(template(*release))
 
 
 def test_it_installs_what_kustomize_installs(render: Render, kubectl: Callable[..., str], checkout: Path) -> None:
@@ -58,23 +64,26 @@ def stripped(body: Object) -> Object:
 
 
 def test_everything_for_a_list_of_namespaces_is_accepted_and_no_right_goes_further(
-    render: Render, kubectl: Callable[..., str], api: Api, namespace: str
+    template: Callable[..., str], kubectl: Callable[..., str], api: Api, namespace: str, shared_namespace: str
 ) -> None:
     class_name = f"of-{namespace[-6:]}"  # the six alone may be digits, and --set takes those for a number
-    settings = (f"namespaces={{{namespace}}}", f"className={class_name}", "replicas=2", "monitoring.enabled=true")
-    objects = render(namespace, *settings, "userRoles.create=false", "jaegerImage=jaeger:1", "logLevel=DEBUG")
-    name = f"text-to-image-operator-{class_name}"
+    served = (namespace, shared_namespace)
+    values = (f"namespaces={{{','.join(served)}}}", f"className={class_name}", "replicas=2", "monitoring.enabled=true")
+    text = template(namespace, *values, "userRoles.create=false", "jaegerImage=jaeger:1", "logLevel=DEBUG")
+    objects = [body for body in yaml.safe_load_all(text) if body]
 
-    assert not [kind for kind, _ in objects if kind.startswith("Cluster")]
-    monitoring = ("ServiceMonitor", "PrometheusRule")
-    assert all((kind, "text-to-image-operator") in objects for kind in monitoring)
-    objects["Deployment", name]["spec"]["replicas"] = 0
-    for (kind, _), body in objects.items():
-        if kind not in monitoring:  # their CRDs are another product's, and these very files the end-to-end tests'
+    assert not [body for body in objects if body["kind"].startswith("Cluster")]
+    assert settings(objects).namespaces == served
+    monitoring = ("ServiceMonitor", "PrometheusRule")  # of another product's CRDs, and applied by the end-to-end tests
+    assert all(only(objects, kind)["metadata"]["name"] == "text-to-image-operator" for kind in monitoring)
+    only(objects, "Deployment")["spec"]["replicas"] = 0
+    for body in objects:
+        if body["kind"] not in monitoring:
             argv = ("apply", "--server-side", "--warnings-as-errors", "--filename=-")
             kubectl(*argv, input=json.dumps(body))
-    account = f"system:serviceaccount:{namespace}:{name}"
-    eventually(lambda: granted(api, account, namespace, NEEDED) == list(NEEDED), "the rights to be known")
+    account = f"system:serviceaccount:{namespace}:text-to-image-operator-{class_name}"
+    rights = {where: list(NEEDED) for where in served}
+    eventually(lambda: {where: granted(api, account, where, NEEDED) for where in served} == rights, "the rights")
     assert not granted(api, account, "default", NEEDED)
 
 
@@ -95,9 +104,9 @@ def test_a_value_that_does_not_exist_is_refused_by_name(render: Render) -> None:
         render("default", "replicaz=2")
 
 
-@pytest.mark.parametrize("settings", [(), ("className=red",), ("className=red", "namespaces={a,b}")], ids=", ".join)
-def test_the_operator_may_have_the_lease_that_it_asks_for(render: Render, settings: tuple[str, ...]) -> None:
-    assert leads(list(render("here", *settings).values()))
+@pytest.mark.parametrize("values", [(), ("className=red",), ("className=red", "namespaces={a,b}")], ids=", ".join)
+def test_the_operator_may_have_the_lease_that_it_asks_for(render: Render, values: tuple[str, ...]) -> None:
+    assert leads(list(render("here", *values).values()))
 
 
 def test_a_variable_that_goes_round_a_value_is_refused_by_name(render: Render) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.products import Product, pods_of_a_collector
+from tests.cluster.products import opentelemetry_operator, pods_of_a_collector
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 
@@ -17,14 +16,13 @@ if TYPE_CHECKING:
     from tests.api import Api, Object
     from tests.cluster.operators import Service
 
-CRD = Path(__file__).with_name("collector_crd.yaml")
 COLLECTORS = "opentelemetrycollectors"
 FORMAT = {"format": "OpenTelemetryCollector", "storage": {"type": "Badger"}, "tailSampling": {"mode": "Enabled"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def collectors(api: Api) -> Iterator[None]:
-    product = Product(api, CRD)
+    product = opentelemetry_operator(api)
     product.install()
     yield
     product.remove()

@@ -153,7 +153,7 @@ def _told(service: Service, reason: str, shown: set[str]) -> str:
 
 
 @pytest.mark.parametrize(("reason", "shown", "template"), STUCK)
-def test_a_stuck_rollout_says_the_pods_own_reason_within_ten_seconds(
+def test_a_pods_image_pull_back_off_or_failed_scheduling_shows_in_the_parent_within_ten_seconds(
     default_service: Service, reason: str, shown: set[str], template: Object
 ) -> None:
     service = default_service

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from t2i_operator.runtime.health import STREAM_LIMIT_SECONDS
 
 from tests.api import Api, Object
 from tests.cluster import fault_proxy
@@ -28,6 +30,7 @@ TAKEN = (
 DEAF = ("poddisruptionbudgets", "texttoimageservices")
 # Each by one of these: refused, or agreed to and ended at once.
 DEAFENING = (fault_proxy.BROKEN, fault_proxy.FAILED)
+WATCH_AGE = "t2i_operator_watch_age_seconds"
 
 
 class Way(NamedTuple):
@@ -240,7 +243,7 @@ def test_a_fault_that_outlasts_the_lease_is_caught_up_with_by_replicas_that_are_
     way.proxy.heal()
 
     eventually(lambda: kubelet.look() and way.caught_up("leased"), "a hundred resources to catch up", seconds=60)
-    assert any("was not renewed in time" in each.log.read_text() for each in kubelet.replicas)
+    assert any(each.events("was not renewed in time") for each in kubelet.replicas)
     for each in kubelet.replicas:
         assert not each.events("by a bug")
 
@@ -257,6 +260,13 @@ def test_streams_that_cannot_be_restored_turn_liveness_red_by_name(
         return {name.partition("@")[0] for name in health.json()["silent"]}
 
     eventually(lambda: silent() == set(DEAF), "liveness to turn red", seconds=240)
+    eventually(lambda: _unheard(deaf[fault]) == set(DEAF), "the metric that the alert asks to say so of the same")
+
+
+def _unheard(operator: OperatorProcess) -> set[str]:
+    families = text_string_to_metric_families(operator.get("/metrics").text)
+    ages = [sample for family in families for sample in family.samples if sample.name == WATCH_AGE]
+    return {each.labels["stream"].partition("@")[0] for each in ages if each.value > STREAM_LIMIT_SECONDS}
 
 
 def _marked(mark: str) -> Object:

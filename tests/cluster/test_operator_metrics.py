@@ -94,6 +94,13 @@ def test_what_is_counted_is_what_was_done(scene: Measured) -> None:
         return True
 
     eventually(alike, "every request to be counted, once")
+
+    def timed() -> bool:
+        found = scene.counted("reconciles_total", "result")
+        return scene.counted("reconcile_duration_seconds_count") == {(): sum(found.values())}
+
+    eventually(timed, "every reconciliation to have its duration")
+    assert scene.counted("reconcile_duration_seconds_sum")
     assert scene.counted("drift_repaired_total", "kind") == repaired
 
 

@@ -9,9 +9,10 @@ from t2i_operator.kube.kinds import HTTP_ROUTE
 from tests.api import Api, Object
 from tests.cluster import fault_proxy, pods
 from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.gateways import GatewayApi, accept, gateway, give_address, program
+from tests.cluster.gateways import accept, gateway, give_address, program
 from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
+from tests.cluster.products import Product
 from tests.waiting import eventually
 
 INGRESS: Object = {"host": "images.example.com"}
@@ -96,7 +97,7 @@ def test_a_missing_gateway_is_named(api: Api, service: Service) -> None:
 
 
 def test_the_gateway_api_is_found_when_it_comes_and_missed_when_it_goes(
-    gateway_api: GatewayApi, default_service: Service
+    gateway_api: Product, default_service: Service
 ) -> None:
     service = default_service
     gateway_api.remove()

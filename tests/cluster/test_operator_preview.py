@@ -12,6 +12,7 @@ import yaml
 
 from dev.cluster.paths import Layout
 from tests.cluster.operators import IMAGE, OperatorAccount, Service, writes
+from tests.cluster.products import show_dashboards
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
 
@@ -63,7 +64,9 @@ def test_another_version_of_the_operator_shows_what_it_would_change_and_writes_n
     assert [each for each in sent if "dryRun=All" not in each["requestURI"]] == []
 
 
-def test_a_file_shows_what_would_come_and_what_would_go(command: Command, made: Service, cluster: Layout) -> None:
+def test_cr_level_diff_of_the_children_shows_what_would_come_and_what_would_go(
+    command: Command, made: Service, cluster: Layout
+) -> None:
     made.edit(networkPolicy={"mode": "Managed"})
     eventually(lambda: made.child("networkpolicies"), "the NetworkPolicy")
     body = made.live()
@@ -138,7 +141,7 @@ def test_what_would_be_made_anew_is_shown_as_what_would_then_be_there(
 ) -> None:
     dashboards = {"format": "GrafanaDashboard", "instanceSelector": {"matchLabels": {"dashboards": "grafana"}}}
     service.create(monitoring={**UNOBSERVED, "dashboards": dashboards})
-    service.wait("DashboardsReady", "True", "InPlace")
+    show_dashboards(service)
     body = service.live()
     body["metadata"] = {"name": service.name, "namespace": service.namespace}
     body["spec"]["monitoring"]["dashboards"]["instanceSelector"]["matchLabels"]["dashboards"] = "other"
@@ -152,7 +155,7 @@ def test_what_would_be_made_anew_is_shown_as_what_would_then_be_there(
     assert {line[0] + line[1:].strip() for line in lines} == {"-dashboards: grafana", "+dashboards: other"}
 
 
-def test_render_prints_what_is_there_and_no_secret(command: Command, made: Service) -> None:
+def test_cr_level_render_of_the_children_prints_what_is_there_and_no_secret(command: Command, made: Service) -> None:
     shown = command("render", f"{made.namespace}/{made.name}")
     assert shown.returncode == 0, shown.stderr
     objects = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(shown.stdout)}

@@ -16,6 +16,7 @@ from tests.cluster.products import (
     grafana_operator,
     opentelemetry_operator,
     pods_of_a_collector,
+    show_dashboards,
 )
 from tests.unit.operator.resources import UNOBSERVED
 from tests.waiting import eventually
@@ -48,6 +49,7 @@ ASKED = [
         {"dashboards": GRAFANA_DASHBOARDS},
         "DashboardsReady",
         "GrafanaOperatorMissing",
+        show_dashboards,
     ),
     Asked(
         opentelemetry_operator,
@@ -145,11 +147,11 @@ def _switch(service: Service, old: str, new: str, dashboards: Object) -> None:
 @pytest.mark.usefixtures("grafana")
 def test_dashboards_get_another_selector_which_nobody_can_change_in_them(service: Service) -> None:
     service.create(monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
-    service.wait("DashboardsReady", "True", "InPlace")
+    show_dashboards(service)
     for label in SELECTED:
         before = _dashboards(service, "grafanadashboards")
         _select(service, label)
-        service.wait("DashboardsReady", "True", "InPlace")
+        show_dashboards(service)
         after = _dashboards(service, "grafanadashboards")
         assert after.keys() == before.keys()
         for name, each in after.items():
@@ -163,10 +165,17 @@ def test_dashboards_get_another_selector_which_nobody_can_change_in_them(service
 def test_dashboards_that_no_grafana_shows_are_said_to_be_not_selected(service: Service) -> None:
     """The Grafana operator's words, written by the test."""
     service.create(monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
-    service.wait("DashboardsReady", "True", "InPlace")
+
+    def untaken() -> bool:
+        message: str = service.wait("DashboardsReady", "Unknown", "Pending")["message"]
+        return "no Grafana has reported" in message
+
+    eventually(untaken, "it to be said that nobody has looked yet")
+    show_dashboards(service)
     path = service.api.path("grafanadashboards", service.namespace, f"{service.name}-dashboard-models")
     for status in ("True", "False"):
-        body = {"status": {"conditions": [{"type": "NoMatchingInstance", "status": status}]}}
+        conditions = {"NoMatchingInstance": status, "DashboardSynchronized": "True"}
+        body = {"status": {"conditions": [{"type": name, "status": each} for name, each in conditions.items()]}}
         service.api.request("PATCH", f"{path}/status", body, "application/merge-patch+json")
         expected = ("False", "NotSelected") if status == "True" else ("True", "InPlace")
         service.wait("DashboardsReady", *expected)
@@ -176,7 +185,7 @@ def test_dashboards_that_no_grafana_shows_are_said_to_be_not_selected(service: S
 @pytest.mark.usefixtures("grafana")
 def test_a_dashboard_that_somebody_holds_is_waited_for(service: Service) -> None:
     service.create(networkPolicy={"mode": "Managed"}, monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
-    service.wait("DashboardsReady", "True", "InPlace")
+    show_dashboards(service)
     assert service.child("networkpolicies")
     for label in SELECTED:
         with _held(service, f"{service.name}-dashboard-overview") as finalizer:
@@ -186,7 +195,7 @@ def test_a_dashboard_that_somebody_holds_is_waited_for(service: Service) -> None
             assert finalizer in message
             service.ready()
             assert _selected(service, "models") == label, "the others are not held back"
-        service.wait("DashboardsReady", "True", "InPlace")
+        show_dashboards(service)
         assert _selected(service, "overview") == label
     eventually(
         lambda: service.api.find("networkpolicies", service.namespace, service.name) is None,

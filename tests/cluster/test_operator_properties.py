@@ -14,9 +14,9 @@ from t2i_operator.kube.kinds import CHILDREN, OPENTELEMETRY_COLLECTOR, OPTIONAL
 from dev.cluster.paths import Layout
 from tests.api import Api, Object, Refused
 from tests.cluster import pods
-from tests.cluster.gateways import GatewayApi, gateway, program
+from tests.cluster.gateways import gateway, program
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, metric, writes
-from tests.cluster.products import grafana_operator, opentelemetry_operator
+from tests.cluster.products import gateway_api, grafana_operator, opentelemetry_operator
 from tests.cluster.settling import settle
 from tests.cluster.spec_blocks import AUTHORITY, SECRET, SECRET_KEYS
 from tests.cluster.specs import EDITS, FIXED, SCALED, SPECS, TIMES, drawn
@@ -38,9 +38,9 @@ _names = (f"pictures-{number}" for number in count())
 
 
 @pytest.fixture(scope="module")
-def products(api: Api, cluster: Layout, prometheus_operator_crds: None) -> Iterator[None]:
+def products(api: Api, prometheus_operator_crds: None) -> Iterator[None]:
     """Have every optional kind served before an operator looks: a kind that came later would be a reason to write."""
-    brought = [GatewayApi(api, cluster), grafana_operator(api), opentelemetry_operator(api)]
+    brought = [gateway_api(api), grafana_operator(api), opentelemetry_operator(api)]
     for product in brought:
         product.install()
     for kind in OPTIONAL:

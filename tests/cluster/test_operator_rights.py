@@ -9,10 +9,10 @@ import yaml
 from dev.cluster.paths import Layout
 from dev.stack.install import custom_resources
 from tests.api import Api, Object
-from tests.cluster.gateways import GatewayApi, accept, gateway, program
+from tests.cluster.gateways import accept, gateway, program
 from tests.cluster.operators import OperatorAccount, OperatorProcess, Service
 from tests.cluster.pods import PARKED
-from tests.cluster.products import grafana_operator, opentelemetry_operator
+from tests.cluster.products import gateway_api, grafana_operator, opentelemetry_operator
 from tests.cluster.rights import Right, Witness, audited
 from tests.golden.builds import HERE
 from tests.unit.operator.resources import UNOBSERVED
@@ -57,7 +57,7 @@ END: Object = {
 def products(api: Api, cluster: Layout) -> Iterator[None]:
     """Have every kind that the operator knows on the cluster."""
     custom_resources(cluster)
-    products = (GatewayApi(api, cluster), grafana_operator(api), opentelemetry_operator(api))
+    products = (gateway_api(api), grafana_operator(api), opentelemetry_operator(api))
     for product in products:
         product.install()
     yield

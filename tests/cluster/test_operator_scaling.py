@@ -184,7 +184,7 @@ def test_an_autoscaler_wakes_a_service_at_0(service: Service) -> None:
     eventually(lambda: replicas(service) == 2, "the autoscaler to scale", seconds=60)
 
 
-def test_a_budget_comes_and_goes_with_the_second_replica(service: Service) -> None:
+def test_a_pod_disruption_budget_from_the_cr_comes_and_goes_with_the_second_replica(service: Service) -> None:
     service.create(replicas=1, **pods.PARKED)
     eventually(lambda: service.api.find("deployments", service.namespace, service.name), "the Deployment")
     assert budget(service) is None

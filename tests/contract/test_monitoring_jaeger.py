@@ -116,6 +116,7 @@ def test_tail_sampling_keeps_failures_and_metrics_count_everything(jaeger: Path,
         openmetrics = _get(metrics, headers={"Accept": "application/openmetrics-text"}).text
         assert 'le="120.0"' in openmetrics
         assert f'trace_id="{failed}"' in openmetrics
+        assert not _kept(port, ordinary), "nor is it decided later"
 
 
 def test_a_full_storage_takes_new_traces() -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 METHODS = (*telemetry.METHODS, "BREW", "PROPFIND", "get", "X" * 200)
 PATHS = (
-    "/", "/generate", "/generate/", "/feedback", "/health", "/ready", "/info", "/docs", "/openapi.json",
+    "/", "/generate", "/generate/", "/feedback", "/health", "/ready", "/info", "/metrics", "/openapi.json",
+    "/docs", "/docs/swagger-ui.css", "/docs/elsewhere.css",
     "/v1/models", "/v1/models/sdxl", "/v1/images/generations", "/generations/a", "/generations/b/images/0",
     "/generations/c/cancel", "/nowhere", "/%2e%2e/etc/passwd", "/generate?a=1", "/wp-login.php",
 )  # fmt: skip
@@ -55,6 +57,11 @@ def attacked(service: RunningService) -> list[Sample]:
         for number in range(50):
             client.get(f"/{number}/{'x' * number}")
         client.post("/generate", content=b"{" * 100_000)
+        client.post("/generate", content=b"{}")
+        for asked in ("bytes=0-9", "bytes=99999999-", "lines=1"):
+            client.get("/docs/swagger-ui.css", headers={"range": asked})
+        with suppress(httpx.TransportError):  # its connection is cut
+            client.get("/info", headers={"x-long": "x" * 40_000})
         return read(client.get("/metrics", headers=OPENMETRICS).text)
 
 
@@ -79,7 +86,7 @@ def test_no_metric_has_more_series_than_its_bound(exposed: list[Sample], endpoin
     assert counted["http_requests_total"] > 100, "or the attack has not reached the service"
 
 
-def test_errors_of_a_model_that_is_gone_are_within_the_bound(
+def test_errors_and_ratings_of_a_model_that_is_gone_are_within_the_bound(
     start: Callable[..., RunningService], endpoints: set[str], tmp_path: Path
 ) -> None:
     """As a rollout has it: the id is of a pod with other models."""
@@ -87,8 +94,11 @@ def test_errors_of_a_model_that_is_gone_are_within_the_bound(
     (tmp_path / "primary").write_text("k1")
     service = start(SDXL, T2I_SIGNING_KEYS_DIR=str(tmp_path))
     gone = Reference("gone", "replicate", "nowhere", 1, "", "", "request", int(time.time()) + 600, "")
-    httpx.get(f"{service.url}/generations/{Keyring(tmp_path).id_of(gone)}")
+    generation_id = Keyring(tmp_path).id_of(gone)
+    httpx.get(f"{service.url}/generations/{generation_id}")
+    httpx.post(f"{service.url}/feedback", json={"generation_id": generation_id, "rating": "up"})
     assert service.metric("t2i_model_upstream_errors_total", model=telemetry.OTHER, reason="not_found") == 1
+    assert service.metric("t2i_model_feedback_total", model=telemetry.OTHER, rating="up") == 1
     counted = Counter(_metric(sample.name) for sample in read(httpx.get(f"{service.url}/metrics").text))
     most = series.bound(series.Extent(), endpoints)
     assert {name: count for name, count in counted.items() if count > most[name]} == {}
@@ -101,8 +111,9 @@ def test_labels_have_no_value_that_the_bound_does_not_count(exposed: list[Sample
     ):
         seen.setdefault(name, set()).add(value)
     assert seen["method"] <= {*telemetry.METHODS, telemetry.OTHER}
-    assert seen["endpoint"] <= {*endpoints, telemetry.UNMATCHED}
+    assert seen["endpoint"] == {*endpoints, telemetry.UNMATCHED}
     assert seen["status"] <= {str(status) for status in series.http_statuses()}
+    assert {"206", "400", "413", "415", "416", "431"} <= seen["status"], "or the attack has not reached who answers so"
 
 
 def test_a_scrape_may_have_thrice_what_a_pod_exposes(endpoints: set[str]) -> None:

@@ -1,6 +1,7 @@
 """The process before there is anything to do: told to stop, or left waiting for its CRD, it must behave."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -12,13 +13,16 @@ import pytest
 import yaml
 from aiohttp.test_utils import make_mocked_request
 from kubernetes.aio.client import Configuration
+from t2i_operator.known.outcome import Outcome
 from t2i_operator.kube.connection import Connection
 from t2i_operator.naming import Key
+from t2i_operator.reconciling.requeue import requeue_after
 from t2i_operator.runtime.health import STREAM_LIMIT_SECONDS
 from t2i_operator.runtime.process import Operator
 from t2i_operator.settings import read
 
 from tests.cluster.operators import OperatorProcess
+from tests.unit.operator.resources import resource
 from tests.waiting import eventually
 
 
@@ -63,6 +67,16 @@ def test_waiting_for_the_crd_is_no_silence_of_the_streams(waiting: OperatorProce
     assert set(waiting.get("/healthz").json()["stream_age_seconds"].values()) == {0.0}
 
 
+def test_the_last_line_of_one_that_finds_no_cluster_is_json_as_all_others_are(tmp_path: Path) -> None:
+    process = OperatorProcess(tmp_path / "nowhere", tmp_path / "lost.log", "none")
+    process.start()
+    eventually(lambda: not process.running(), "it to give up")
+    assert process.stop() == 1
+    last = json.loads(process.log.read_text().splitlines()[-1])
+    assert (last["level"], last["logger"]) == ("critical", "t2i_operator.main")
+    assert "no cluster to talk to" in last["event"]
+
+
 def oldest_seconds(operator: Operator) -> float:
     operator._publish()
     value = operator._metrics.registry.get_sample_value("t2i_operator_queue_oldest_seconds")
@@ -83,6 +97,16 @@ async def test_only_the_queue_of_the_leader_grows_old(*, leading: bool) -> None:
         operator._queue.add(Key("n", "a"))
         operator._queue._since[Key("n", "a")] -= 60
         assert (oldest_seconds(operator) >= 60) == leading
+
+
+async def test_by_default_a_secret_without_the_label_is_looked_at_within_a_minute() -> None:
+    """What the process makes of the setting; in tests/cluster the poll is a quick one wherever such a Secret is met."""
+    settings = read(["--service-image", "i"], {})
+    async with aiohttp.ClientSession() as session:
+        operator = Operator(settings, Connection(Configuration(), asyncio.Event().wait, identity="me"), session)
+    names_one = Outcome(generation=1, resource=resource(credentials={"secretRef": {"name": "s"}}))
+    again = requeue_after(names_one, operator._reconciler._settings)
+    assert again + operator._version_cache._max_age < 60
 
 
 @pytest.mark.parametrize(("optional", "status"), [(True, 200), (False, 503)], ids=["optional", "required"])

@@ -29,7 +29,10 @@ PAGES = {path.stem: path.read_text() for path in FILES}
 CRD = yaml.safe_load((ROOT / "crds" / "texttoimage.dev_texttoimageservices.yaml").read_text())
 GUIDE = (ROOT / "docs" / "observability-guide.md").read_text()
 KPIS = next(line for line in GUIDE.splitlines() if line.endswith("Key Performance Indicators (KPIs)"))
-OPERATOR = "\n".join(path.read_text() for path in (ROOT / "operator" / "t2i_operator").rglob("*.py"))
+OPERATOR, SERVICE = (
+    "\n".join(path.read_text() for path in (ROOT / program / f"t2i_{program}").rglob("*.py"))
+    for program in ("operator", "service")
+)
 
 # What is neither ours nor made by us: a page of Prometheus, fields of its operator's kinds, reasons of the kubelet,
 # metrics of Jaeger.
@@ -40,6 +43,13 @@ KINDS = {"TextToImageService"}
 COLLECTOR = {
     "otelcol_receiver_refused_spans_total",
     "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total",
+}
+# What Prometheus, Jaeger's memory limiter and the API server say.
+WORDS_OF_OTHERS = {
+    "sample limit exceeded",
+    "data refused due to high memory usage",
+    "conversion webhook",
+    "not found",
 }
 LABELS = {"exported_endpoint"}  # Prometheus' own, when a target's label has the same name
 
@@ -54,6 +64,8 @@ SNAKE, CAMEL, PASCAL = (
 )
 DOTTED = re.compile(r"[a-z]\w*(\[\])?(\.[a-z]\w*(\[\])?)+")
 LOGS, SELECTOR = re.compile(r"kubectl logs [^|`\n]*"), re.compile(r"-l (app\.kubernetes\.io/instance=NAME[^ `\n]*)")
+GREPPED, PHRASE = re.compile(r"""grep (?:-\w+ )?(["'])(.+?)\1"""), re.compile(r"[A-Za-z]+( [A-Za-z]+)+")
+COMMANDS = ("kubectl ", "make ")
 METRIC = re.compile(r"\b(?:t2i[_:][a-z0-9_:]+|(?:http|image_generation)_[a-z_]+)")
 
 
@@ -138,6 +150,15 @@ def test_a_replica_that_does_not_lead_is_found_to_say_why() -> None:
     assert {message for message in said if message.startswith("waiting")} <= set(CODE.findall(page))
 
 
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_what_a_log_is_searched_for_is_said(page: str) -> None:
+    """By the words that an event begins with."""
+    grepped = {words.strip('"') for _, asked in GREPPED.findall(PAGES[page]) for words in asked.split("|")}
+    phrases = {words for words in {*CODE.findall(PAGES[page]), *grepped} if PHRASE.fullmatch(words)}
+    ours = {words for words in phrases - WORDS_OF_OTHERS if not words.startswith(COMMANDS)}
+    assert {words for words in ours if f'"{words}' not in OPERATOR + SERVICE} == set()
+
+
 def _of_the_guide(heading: str) -> list[str]:
     """Return what the guide lists in bold in a chapter and those below it."""
     level = heading.index(" ")
@@ -157,6 +178,13 @@ def test_every_panel_and_kpi_of_the_guide_is_somewhere() -> None:
         named = set(ITALIC.findall(shown))
         assert named, guide
         assert named <= there, guide
+
+
+def test_every_common_issue_of_the_guide_has_a_chapter() -> None:
+    issues = _of_the_guide("### **Common Issues**")
+    assert len(issues) == 3
+    chapters = re.findall(r"^## (.+)$", PAGES["troubleshooting"], flags=re.MULTILINE)
+    assert {issue.lower() for issue in issues} <= {re.sub(" (is|are) ", " ", chapter).lower() for chapter in chapters}
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))
@@ -230,5 +258,5 @@ def test_something_of_each_kind_is_named() -> None:
     """Or the tests above could not fail."""
     text = "\n".join(PAGES.values())
     words = CODE.findall(text)
-    assert all(any(kind.fullmatch(word) for word in words) for kind in (SNAKE, CAMEL, PASCAL, DOTTED))
-    assert all(kind.search(text) for kind in (ITALIC, METRIC, LINK, LOGS, SELECTOR))
+    assert all(any(kind.fullmatch(word) for word in words) for kind in (SNAKE, CAMEL, PASCAL, DOTTED, PHRASE))
+    assert all(kind.search(text) for kind in (ITALIC, METRIC, LINK, LOGS, SELECTOR, GREPPED))

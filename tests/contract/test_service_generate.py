@@ -73,6 +73,7 @@ def test_the_picture_itself(sandbox: RunningService) -> None:
 def test_every_answer_names_its_generation(sandbox: RunningService, headers: dict[str, str]) -> None:
     answer = post(sandbox, SMALL, **headers)
     generation_id = answer.headers["x-generation-id"]
+    assert answer.headers["x-sandbox"] == "true"
     if "accept" not in headers:
         assert answer.json()["id"] == generation_id
     with sandbox.client() as client:

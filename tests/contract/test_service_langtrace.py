@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from t2i_service.callers.access import ANONYMOUS
 from t2i_service.observing import telemetry
 from t2i_service.routes.feedback import MAX_WAITING
+from t2i_service.tracing.langtrace import SCORES
 
 from tests.contract.conftest import SANDBOX, SDXL
 from tests.fakes.collector import collecting
@@ -164,6 +166,41 @@ def test_feedback_is_counted_and_becomes_an_evaluation_of_that_span(
     assert [told.metric("t2i_model_feedback_total", model="sdxl", rating=word) for word in ("up", "down")] == [1, 1]
     (line, *_) = told.logged("Feedback received")
     assert (line["rating"], line["comment"]) == ("up", "what a very ...")
+
+
+def test_the_sdks_own_client_says_the_same(
+    told: RunningService,
+    langtrace_server: tuple[FakeLangTrace, str],
+    replicate: FakeReplicate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from langtrace_python_sdk import SendUserFeedback  # type: ignore[import-untyped]  # noqa: PLC0415 - takes seconds
+
+    langtrace, url = langtrace_server
+    for name, value in {"LANGTRACE_API_KEY": KEY, "LANGTRACE_API_HOST": url, "no_proxy": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    answer = generate(told)
+    span = int(span_of(langtrace, answer["trace_id"])["context"]["span_id"], 16)
+    span_id = base64.b64encode(span.to_bytes(8)).decode()
+
+    def ours(rating: str) -> None:
+        with told.client() as client:
+            client.post("/feedback", json={"generation_id": answer["id"], "rating": rating})
+
+    def theirs(rating: str) -> None:
+        ids = {"spanId": str(span), "traceId": str(int(answer["trace_id"], 16)), "userId": ANONYMOUS}
+        SendUserFeedback().evaluate(ids | {"userScore": SCORES[rating]})
+
+    said = []
+    for tell in (ours, theirs):
+        langtrace.methods.clear()
+        langtrace.evaluations.clear()
+        for rating, score in SCORES.items():
+            tell(rating)
+            wait_for(lambda score=score: langtrace.evaluations.get(span_id, {}).get("userScore") == score)
+            said.append(langtrace.evaluations[span_id])
+        assert langtrace.methods == ["GET", "POST", "GET", "PUT"]
+    assert said[:2] == said[2:]
 
 
 def test_a_rating_that_is_sent_again_is_told_again(

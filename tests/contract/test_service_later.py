@@ -87,6 +87,7 @@ def test_one_replica_begins_and_another_answers(
     (image,) = result["images"]
     link = image["url"].replace(other.url, one.url)
     fetched = httpx.get(link, trust_env=False)
+    assert answer.headers["x-sandbox"] == fetched.headers["x-sandbox"] == "false"
     assert (fetched.status_code, fetched.headers["content-type"]) == (200, "image/png")
     wait_for(lambda: one.logged("Image generation completed", request_id=answer.json()["request_id"]))
     assert one.metric("image_generation_total", status="success") == 1
@@ -381,9 +382,12 @@ def test_a_sandbox_id_recomputes_the_picture(start: Callable[..., RunningService
     with one.client() as client, other.client() as elsewhere:
         drawn = client.post("/generate", json=SMALL | {"seed": 5}, headers={"accept": "image/png"})
         later = client.post("/generate", json=SMALL | {"seed": 5}, headers=LATER)
-        result = elsewhere.get(later.headers["location"]).json()
+        asked = elsewhere.get(later.headers["location"])
+        result = asked.json()
         assert (result["status"], result["seed"], result["sandbox"]) == ("succeeded", 5, True)
-        assert elsewhere.get(result["images"][0]["url"]).content == drawn.content
+        followed = elsewhere.get(result["images"][0]["url"])
+        assert followed.content == drawn.content
+        assert {answer.headers["x-sandbox"] for answer in (drawn, later, asked, followed)} == {"true"}
         refused = elsewhere.post(f"{later.headers['location']}/cancel")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_cancellable")
 
@@ -401,6 +405,8 @@ def test_a_dying_pod_counts_what_it_abandons_and_lets_it_live(
     assert service.wait() == 0
     (line,) = service.logged("Image generation abandoned")
     assert line["prediction_id"] in replicate.predictions
+    (told,) = service.logged("Counted since the last scrape")
+    assert told["totals"]["t2i_generations_abandoned_total"] == 1
     assert read(replicas[1], location)["status"] == "processing"
     with replicas[1].client() as client:
         assert client.post(f"{location}/cancel").json()["status"] == "canceled"

@@ -66,6 +66,7 @@ def test_an_answer_names_its_generations(client: openai.OpenAI, sandbox: Running
     raw = client.images.with_raw_response.generate(prompt=PROMPT, size="64x64", n=6, response_format=response_format)
     ids = raw.headers["x-generation-id"].split(", ")
     assert len(ids) == 2
+    assert raw.headers["x-sandbox"] == "true"
     for generation_id, count in zip(ids, (4, 2), strict=True):
         told = httpx.get(f"{sandbox.url}/generations/{generation_id}", trust_env=False).json()
         assert (told["status"], len(told["images"])) == ("succeeded", count)

@@ -155,6 +155,11 @@ def model_time(share: float) -> Expected:
     return each("model", model, lambda books: percentile(share)(books.only(predicted)))._replace(bounded=True)
 
 
+def poll_gap(books: Books) -> float:
+    """Take the good ones, who are told: the sandbox, which alone fails what it has begun, is never polled."""
+    return percentile(0.95)(Books(each._replace(seconds=each.poll_gap) for each in books.good))
+
+
 def ran(books: Books) -> Books:
     return books.only(lambda answer: answer.status != TURNED_AWAY)
 
@@ -255,6 +260,11 @@ def signals(seen: Seen) -> Values:
     """Tell of the half hour that holds all there was."""
     values = {"requests": len, "latency": response_time(0.95), "errors": failures, "cost": cost}
     return {(name,): float(value(seen.ever)) for name, value in values.items()}
+
+
+def all_spans(books: Books) -> float:
+    """Count the whole requests, their models, their pictures and their ratings; a wait for a slot is one more."""
+    return sum(map(a_second, (books, ran(books), books.good, rated(books))))
 
 
 def spans(of_models: Callable[[Books], float], of_all: Callable[[Books], float] | None) -> Expected:

@@ -1,4 +1,4 @@
-"""Every alert that can be made to fire, made to fire: see dev/stack/drill.py."""
+"""Seven alerts made to fire, and how far each is followed: see dev/stack/drill.py."""
 
 from __future__ import annotations
 

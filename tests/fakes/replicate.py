@@ -1,7 +1,8 @@
 """A wire-true stand-in for Replicate's HTTP API, run by a real uvicorn: what is paid for cannot be called from tests.
 
-True to the documentation and to recorded answers: the six statuses, `Prefer: wait`, `Cancel-After` (aborted before the
-prediction runs, canceled after), RFC 7807 errors, throttling, outputs behind links that are deleted after an hour.
+True to the documentation, and checked by the published client (tests/contract/test_service_replicate.py), since no
+answer of the real API is at hand: the six statuses, `Prefer: wait`, `Cancel-After` (aborted before the prediction runs,
+canceled after), RFC 7807 errors, throttling, outputs behind links that are deleted after an hour.
 `python -m tests.fakes.replicate --port 9000` runs it alone; `PUT /_knobs` turns its knobs then.
 """
 

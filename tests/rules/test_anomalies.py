@@ -329,3 +329,15 @@ def test_cost_counts_from_the_fifth_request_on(
     dearer = changed((0.01 * count for count in requests), at(WEDNESDAY, 1), at(WEDNESDAY, 3), factor=100)
     series[-1] = _series(series[-1]["series"], dearer)
     firing(series, {at(WEDNESDAY, 2.25): fires})
+
+
+def test_every_anomaly_is_tried_at_its_boundary(built: Callable[..., dict[str, Any]]) -> None:
+    """All by the tests of four and of five; of callers who stay away there are none to count."""
+    marks = [mark for test in globals().values() for mark in getattr(test, "pytestmark", ())]
+    cases = [case for mark in marks if mark.args[0] == ("five", "fires") for case in mark.args[1]]
+    tried = {five: {anomaly for each, fires in cases if each == five for anomaly in fires} for five in (False, True)}
+    rules = [rule for group in built()["groups"] for rule in group["rules"]]
+    labels = [rule["labels"] for rule in rules if rule.get("alert") == "TextToImageAnomaly"]
+    anomalies = {(each["signal"], each["direction"]) for each in labels}
+    assert REQUESTS_BELOW in anomalies
+    assert tried == {False: set(), True: anomalies - {REQUESTS_BELOW}}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FILES = sorted(path for path in Path(__file__).parent.glob("*.yaml") if path.name != "golden.yaml")
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
-# Weeks of synthetic traffic are written by code: test_anomalies.py holds the cases of these.
+# Weeks of synthetic traffic are written by code: test_anomalies.py holds the cases of these, and sees that it has all.
 WRITTEN_ELSEWHERE = {"TextToImageAnomaly"}
 
 

@@ -70,6 +70,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     awaiting_node: int = 0  # the pods that lack nothing but a node, which may still come by itself
     selected: dict[Kind, Verdict] = msgspec.field(default_factory=dict)  # whether Prometheus and its like take it in
     unsynced_dashboards: list[Id] = msgspec.field(default_factory=list)  # no Grafana takes them
+    untaken_dashboards: list[Id] = msgspec.field(default_factory=list)  # none has said that it has them
     fallback_dashboards: list[Id] = msgspec.field(default_factory=list)  # of the other form: seen until one does
     route: Verdict | None = None  # the way in
     old_routes: list[Id] = msgspec.field(default_factory=list)  # the ways in before it, kept until it works

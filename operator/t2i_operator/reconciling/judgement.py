@@ -10,7 +10,7 @@ from t2i_operator.known.identity import Id
 from t2i_operator.known.outcome import Outcome, Verdict
 from t2i_operator.known.rollout import Rollout
 from t2i_operator.kube.cluster import ApiError, Cluster
-from t2i_operator.kube.kinds import DEPLOYMENT
+from t2i_operator.kube.kinds import DEPLOYMENT, GRAFANA_DASHBOARD
 from t2i_operator.naming import Key
 from t2i_operator.reconciling import unwatched
 from t2i_operator.reconciling.prune import awaits_grafana
@@ -43,7 +43,9 @@ class Judgement:
         outcome.awaiting_node = self._cache.pods.awaiting_node(key, rollout)
         owned = dict(self._cache.children.of(key, uid))
         outcome.objects = [identity for identity, child in owned.items() if not child.deleting]
-        outcome.unsynced_dashboards = [identity for identity, child in owned.items() if child.synced is False]
+        dashboards = {identity: child.synced for identity, child in owned.items() if identity.kind == GRAFANA_DASHBOARD}
+        outcome.unsynced_dashboards = [identity for identity, synced in dashboards.items() if synced is False]
+        outcome.untaken_dashboards = [identity for identity, synced in dashboards.items() if synced is None]
         children = self._cache.children
         outcome.fallback_dashboards = [each for each in owned if awaits_grafana(each, children, owned)]
         outcome.unwatched = any(not child.watched for child in owned.values())

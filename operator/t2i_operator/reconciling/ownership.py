@@ -1,5 +1,6 @@
 """To whom an object of the right name belongs, and what to tell a person when it is not us."""
 
+import shlex
 from enum import Enum, auto
 
 from t2i_operator import naming, spec
@@ -75,7 +76,13 @@ def foreign_message(identity: Id, live: Object, resource: spec.TextToImageServic
 
 def former_message(identity: Id, live: Object) -> str:
     """Say what the garbage collector is waited for to take away."""
-    return f"{identity} belongs to a deleted {_controller(live)}; it is being collected"
+    return f"{identity} belongs to a deleted {_controller(live)}; it is being collected{held(live)}"
+
+
+def held(live: Object) -> str:
+    """Say who keeps an object that is to go; "" where nobody does."""
+    finalizers = ", ".join(live["metadata"].get("finalizers", ()))
+    return f", held by {finalizers}: whoever set that finalizer has to let go of it" if finalizers else ""
 
 
 def leaving_message(identity: Id, live: Object) -> str:
@@ -91,13 +98,27 @@ def rival_message(identity: Id) -> str:
 
 def selector_message(identity: Id, live: Object) -> str:
     """List the steps by which a Deployment is adopted whose pods are selected by other labels."""
-    labels = ",".join(f"{name}={value}" for name, value in live["spec"]["selector"].get("matchLabels", {}).items())
+    labels = _as_kubectl_has_it(live["spec"]["selector"])
     return (
         f"{identity} cannot be adopted as it is, because its selector ({labels}) differs and can never be changed:"
         f" 1. kubectl -n {identity.namespace} delete deployment {identity.name} --cascade=orphan (its pods serve on);"
         " 2. wait until this resource is Ready;"
-        f" 3. kubectl -n {identity.namespace} delete replicaset -l {labels}"
+        f" 3. kubectl -n {identity.namespace} delete replicaset -l {shlex.quote(labels)}"
     )
+
+
+def _as_kubectl_has_it(selector: Object) -> str:
+    """Spell all of it: with a part left out, step 3 would delete what is somebody else's."""
+    said = [f"{name}={value}" for name, value in selector.get("matchLabels", {}).items()]
+    for each in selector.get("matchExpressions", ()):
+        match each["operator"]:
+            case "Exists":
+                said.append(each["key"])
+            case "DoesNotExist":
+                said.append(f"!{each['key']}")
+            case among:
+                said.append(f"{each['key']} {among.lower()} ({','.join(each['values'])})")
+    return ",".join(said)
 
 
 def _controller(live: Object) -> str:

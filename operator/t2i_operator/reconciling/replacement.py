@@ -7,6 +7,7 @@ from t2i_operator import naming
 from t2i_operator.known.identity import Id
 from t2i_operator.kube.cluster import ApiError, Cluster
 from t2i_operator.kube.kinds import FIXED, Object
+from t2i_operator.reconciling.ownership import held
 
 # What the API server says of a webhook that would have to write something of its own.
 _NO_DRY_RUN = "does not support dry run"
@@ -43,6 +44,4 @@ async def delete_for_replacement(cluster: Cluster, identity: Id, live: Object, d
 
 def waiting_message(identity: Id, left: Object, error: ApiError) -> str:
     """Say what is waited for, and who holds it."""
-    finalizers = ", ".join(left["metadata"].get("finalizers", ()))
-    held = f", held by {finalizers}: whoever set that finalizer has to let go of it" if finalizers else ""
-    return f"{identity} is made anew for another {' and '.join(error.fields)}; the old one is being deleted{held}"
+    return f"{identity} is made anew for another {' and '.join(error.fields)}; the old one is being deleted{held(left)}"

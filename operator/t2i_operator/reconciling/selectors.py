@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from t2i_operator import naming
 from t2i_operator.known.outcome import Verdict
 from t2i_operator.kube.kinds import (
     ALERTMANAGER,
@@ -93,20 +94,27 @@ def verdict(
     wanted = ((each, each.spec[by.objects]) for each in looking)
     selecting = [each for each, selector in wanted if selector is not None and matches(selector, labels)]
     if not selecting:
-        return Verdict("False", "NotSelected", _why_nobody(kind, looking, elsewhere))
+        return Verdict("False", "NotSelected", _why_nobody(kind, labels, looking, elsewhere))
     best = min(selecting, key=lambda each: bool(each.remark))
     return Verdict("True", "Selected", "; ".join(filter(None, [f"{best} selects it", best.remark])))
 
 
-def _why_nobody(kind: Kind, looking: Sequence[Selecting], elsewhere: Sequence[Selecting]) -> str:
+def _why_nobody(
+    kind: Kind, labels: Mapping[str, str], looking: Sequence[Selecting], elsewhere: Sequence[Selecting]
+) -> str:
     """Name those that look here, and first whom another label would change; count the rest.
 
     Who looks elsewhere is no business of this namespace's people, and a long status is cut.
     """
     by = SELECTED[kind]
     asked = looking or elsewhere
-    nearest = sorted(asked, key=lambda each: (each.spec[by.objects] is None, each.spec[by.namespaces] is None))
-    told = [_why_not(kind, each, looks=bool(looking)) for each in nearest[:_MOST_NAMED]]
+
+    def distance(each: Selecting) -> tuple[bool, bool, bool]:
+        selector = each.spec[by.objects]
+        return selector is None, bool(_fixed(selector, labels)), each.spec[by.namespaces] is None
+
+    nearest = sorted(asked, key=distance)
+    told = [_why_not(kind, each, labels, looks=bool(looking)) for each in nearest[:_MOST_NAMED]]
     counts = {
         "select it either": max(0, len(looking) - _MOST_NAMED),
         "look into this namespace": len(elsewhere) - (0 if looking else len(told)),
@@ -115,13 +123,22 @@ def _why_nobody(kind: Kind, looking: Sequence[Selecting], elsewhere: Sequence[Se
     return "; ".join([*told, *rest])
 
 
-def _why_not(kind: Kind, each: Selecting, *, looks: bool) -> str:
+def _why_not(kind: Kind, each: Selecting, labels: Mapping[str, str], *, looks: bool) -> str:
     _, objects, namespaces, ours = SELECTED[kind]
     if each.spec[objects] is None:
         return f"{each} selects no {kind.name} at all"
     if not looks:
         return f"{each} does not look into this namespace ({namespaces}: {_words(each.spec[namespaces])})"
-    return f"{each} selects only {_words(each.spec[objects])}: set {ours} to match"
+    said = f"{each} selects only {_words(each.spec[objects])}"
+    if fixed := _fixed(each.spec[objects], labels):
+        return f"{said}: {ours} cannot change the operator's own {' and '.join(fixed)}; change its {objects}"
+    return f"{said}: set {ours} to match"
+
+
+def _fixed(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> list[str]:
+    """Return those of the operator's own labels that it wants otherwise: they win over the spec's."""
+    unmet = _unmet(selector or {}, labels)
+    return [f"{own}={labels[own]}" for own in naming.labels("") if own in unmet]
 
 
 def named(kinds: Sequence[Kind]) -> str:
@@ -131,9 +148,13 @@ def named(kinds: Sequence[Kind]) -> str:
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Match a LabelSelector; an empty one takes everything."""
-    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
-        return False
-    return all(_holds(each, labels) for each in selector.get("matchExpressions", ()))
+    return not _unmet(selector, labels)
+
+
+def _unmet(selector: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
+    """Name the labels that keep it from matching."""
+    equal = [key for key, value in selector.get("matchLabels", {}).items() if labels.get(key) != value]
+    return equal + [each["key"] for each in selector.get("matchExpressions", ()) if not _holds(each, labels)]
 
 
 def _holds(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -87,11 +87,17 @@ class Dashboards(Block, frozen=True, kw_only=True):
     ] = None
     trace_url: Annotated[
         PageURL | None,
-        described("Where Jaeger's pages are for a person's browser; dashboards link there. Left out: no links."),
+        described(
+            "Where Jaeger's pages are for a person's browser; dashboards link there. Left out: they lead to the"
+            " operator's own Jaeger by Grafana's Explore alone."
+        ),
     ] = None
     prometheus_url: Annotated[
         URL | None,
-        described("Where Prometheus' pages are for a person's browser; dashboards link there. Left out: no link."),
+        described(
+            "Where Prometheus' pages are for a person's browser; dashboards link there. Left out: they lead to it by"
+            " Grafana's Explore alone."
+        ),
     ] = None
     grafana_url: Annotated[
         PlainURL | None,

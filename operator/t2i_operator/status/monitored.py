@@ -25,9 +25,7 @@ _SELDOM = (
 _UNSHOWN = (
     "the Grafana operator finds no running Grafana with the labels of spec.monitoring.dashboards.instanceSelector"
 )
-_UNTAKEN = (
-    "no Grafana has reported the GrafanaDashboards yet: their status says why; if it is empty, no Grafana operator runs"
-)
+_UNTAKEN = "no Grafana has reported it yet: its status says why; if that is empty, no Grafana operator runs"
 
 _PRODUCTS = {
     SERVICE_MONITOR: ("PrometheusOperatorMissing", "the Prometheus Operator"),
@@ -100,7 +98,9 @@ def _dashboards(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:
     stays = f"; {', '.join(map(str, fallback))} is kept until one has" if fallback else ""
     if outcome.unsynced_dashboards:
         return Verdict("False", "NotSelected", f"{outcome.unsynced_dashboards[0]}: {_UNSHOWN}{stays}")
-    return Verdict("Unknown", "Pending", f"{_UNTAKEN}{stays}") if fallback else found
+    if outcome.untaken_dashboards:
+        return Verdict("Unknown", "Pending", f"{outcome.untaken_dashboards[0]}: {_UNTAKEN}{stays}")
+    return found
 
 
 def _tracing(outcome: Outcome, resource: spec.TextToImageService) -> Verdict:

@@ -48,7 +48,7 @@ def refusal(reply: Reply, *, of_create: bool) -> errors.UpstreamError:
         return errors.UpstreamThrottledError(_throttled_for(reply))
     title, detail = _problem(reply) if of_create else ("", "")
     if status == 422 and "version" in title.lower():
-        return errors.UpstreamNotFoundError(f"The provider does not know this version of the model: {detail}")
+        return errors.UpstreamVersionError(f"The provider does not know this version of the model: {detail}")
     if status in {400, 422}:
         return errors.UpstreamInputError(detail or "The model does not take this input.")
     if status >= 500:

@@ -95,6 +95,7 @@ class UpstreamUnauthorizedError(UpstreamError):
     """The service's token is refused."""
 
     code = "provider_unauthorized"
+    quotes = False
     reason = "unauthorized"
     created_nothing = True
 
@@ -103,16 +104,24 @@ class UpstreamCreditError(UpstreamError):
     """The account has no money left."""
 
     code = "provider_no_credit"
+    quotes = False
     reason = "no_credit"
     created_nothing = True
 
 
 class UpstreamNotFoundError(UpstreamError):
-    """The model's version, or the prediction, does not exist there."""
+    """The model, or the prediction, does not exist there."""
 
     code = "provider_not_found"
+    quotes = False
     reason = "not_found"
     created_nothing = True
+
+
+class UpstreamVersionError(UpstreamNotFoundError):
+    """The model's version does not exist there; what is said of it is the provider's."""
+
+    quotes = True
 
 
 class UpstreamInputError(UpstreamError):

@@ -8,15 +8,23 @@ import msgspec
 from fastapi import Request
 from fastapi.responses import Response
 
+from t2i_service.providers.base import Provider
+
 T = TypeVar("T")
 
 GENERATION_ID = "X-Generation-ID"
+SANDBOX = "X-Sandbox"
 encode = msgspec.json.Encoder().encode
 
 
 def json_response(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Encode with the fast encoder; nothing is left to guess."""
     return Response(encode(content), status, headers, "application/json")
+
+
+def drawn_by(provider: Provider) -> dict[str, str]:
+    """Return the header that says whether a sandbox draws: a picture, and OpenAI's answer, have no other place."""
+    return {SANDBOX: "true" if provider.name == "sandbox" else "false"}
 
 
 async def unless_client_leaves(

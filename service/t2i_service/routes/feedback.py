@@ -7,9 +7,10 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from t2i_service.observing import logs
+from t2i_service.observing.telemetry import OTHER
 from t2i_service.offer.api import Sent
 from t2i_service.routes.answers import json_response
-from t2i_service.routes.generations import owner_of_request
+from t2i_service.routes.generations import model_of, owner_of_request
 from t2i_service.state import state_of
 
 EVALUATE = "evaluate"
@@ -44,7 +45,8 @@ async def feedback(request: Request, body: Feedback) -> Response:
     state = state_of(request)
     reference = state.keyring.reference_of(body.generation_id, owner_of_request(state))
     if state.ratings.is_new(reference, body.rating):
-        state.metrics.feedback.labels(reference.model, body.rating).inc()
+        model = model_of(state, reference)
+        state.metrics.feedback.labels(model.name if model else OTHER, body.rating).inc()
     comment = state.privacy.shown(body.comment)
     log.info(
         "Feedback received",

@@ -11,7 +11,7 @@ from t2i_service.generating.generation import Generation
 from t2i_service.observing.context import request_context
 from t2i_service.offer.api import GenerateRequest, GenerationResult
 from t2i_service.offer.tasks import Task, resolve
-from t2i_service.routes.answers import GENERATION_ID, json_response, unless_client_leaves
+from t2i_service.routes.answers import GENERATION_ID, drawn_by, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.web.results import generation_url, id_of, result_of
 
@@ -56,7 +56,7 @@ async def generate(request: Request, body: GenerateRequest) -> Response:
     if as_image:
         return _image(run, state)
     result = result_of(run, request, state, links=body.response_format == "url")
-    return json_response(result, headers={GENERATION_ID: result["id"]})
+    return json_response(result, headers={GENERATION_ID: result["id"], **drawn_by(run.provider)})
 
 
 async def _later(request: Request, state: State, task: Task) -> Response:
@@ -68,6 +68,7 @@ async def _later(request: Request, state: State, task: Task) -> Response:
         "Location": generation_url(state, result["id"]),
         "Preference-Applied": RESPOND_ASYNC,
         GENERATION_ID: result["id"],
+        **drawn_by(run.provider),
     }
     return json_response(result, 202, headers)
 
@@ -90,6 +91,6 @@ def _image(run: Generation, state: State) -> Response:
         GENERATION_ID: id_of(run, state),
         "X-Model": run.task.model.name,
         "X-Seed": str(run.task.seed),
-        "X-Sandbox": "true" if run.provider.name == "sandbox" else "false",
+        **drawn_by(run.provider),
     }
     return Response(image.data, headers=headers, media_type=image.content_type)

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from t2i_service.callers.byte_limit import Room
 from t2i_service.callers.image_links import FETCH_SECONDS, ImageRoom
-from t2i_service.callers.keyring import ANYBODY, Anybody
+from t2i_service.callers.keyring import ANYBODY, Anybody, Reference
 from t2i_service.errors import (
     CLIENT_CLOSED_REQUEST,
     BadSignatureError,
@@ -26,9 +26,10 @@ from t2i_service.generating.prediction import not_canceled
 from t2i_service.observing.context import request_context
 from t2i_service.observing.telemetry import OTHER
 from t2i_service.offer.api import GenerationResult
+from t2i_service.offer.models_config import Model
 from t2i_service.providers.base import Image, Prediction, Status
 from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamCutError, UpstreamError
-from t2i_service.routes.answers import json_response, unless_client_leaves
+from t2i_service.routes.answers import drawn_by, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.web.results import Found, state_of_generation
 
@@ -60,7 +61,7 @@ async def read(request: Request, generation_id: str) -> Response:
     prediction = await unless_client_leaves(request, _read(state, found))
     if prediction is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return json_response(state_of_generation(found, prediction, request, state))
+    return _told(found, prediction, request, state)
 
 
 async def cancel(request: Request, generation_id: str) -> Response:
@@ -78,7 +79,11 @@ async def cancel(request: Request, generation_id: str) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if isinstance(ended, ServiceError):
         raise ended
-    return json_response(state_of_generation(found, ended, request, state))
+    return _told(found, ended, request, state)
+
+
+def _told(found: Found, prediction: Prediction, request: Request, state: State) -> Response:
+    return json_response(state_of_generation(found, prediction, request, state), headers=drawn_by(found.provider))
 
 
 async def picture(request: Request, generation_id: str, index: int, signature: str = "") -> Response:
@@ -104,12 +109,13 @@ class _PassedOn(Response):
 
     async def _pass_on(self, send: Send) -> None:
         async with self._state.image_links.followed(self._found.id, self._index) as room:
-            await _send(send, await _image(self._state, self._found, self._index, room))
+            image = await _image(self._state, self._found, self._index, room)
+            await _send(send, image, {"Cache-Control": ONE_HOUR, **drawn_by(self._found.provider)})
 
 
-async def _send(send: Send, image: Image) -> None:
+async def _send(send: Send, image: Image, headers: dict[str, str]) -> None:
     """Send it, and wait until nearly all of it is taken: the second part waits for the first."""
-    start = Response(image.data, media_type=image.content_type, headers={"Cache-Control": ONE_HOUR})
+    start = Response(image.data, media_type=image.content_type, headers=headers)
     await send({"type": "http.response.start", "status": start.status_code, "headers": start.raw_headers})
     await send({"type": "http.response.body", "body": image.data, "more_body": True})
     await send({"type": "http.response.body"})
@@ -165,14 +171,22 @@ async def _asked(found: Found) -> Prediction:
 def _found(state: State, generation_id: str, *, anybody: bool = False) -> Found:
     owner = ANYBODY if anybody else owner_of_request(state)
     reference = state.keyring.reference_of(generation_id, owner)
-    kind = next((kind for kind, each in state.providers.items() if each.name == reference.provider), None)
-    if kind is None:
+    provider = next((each for each in state.providers.values() if each.name == reference.provider), None)
+    if provider is None:
         raise ProviderNotConfiguredError(reference.provider)
-    model, provider = state.models.get(reference.model), state.providers[kind]
-    if model is None or model.provider != kind:
-        # Begun by a pod with other models, as a rollout has them side by side: price and time-out alone are not known.
+    model = model_of(state, reference)
+    if model is None:
         return Found(generation_id, reference, provider, OTHER)
     return Found(generation_id, reference, provider, model.name, model.price, model.timeout_seconds)
+
+
+def model_of(state: State, reference: Reference) -> Model | None:
+    """Return a generation's model, None where a pod with other models has begun it, as a rollout has them side by side.
+
+    Its price and time-out are then not known, and it is counted as `other`.
+    """
+    model = state.models.get(reference.model)
+    return model if model and state.providers[model.provider].name == reference.provider else None
 
 
 def owner_of_request(state: State) -> str | Anybody:

@@ -15,7 +15,7 @@ from t2i_service.observing.context import request_context
 from t2i_service.offer.api import GenerateRequest, Prompt, Sent, Text
 from t2i_service.offer.models_config import Model
 from t2i_service.offer.tasks import MAX_SEED, Task, resolve
-from t2i_service.routes.answers import GENERATION_ID, json_response, unless_client_leaves
+from t2i_service.routes.answers import GENERATION_ID, drawn_by, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
 from t2i_service.web.results import id_of, image_url
 
@@ -79,7 +79,8 @@ async def generations(request: Request, body: ImagesRequest) -> Response:
     links = body.response_format == "url"
     ids = [id_of(run, state) for run in runs]
     data = [item for run, own in zip(runs, ids, strict=True) for item in _images(run, own, request, state, links=links)]
-    return json_response({"created": int(time.time()), "data": data}, headers={GENERATION_ID: ", ".join(ids)})
+    headers = {GENERATION_ID: ", ".join(ids), **drawn_by(runs[0].provider)}
+    return json_response({"created": int(time.time()), "data": data}, headers=headers)
 
 
 def tasks_of(body: ImagesRequest, state: State) -> list[Task]:

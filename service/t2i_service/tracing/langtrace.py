@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -35,8 +34,6 @@ EVALUATION_PATH = "/api/evaluation"
 EVALUATION_SECONDS = 10.0
 EVALUATIONS_AT_ONCE = 20
 SCORES = {"up": 1, "down": -1}
-# The exporter would send these, another vendor's secret, along to LangTrace.
-FOREIGN_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
 log = logs.get("app.langtrace")
 
@@ -92,8 +89,6 @@ class LangTrace:
             return await response.read()
 
     def _exporter(self) -> Exporter:
-        for name in FOREIGN_HEADERS:
-            os.environ.pop(name, None)
         # Imported here: the package takes seconds and 40 MB, for those alone who use it.
         from langtrace_python_sdk.extensions import langtrace_exporter  # type: ignore[import-untyped]  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415

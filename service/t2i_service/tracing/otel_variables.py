@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import unquote
 
 from t2i_service.observing import logs
 
+# Exporters are given them as they can be used, and would read these beside; LangTrace's would send them along to it.
+_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 # What both gRPC and HTTP take; a value may be URL-encoded.
 _HEADER = re.compile(r"([\w.-]+)[ \t]*=[ \t]*([ !#-+\--:<-\[\]-~]*)", re.ASCII)
 _NAME = re.compile(r"([\w.-]+)[ \t]*=", re.ASCII)
 
 log = logs.get("app.tracing")
+
+
+def clear_environment() -> None:
+    """Take away what exporters are not to read, before their threads begin: one would stumble over what another takes.
+
+    OpenTelemetry says that what is set to nothing is not set; its exporter for gRPC fails on it.
+    """
+    for name, value in list(os.environ.items()):
+        if name in _HEADERS or (name.startswith("OTEL_") and not value.strip()):
+            del os.environ[name]
 
 
 def sendable_headers(headers: str) -> str:

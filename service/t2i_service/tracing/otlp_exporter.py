@@ -36,12 +36,6 @@ def otlp_exporter(settings: Settings, endpoint: HttpUrl, words: LastWords) -> Ex
 
     Raises `ValueError` for certificates that cannot be used.
     """
-    # OpenTelemetry says that what is set to nothing is not set; its exporter for gRPC fails on it.
-    for name in [name for name, value in os.environ.items() if name.startswith("OTEL_") and not value.strip()]:
-        del os.environ[name]
-    # Given to the exporters as they can be used; what is in the environment they would read beside.
-    for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
-        os.environ.pop(name, None)
     os.environ["OTEL_RESOURCE_ATTRIBUTES"] = readable_attributes(settings.resource_attributes)
     if settings.otlp_authorities:
         check_authorities(settings.otlp_authorities)

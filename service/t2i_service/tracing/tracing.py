@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pydantic import HttpUrl, ValidationError
 
 from t2i_service.observing import logs
 from t2i_service.observing.spans import Span, Tracer
+from t2i_service.tracing.otel_variables import clear_environment
 from t2i_service.tracing.otlp import encoded
 from t2i_service.tracing.otlp_exporter import LastWords, otlp_exporter
 from t2i_service.tracing.span_export import SpanExport
@@ -44,13 +46,14 @@ class Tracing:
 
     def start(self) -> None:
         """Start the exporters' threads."""
+        clear_environment()
         for export in self._exports:
             export.start()
 
     def shutdown(self) -> None:
-        """Send what is queued."""
-        for export in self._exports:
-            export.shutdown()
+        """Send what is queued, side by side: the pod's grace period has no room for one after the other."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda export: export.shutdown(), self._exports))
 
     def keeps(self, span: Span) -> bool:
         """Whether the trace store will get a span, so that a link to it leads somewhere."""

@@ -157,14 +157,15 @@ def test_dashboards_that_no_grafana_shows_are_not_ready(dashboards: dict[str, An
 def test_dashboards_that_stay_for_want_of_a_grafana_are_named(*, unsynced: bool) -> None:
     """Where no Grafana operator runs, nobody else would ever say why nothing goes on."""
     selector = {"matchLabels": {"a": "b"}}
-    name, stays = "a-b-dashboard-overview", Id(CONFIG_MAP, "n", "a-b-dashboard-models")
+    made, stays = Id(GRAFANA_DASHBOARD, "n", "a-b-dashboard-overview"), Id(CONFIG_MAP, "n", "a-b-dashboard-models")
     outcome = Outcome(
         generation=1,
         resource=resource(dashboards={"format": "GrafanaDashboard", "instanceSelector": selector}),
         rollout=SERVES,
-        objects=[Id(GRAFANA_DASHBOARD, "n", name), stays, Id(CONFIG_MAP, "n", "a-b-config")],
+        objects=[made, stays, Id(CONFIG_MAP, "n", "a-b-config")],
         fallback_dashboards=[stays],
-        unsynced_dashboards=[Id(GRAFANA_DASHBOARD, "n", name)] if unsynced else [],
+        unsynced_dashboards=[made] if unsynced else [],
+        untaken_dashboards=[] if unsynced else [made],
     )
     found = {each.type: each for each in conditions(outcome)}
     said = found["DashboardsReady"]

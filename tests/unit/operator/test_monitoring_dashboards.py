@@ -262,8 +262,9 @@ def test_links_lead_to_traces_where_a_person_can_open_them() -> None:
     assert not [link for link in content(resource("a"), "overview")["links"] if link["title"] == "Traces"]
 
 
-def test_without_an_address_a_link_leads_to_the_traces_by_grafana_s_own_page() -> None:
-    shown = content(resource("a"), "traces")
+@pytest.mark.parametrize("topic", naming.TOPICS)
+def test_without_an_address_a_link_leads_to_the_traces_by_grafana_s_own_page(topic: str) -> None:
+    shown = content(resource("a"), topic)
     (link,) = (each for each in shown["links"] if each["title"] == "Search traces")
     (pane,) = json.loads(parse_qs(urlsplit(link["url"]).query)["panes"][0]).values()
     chosen = {"type": "jaeger", "uid": "${traces}"}
@@ -296,8 +297,16 @@ def test_links_lead_to_prometheus_by_grafana_s_own_page_and_to_its_own_where_tha
     assert not [each for each in content(resource("a"), "models")["links"] if each["title"] == "Prometheus"]
 
 
-def test_no_dashboard_of_traces_without_a_jaeger_of_ours() -> None:
-    assert "traces" not in topics(resource(tracing={"mode": "Disabled"}))
+@pytest.mark.parametrize(
+    "tracing", [{"mode": "Disabled"}, {"mode": "External", "endpoint": "http://jaeger.example.com:4317"}]
+)
+def test_nothing_leads_to_traces_without_a_jaeger_of_ours(tracing: dict[str, str]) -> None:
+    elsewhere = resource(tracing=tracing)
+    assert topics(elsewhere) == ("overview", "models", "business")
+    for topic in topics(elsewhere):
+        shown = content(elsewhere, topic)
+        assert "Search traces" not in {link["title"] for link in shown["links"]}
+        assert [each["name"] for each in shown["templating"]["list"]] == ["datasource", "namespace", "service"]
 
 
 def test_spans_that_are_lost_on_the_way_to_any_jaeger_are_shown() -> None:

@@ -281,3 +281,14 @@ async def test_an_object_that_lost_its_owner_is_taken_back_for_a_resource_that_i
     parts.children.observe(CONFIG_MAP, parts.cluster.live)
     assert parts.objects.owns(identify(parts.desired), resource())
     assert parts.objects.in_doubt(resource(), [parts.desired]) == orphaned
+
+
+async def test_who_holds_an_object_of_a_deleted_resource_is_named(parts: Parts) -> None:
+    assert parts.cluster.live is not None
+    owner = {"kind": "TextToImageService", "name": "pictures", "uid": "another", "controller": True}
+    parts.cluster.live["metadata"] |= {"ownerReferences": [owner], "finalizers": ["example.com/held"]}
+    parts.restart()
+    waits = "ConfigMap pictures-config belongs to a deleted TextToImageService pictures; it is being collected"
+    assert (await parts.place()).waiting.startswith(f"{waits}, held by example.com/held: ")
+    parts.cluster.live["metadata"]["finalizers"] = []
+    assert (await parts.place()).waiting == waits

@@ -81,6 +81,31 @@ def test_the_label_that_would_change_it_is_named() -> None:
     assert said.message == advice
 
 
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        ({"matchLabels": {"app.kubernetes.io/name": "x"}}, "app.kubernetes.io/name=x"),
+        (
+            {"matchExpressions": [{"key": "app.kubernetes.io/name", "operator": "DoesNotExist"}]},
+            "app.kubernetes.io/name DoesNotExist",
+        ),
+        (
+            {"matchLabels": {"release": "other", "app.kubernetes.io/name": "x"}},
+            "release=other and app.kubernetes.io/name=x",
+        ),
+    ],
+)
+def test_a_label_of_the_operator_s_own_is_not_the_spec_s_to_change(selector: Object, said: str) -> None:
+    asked = prometheus(serviceMonitorSelector=selector)
+    assert verdict(SERVICE_MONITOR, OURS, "studio", {}, [asked]).message == (
+        f"Prometheus monitoring/main selects only {said}: spec.monitoring.metrics.labels cannot change the operator's"
+        " own app.kubernetes.io/name=text-to-image; change its serviceMonitorSelector"
+    )
+    nearer = prometheus(serviceMonitorSelector={"matchLabels": {"release": "other"}})._replace(name="nearer")
+    message = verdict(SERVICE_MONITOR, OURS, "studio", {}, [asked, nearer]).message
+    assert message.startswith("Prometheus monitoring/nearer selects only release=other: set")
+
+
 def test_no_namespace_selector_means_its_own_namespace_only() -> None:
     assert verdict(PROMETHEUS_RULE, OURS, "monitoring", {}, [prometheus()]).status == "True"
     elsewhere = verdict(PROMETHEUS_RULE, OURS, "studio", {}, [prometheus()])

@@ -59,6 +59,21 @@ async def test_each_goes_once_a_grafana_has_its_successor_and_not_before() -> No
     assert len(harness.cluster.written) == written, "and nothing is left to be done"
 
 
+async def test_one_that_no_grafana_has_is_no_more_in_place_where_nothing_was_switched() -> None:
+    harness = Harness(**dashboards(format="GrafanaDashboard", **SELECTOR))
+    said = (await harness.look())["DashboardsReady"]
+    assert (said.status, said.reason) == ("Unknown", "Pending")
+    assert "its status says why" in said.message
+    made = [each for each in harness.outcome.objects if each.kind == GRAFANA_DASHBOARD]
+    say(harness, "DashboardSynchronized", *made[1:])
+    assert (await harness.look())["DashboardsReady"] == said
+    say(harness, "DashboardSynchronized", *made)
+    assert (await harness.look())["DashboardsReady"].reason == "InPlace"
+
+    harness.say(made[0], {"conditions": [{"type": "DashboardSynchronized", "status": "False", "message": "refused"}]})
+    assert (await harness.look())["DashboardsReady"] == said
+
+
 async def test_one_that_is_wanted_in_no_form_goes_at_once() -> None:
     traced = {"tracing": {"mode": "Managed"}}
     harness = Harness(monitoring={**dashboards(format="ConfigMap")["monitoring"], **traced})

@@ -10,7 +10,7 @@ import pytest
 from t2i_service.http_client import HttpClient
 from t2i_service.providers import replicate_client
 from t2i_service.providers.replicate_client import ReplicateClient
-from t2i_service.providers.upstream_errors import UpstreamUnreachableError
+from t2i_service.providers.upstream_errors import OutputRefusedError, UpstreamUnreachableError
 from yarl import URL
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx"
@@ -35,6 +35,29 @@ async def test_a_host_that_cannot_be_is_not_reached() -> None:
     with pytest.raises(UpstreamUnreachableError, match="No connection to the provider"):
         await client.get("some-id")
     await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("link", "follows"),
+    [
+        ("https://replicate.delivery/a.png", True),
+        ("https://pbxt.replicate.delivery/a.png", True),
+        ("https://Replicate.Delivery/a.png", True),
+        ("http://replicate.delivery/a.png", False),
+        ("https://notreplicate.delivery/a.png", False),
+        ("https://replicate.delivery.example/a.png", False),
+        ("https://replicate.delivery@example.com/a.png", False),
+        ("https://example.com/replicate.delivery/a.png", False),
+    ],
+)
+def test_a_link_is_followed_to_the_providers_hosts_alone(link: str, *, follows: bool) -> None:
+    """Without a request: those hosts are out of a test's reach."""
+    client = ReplicateClient("https://api.replicate.com", "token", 1, 1)
+    if follows:
+        assert client._allowed(link) == URL(link, encoded=True)
+    else:
+        with pytest.raises(OutputRefusedError, match="a host that is not its own"):
+            client._allowed(link)
 
 
 async def test_a_link_is_sent_to_the_letter() -> None:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from t2i_service.observing.metrics import Metrics
+from t2i_service.settings import Settings
+from t2i_service.tracing import span_export
 from t2i_service.tracing.span_export import BATCH_LENGTH, MOST_BATCH_BYTES, QUEUE_LENGTH, SpanExport
+from t2i_service.tracing.tracing import Tracing
 
 from tests.waiting import wait_for
 
@@ -49,6 +52,38 @@ def test_a_full_queue_drops_what_is_new_and_counts_it() -> None:
     exporter.let_go.set()
     export.shutdown()
     assert sum(exporter.got) == QUEUE_LENGTH + BATCH_LENGTH == count("t2i_spans_exported_total")
+
+
+def test_what_is_not_sent_when_the_pod_ends_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(span_export, "SHUTDOWN_SECONDS", 0.1)
+    metrics, exporter = Metrics("1", "c"), Stuck()
+    export = SpanExport("otlp", lambda: exporter, metrics)
+    export.start()
+    for number in range(BATCH_LENGTH):
+        export.submit(number)
+    wait_for(lambda: exporter.got)
+    export.submit("behind them")
+    export.shutdown()
+    labels = {"exporter": "otlp", "reason": "export_failed"}
+    assert metrics.registry.get_sample_value("t2i_spans_dropped_total", labels) == BATCH_LENGTH + 1
+    exporter.let_go.set()
+
+
+class Meeting(SpanExport):
+    """Ends once the other one ends as well."""
+
+    def __init__(self, both: threading.Barrier) -> None:
+        self._both = both
+
+    def shutdown(self) -> None:
+        self._both.wait(10)
+
+
+def test_no_exporter_waits_for_another_to_end() -> None:
+    tracing, both = Tracing(Settings(), Metrics("1", "c")), threading.Barrier(2)
+    tracing.add(Meeting(both))
+    tracing.add(Meeting(both))
+    tracing.shutdown()
 
 
 THIRD = MOST_BATCH_BYTES // 3

@@ -18,6 +18,8 @@ from t2i_operator.spec.monitoring import Dashboards
 FOLDER = "Text to image"
 # The series whose values of that label a variable offers; dashboards/ asks for them alone, as of nobody's dashboard.
 OFFERED = {"namespace": "t2i_build_info", "service": 't2i_build_info{namespace="$namespace"}'}
+# The variables that choose which traces to search.
+SEARCHED = ("jaeger", "traces")
 # All that Grafana's schema asks of a link.
 _LINK: Object = {
     "type": "link",
@@ -35,8 +37,7 @@ _SIDECAR_LABELS = {"grafana_dashboard": "1"}
 
 def topics(resource: spec.TextToImageService) -> tuple[str, ...]:
     """Leave out what would stay empty: spans become metrics only in the operator's own Jaeger."""
-    managed = resource.spec.monitoring.tracing.mode == "Managed"
-    return tuple(topic for topic in naming.TOPICS if managed or topic != "traces")
+    return tuple(topic for topic in naming.TOPICS if _is_traced(resource) or topic != "traces")
 
 
 def dashboards(resource: spec.TextToImageService) -> list[Object]:
@@ -47,7 +48,7 @@ def dashboards(resource: spec.TextToImageService) -> list[Object]:
 
 def content(resource: spec.TextToImageService, topic: str) -> str:
     """Return the dashboard with its own uid, title and tag, set to this service and to its scrapes, its links added."""
-    body: Object = msgspec.json.decode(_frame(topic))
+    body: Object = msgspec.json.decode(_frame(topic, traced=_is_traced(resource)))
     owner = resource.metadata
     body["uid"] = links.dashboard_uid(resource, topic)
     body["title"] = f"{owner.namespace} / {owner.name} / {topic.capitalize()}"
@@ -61,6 +62,10 @@ def content(resource: spec.TextToImageService, topic: str) -> str:
         link["url"] = links.runbooks(resource)
     body["links"] = [_own_dashboards(resource), *body["links"], *_links(resource)]
     return msgspec.json.encode(body, order="sorted").decode()
+
+
+def _is_traced(resource: spec.TextToImageService) -> bool:
+    return resource.spec.monitoring.tracing.mode == "Managed"
 
 
 def _chosen(name: str, value: str, namespace: str) -> Object:
@@ -121,8 +126,14 @@ def _panels(topic: str, step: str, limits: _Limits) -> bytes:
 
 
 @functools.cache
-def _frame(topic: str) -> bytes:
-    return msgspec.json.encode({name: value for name, value in _generated(topic).items() if name != "panels"})
+def _frame(topic: str, *, traced: bool) -> bytes:
+    """Return the rest, without what leads to a Jaeger of ours where there is none."""
+    body = {name: value for name, value in _generated(topic).items() if name != "panels"}
+    if not traced:
+        body["links"] = [link for link in body["links"] if link["title"] != links.TRACES_TITLE]
+        variables = body["templating"]["list"]
+        body["templating"]["list"] = [variable for variable in variables if variable["name"] not in SEARCHED]
+    return msgspec.json.encode(body)
 
 
 def _generated(topic: str) -> Object:

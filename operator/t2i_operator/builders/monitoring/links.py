@@ -9,6 +9,8 @@ from t2i_operator.builders.monitoring.promql import scope
 RUNBOOKS = "https://github.com/text-to-image/text-to-image-operator/blob/main/docs/runbooks"
 # Of the dashboards' link to their folder.
 RUNBOOKS_TITLE = "Runbooks"
+# Of the dashboards' link to Grafana's own page of traces.
+TRACES_TITLE = "Search traces"
 _TAG_LENGTH = 50
 
 

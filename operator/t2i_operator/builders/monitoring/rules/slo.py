@@ -186,7 +186,8 @@ def _burns_too_fast(series: Scope, held: Sequence[Objective], pair: BurnRate, mi
         severity="critical" if pair.severity == "Critical" else "warning",
         summary=f"{series.namespace}/{series.service} spends its {{{{ $labels.slo }}}} error budget too fast",
         description=f"In the last {pair.long_window} the error budget went {{{{ $value | humanize }}}} times as fast as"
-        f" {_meanings(held)} allows; {pair.factor} times is too fast. The last {pair.short_window} were no better.",
+        f" {_meanings(held)} allows; {pair.factor} times is too fast."
+        f" The last {pair.short_window} were too fast as well.",
         labels={"burn_rate": pair.name, "window": pair.long_window, **own},
     )
 
