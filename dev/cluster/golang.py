@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +32,16 @@ def wanted_version(module: Path) -> str:
     if match is None:
         raise ValueError(f"{module}/go.mod has no go line")
     return match[1]
+
+
+def downloaded(module: str, folder: Path, cache: Path) -> Path:
+    """Return where Go keeps a module that the go.mod of a folder names; it is fetched unless a build has done that."""
+    go = toolchain(wanted_version(folder), cache)
+    command = [str(go), "mod", "download", "-json", module]
+    done = subprocess.run(command, cwd=folder, check=False, text=True, capture_output=True)
+    if done.returncode != 0:
+        raise UnfitError(f"Go cannot fetch {module}: {done.stdout.strip()} {done.stderr.strip()}")
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def _reported(go: str) -> str:

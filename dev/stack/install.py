@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -131,17 +130,7 @@ def restart(layout: Layout, images: set[str]) -> None:
 
 def custom_resources(layout: Layout) -> None:
     """Apply them on the server's side: on the client's, an annotation would have to hold each of them."""
-    folder = _module(layout) / "example" / "prometheus-operator-crd"
+    module = golang.downloaded(catalog.OPERATOR_MODULE, layout.tools / catalog.OPERATOR.folder, layout.cache)
+    folder = module / "example" / "prometheus-operator-crd"
     kubectl(layout, "apply", "--server-side", "--force-conflicts", "--filename", str(folder))
     established(partial(kubectl, layout), "crd/prometheuses.monitoring.coreos.com")
-
-
-def _module(layout: Layout) -> Path:
-    """Return where Go keeps the Prometheus Operator's module, its CRDs in it; it is fetched when no build has yet."""
-    folder = layout.tools / catalog.OPERATOR.folder
-    go = golang.toolchain(golang.wanted_version(folder), layout.cache)
-    command = [str(go), "mod", "download", "-json", catalog.OPERATOR_MODULE]
-    done = subprocess.run(command, cwd=folder, check=False, text=True, capture_output=True)
-    if done.returncode != 0:
-        raise UnfitError(f"Go cannot fetch {catalog.OPERATOR_MODULE}: {done.stdout.strip()} {done.stderr.strip()}")
-    return Path(json.loads(done.stdout)["Dir"])

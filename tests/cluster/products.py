@@ -4,13 +4,11 @@ The CustomResourceDefinitions are their own, of the releases that dev/tools/crds
 Prometheus Operator's are not here: they are on every cluster that this suite runs on, and are in use there.
 """
 
-import json
-import subprocess
 from pathlib import Path
 
 import yaml
 
-from dev.cluster.golang import toolchain, wanted_version
+from dev.cluster import golang
 from dev.cluster.paths import Layout
 from tests.api import Api, Object, Refused
 from tests.cluster.operators import Service
@@ -128,12 +126,17 @@ def dashboards_shown(service: Service) -> int:
         name = each["metadata"]["name"]
         if not name.startswith(f"{service.name}-dashboard-") or each.get("status", {}).get("conditions"):
             continue
-        shown = {"type": "DashboardSynchronized", "status": "True", "reason": "ApplySuccessful", "message": ""}
-        status = {"conditions": [{**shown, "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+        status = {"conditions": [condition("DashboardSynchronized", "True")]}
         path = f"{service.api.path(plural, service.namespace, name)}/status"
         service.api.request("PATCH", path, {"status": status}, kind, fieldManager=MANAGER)
         news += 1
     return news
+
+
+def condition(name: str, status: str) -> Object:
+    """Return a condition as the products' kinds want it whole."""
+    rest = {"reason": "Played", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    return {"type": name, "status": status, **rest}
 
 
 def show_dashboards(service: Service) -> None:
@@ -151,8 +154,4 @@ def show_dashboards(service: Service) -> None:
 def _downloaded(module: str, folder: str) -> Path:
     """Return a folder of the pinned release of a Go module, of which nothing is built."""
     layout = Layout.of_this_checkout()
-    pins = layout.tools / "crds"
-    go = toolchain(wanted_version(pins), layout.cache)
-    command = [str(go), "mod", "download", "-json", module]
-    answer = subprocess.run(command, cwd=pins, check=True, text=True, capture_output=True)  # noqa: S603
-    return Path(json.loads(answer.stdout)["Dir"], folder)
+    return golang.downloaded(module, layout.tools / "crds", layout.cache) / folder

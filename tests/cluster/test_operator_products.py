@@ -12,6 +12,7 @@ from tests.cluster.goldens import all_taken_without_drift
 from tests.cluster.operators import OperatorProcess, Service
 from tests.cluster.products import (
     Product,
+    condition,
     dashboards_shown,
     grafana_operator,
     opentelemetry_operator,
@@ -167,15 +168,15 @@ def test_dashboards_that_no_grafana_shows_are_said_to_be_not_selected(service: S
     service.create(monitoring={**UNOBSERVED, "dashboards": GRAFANA_DASHBOARDS})
 
     def untaken() -> bool:
-        message: str = service.wait("DashboardsReady", "Unknown", "Pending")["message"]
-        return "no Grafana has reported" in message
+        message: str = service.conditions()["DashboardsReady"]["message"]
+        return "no Grafana has it yet" in message
 
     eventually(untaken, "it to be said that nobody has looked yet")
     show_dashboards(service)
     path = service.api.path("grafanadashboards", service.namespace, f"{service.name}-dashboard-models")
     for status in ("True", "False"):
         conditions = {"NoMatchingInstance": status, "DashboardSynchronized": "True"}
-        body = {"status": {"conditions": [{"type": name, "status": each} for name, each in conditions.items()]}}
+        body = {"status": {"conditions": [condition(name, each) for name, each in conditions.items()]}}
         service.api.request("PATCH", f"{path}/status", body, "application/merge-patch+json")
         expected = ("False", "NotSelected") if status == "True" else ("True", "InPlace")
         service.wait("DashboardsReady", *expected)

@@ -150,7 +150,7 @@ RULES: dict[tuple[str, str], Expected] = {
     ("t2i:signal", "cost"): each("currency", lambda _: "USD", cost, ever=True),
 }
 # What of these stays: of pods that are there nothing is said, and only the crowd was too slow.
-CONSTANT_RULES = {("TextToImageDown", ""), ("TextToImageAbsent", "")} | {
+CONSTANT_RULES = {("TextToImageDown", ""), ("TextToImageAbsent", ""), ("HighLatency", "")} | {
     (record, name) for record, name in RULES if name.startswith("latency") and name.endswith("errors")
 }
 # What is compared once the half hour has been recorded.

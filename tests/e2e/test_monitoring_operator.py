@@ -37,6 +37,7 @@ LACKING = {
     "monitoring": UNOBSERVED,
 }
 # What the API server says as well, by panel.
+FADING = {("TextToImageOperatorFailing", "pending")}
 KNOWN = {"Ready", "Leading", "Conditions that do not hold"}
 # How long the API server may take to say what the operator knows, and this machine to ask both.
 SECONDS_APART = 5
@@ -71,7 +72,10 @@ def test_every_query_of_its_dashboard_has_data(
 
 
 def test_its_alerts_are_loaded_and_quiet(watched: Prometheus, checkout: Path) -> None:
-    """A test before may have stopped the operator: what that made pending, or fire, ends by itself."""
+    """A test before may have stopped the operator: what that made pending, or fire, ends by itself.
+
+    TextToImageOperatorFailing looks back for ten minutes, so it may still be pending by what a test before did.
+    """
     (group,) = yaml.safe_load((checkout / HERE / "prometheus_rule.yaml").read_text())["spec"]["groups"]
     wanted = {rule["alert"] for rule in group["rules"]}
 
@@ -80,7 +84,7 @@ def test_its_alerts_are_loaded_and_quiet(watched: Prometheus, checkout: Path) ->
         rules = [rule for each in groups if each["name"] == group["name"] for rule in each["rules"]]
         assert {rule["name"] for rule in rules} == wanted
         assert {(rule["name"], rule["health"]) for rule in rules} == {(name, "ok") for name in wanted}
-        assert {rule["name"]: rule["state"] for rule in rules if rule["state"] != "inactive"} == {}
+        assert {rule["name"]: rule["state"] for rule in rules if rule["state"] != "inactive"}.items() - FADING == set()
         return rules
 
     until(quiet, "the rules to be loaded, evaluated and quiet", seconds=180)

@@ -25,7 +25,7 @@ _SELDOM = (
 _UNSHOWN = (
     "the Grafana operator finds no running Grafana with the labels of spec.monitoring.dashboards.instanceSelector"
 )
-_UNTAKEN = "no Grafana has reported it yet: its status says why; if that is empty, no Grafana operator runs"
+_UNTAKEN = "no Grafana has it yet: its status says why; if that is empty, no Grafana operator looks into this namespace"
 
 _PRODUCTS = {
     SERVICE_MONITOR: ("PrometheusOperatorMissing", "the Prometheus Operator"),

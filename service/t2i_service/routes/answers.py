@@ -8,7 +8,7 @@ import msgspec
 from fastapi import Request
 from fastapi.responses import Response
 
-from t2i_service.providers.base import Provider
+from t2i_service.providers.base import Provider, is_sandbox
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ def json_response(content: object, status: int = 200, headers: dict[str, str] | 
 
 def drawn_by(provider: Provider) -> dict[str, str]:
     """Return the header that says whether a sandbox draws: a picture, and OpenAI's answer, have no other place."""
-    return {SANDBOX: "true" if provider.name == "sandbox" else "false"}
+    return {SANDBOX: "true" if is_sandbox(provider) else "false"}
 
 
 async def unless_client_leaves(

@@ -27,7 +27,7 @@ from t2i_service.observing.context import request_context
 from t2i_service.observing.telemetry import OTHER
 from t2i_service.offer.api import GenerationResult
 from t2i_service.offer.models_config import Model
-from t2i_service.providers.base import Image, Prediction, Status
+from t2i_service.providers.base import Image, Prediction, Status, is_sandbox
 from t2i_service.providers.upstream_errors import OutputGoneError, UpstreamCutError, UpstreamError
 from t2i_service.routes.answers import drawn_by, json_response, unless_client_leaves
 from t2i_service.state import State, state_of
@@ -71,7 +71,7 @@ async def cancel(request: Request, generation_id: str) -> Response:
     """
     state = state_of(request)
     found = _found(state, generation_id)
-    if found.is_sandbox:
+    if is_sandbox(found.provider):
         raise NotCancellableError("The sandbox draws when a picture is asked for; nothing runs until then.")
     canceling = state.background.spawn(_canceled(state, found), "cancel")
     ended = await unless_client_leaves(request, _shielded(canceling))
@@ -122,7 +122,7 @@ async def _send(send: Send, image: Image, headers: dict[str, str]) -> None:
 
 
 async def _read(state: State, found: Found) -> Prediction:
-    async with state.reads.slot(asks=not found.is_sandbox):
+    async with state.reads.slot(asks=not is_sandbox(found.provider)):
         return await _asked(found)
 
 
@@ -142,7 +142,7 @@ async def _shielded(task: asyncio.Task[T]) -> T:
 
 
 async def _image(state: State, found: Found, index: int, room: ImageRoom) -> Image:
-    fetch, asks = partial(_fetched, found, index, room), not found.is_sandbox
+    fetch, asks = partial(_fetched, found, index, room), not is_sandbox(found.provider)
     try:
         return await state.image_links.fetched(room, fetch, asks=asks)
     except TimeoutError:

@@ -87,13 +87,12 @@ class SpanExport:
             self._wake.set()
 
     def shutdown(self) -> None:
-        """Send what is queued; give up after `SHUTDOWN_SECONDS`, and count what is left."""
+        """Send what is queued; give up after `SHUTDOWN_SECONDS`, and tell what is left: no scrape will come."""
         self._stopping = True
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(SHUTDOWN_SECONDS)
         if lost := len(self._queue) + self._in_hand:
-            self._failed.inc(lost)
             log.warning("Spans lost at shutdown", exporter=self._name, spans=lost)
 
     def _work(self) -> None:

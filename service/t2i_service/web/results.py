@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_service.callers.keyring import Reference
 from t2i_service.generating.outcomes import Cost, cost_of, error_of
 from t2i_service.observing.context import request_context
-from t2i_service.providers.base import Prediction, Status
+from t2i_service.providers.base import Prediction, Status, is_sandbox
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -82,7 +82,7 @@ def result_of(run: Generation, request: Request, state: State, *, links: bool) -
         "status": prediction.status.value if prediction else Status.STARTING.value,
         "model": run.task.model.name,
         "provider": run.provider.name,
-        "sandbox": run.provider.name == "sandbox",
+        "sandbox": is_sandbox(run.provider),
         "seed": run.task.seed,
         "num_outputs": run.task.num_outputs,
         "images": images,
@@ -107,11 +107,6 @@ class Found:
     label: str
     price: Price | None = None
     timeout_seconds: float | None = None
-
-    @property
-    def is_sandbox(self) -> bool:
-        """Whether its id says all, so that nobody is asked and nothing runs."""
-        return self.provider.name == "sandbox"
 
 
 def state_of_generation(found: Found, prediction: Prediction, request: Request, state: State) -> dict[str, Any]:
