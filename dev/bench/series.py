@@ -33,8 +33,8 @@ PLAIN_STATUSES = frozenset({200, 202, 206, 400, 404, 405, 408, 413, 415, 416, 42
 SCRAPE_SERIES = 5
 # What is asked or thought of a generation whose model the pod does not know is counted under `other`.
 OF_OTHER_MODELS_TOO = {telemetry.MODEL_RETRIES, telemetry.UPSTREAM_ERRORS, telemetry.FEEDBACK}
-# Routes that the service's own schema leaves out: its pages, and what they load.
-UNDESCRIBED = frozenset({"/", "/docs", "/docs/{asset}", "/openapi.json"})
+# Routes that the schema leaves out: the pages, and what they load. The schema itself is asked for under no route.
+UNDESCRIBED = frozenset({"/", "/docs", "/docs/{asset}"})
 
 
 class Extent(NamedTuple):

@@ -155,11 +155,6 @@ def model_time(share: float) -> Expected:
     return each("model", model, lambda books: percentile(share)(books.only(predicted)))._replace(bounded=True)
 
 
-def poll_gap(books: Books) -> float:
-    """Take the good ones, who are told: the sandbox, which alone fails what it has begun, is never polled."""
-    return percentile(0.95)(Books(each._replace(seconds=each.poll_gap) for each in books.good))
-
-
 def ran(books: Books) -> Books:
     return books.only(lambda answer: answer.status != TURNED_AWAY)
 

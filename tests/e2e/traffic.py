@@ -16,17 +16,13 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """One request for a picture as its caller saw it; `rating` is what the caller then gave the picture.
-
-    The poll gap is what a good answer says of it, in seconds.
-    """
+    """One request for a picture as its caller saw it; `rating` is what the caller then gave the picture."""
 
     model: str
     status: str
     seconds: float
     rating: str | None
     caller: str
-    poll_gap: float = 0.0
 
     @property
     def good(self) -> bool:
@@ -138,10 +134,8 @@ def _ask(client: httpx.Client, model: str, rating: str | None, caller: str, head
     began = time.monotonic()
     answer = client.post("/generate", json=body, headers=headers)
     seconds = time.monotonic() - began
-    if answer.status_code != 200:
+    if answer.status_code != 200 or rating is None:
         return Answer(model, str(answer.status_code), seconds, None, caller)
-    told = answer.json()
-    if rating is not None:
-        rated = {"generation_id": told["id"], "rating": rating}
-        client.post("/feedback", json=rated, headers=headers).raise_for_status()
-    return Answer(model, str(answer.status_code), seconds, rating, caller, told["timings"]["poll_gap"])
+    rated = {"generation_id": answer.json()["id"], "rating": rating}
+    client.post("/feedback", json=rated, headers=headers).raise_for_status()
+    return Answer(model, str(answer.status_code), seconds, rating, caller)
