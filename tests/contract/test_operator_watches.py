@@ -520,28 +520,41 @@ async def test_kopf_lists_anew_and_does_not_end(fault: str) -> None:
     assert Weary.asked == ["list", fault, "list", "watch"]
 
 
-class Ill(web.View):
-    """A server that ends each watch with an error, the third one after a bookmark; it notes when they began."""
+class Timed(web.View):
+    """A server of an empty list, which notes when its watches began; the last of so many is not answered."""
 
+    last: int
     began: list[float]
-    well: asyncio.Event
+    enough: asyncio.Event
 
     async def get(self) -> web.StreamResponse:
         if "watch" not in self.request.query:
             return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
         self.began.append(time.monotonic())
-        if len(self.began) == 5:
-            self.well.set()
+        if len(self.began) == self.last:
+            self.enough.set()
             await asyncio.sleep(30)
+        return await self.ended()
+
+    async def ended(self) -> web.StreamResponse:
+        raise NotImplementedError
+
+
+class Ill(Timed):
+    """Ends each watch with an error, the third one after a bookmark."""
+
+    last = 5
+
+    async def ended(self) -> web.StreamResponse:
         return lines_of(*[BOOKMARK] if len(self.began) == 3 else [], error(500))
 
 
 async def test_kopf_is_told_of_errors_one_after_the_other_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them costs a list of everything, of a server that is ill already."""
     monkeypatch.setattr(answer, "_WAITS", (0.0, 0.2, 60.0))
-    Ill.began, Ill.well = [], asyncio.Event()
-    await follow(Ill, Ill.well)
-    assert Ill.well.is_set(), "a bookmark shows that it lives"
+    Ill.began, Ill.enough = [], asyncio.Event()
+    await follow(Ill, Ill.enough)
+    assert Ill.enough.is_set(), "a bookmark shows that it lives"
     waits = [after - before for before, after in pairwise(Ill.began)]
     assert min(waits[1], waits[3]) >= 0.2
 
@@ -659,20 +672,13 @@ async def test_a_kind_is_not_absent_where_its_watches_err(code: int) -> None:
         running.cancel()
 
 
-class Curt(web.View):
-    """A server that ends each watch without a word, in peace or not; it notes when they began."""
+class Curt(Timed):
+    """Ends each watch without a word, in peace or not."""
 
+    last = 3
     aborts: bool
-    began: list[float]
-    enough: asyncio.Event
 
-    async def get(self) -> web.StreamResponse:
-        if "watch" not in self.request.query:
-            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
-        self.began.append(time.monotonic())
-        if len(self.began) == 3:
-            self.enough.set()
-            await asyncio.sleep(30)
+    async def ended(self) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(self.request)
         if self.aborts:
