@@ -9,7 +9,7 @@ import subprocess
 import tarfile
 import tempfile
 from functools import cache
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from dev.cluster.paths import Layout
 from dev.cluster.workshop import workshop
@@ -24,7 +24,6 @@ TEMPORARY = tempfile.gettempdir()
 # The machine's, which programs read and write; and the checkout, whose modules the subject is made of.
 MACHINE = {"/proc": "proc", "/dev": "dev", TEMPORARY: TEMPORARY.lstrip("/")}
 CHECKOUT = "mnt"
-ENVIRONMENT = f"PYTHONPATH=/opt/app:/{CHECKOUT} PATH=/opt/app/bin:/opt/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def service() -> tuple[str, ...]:
@@ -46,7 +45,7 @@ def described(name: str) -> dict[str, str]:
     """Return which image it is, and its Python."""
     version = (PYTHON, "-c", "import platform; print(platform.python_version())")
     said = subprocess.run((*inside(name), *version), check=True, text=True, capture_output=True).stdout
-    return {"name": _files(name).name, "python": said.strip()}
+    return {"name": _unpacked(name)[0].name, "python": said.strip()}
 
 
 def inside(name: str, mounts: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -54,19 +53,21 @@ def inside(name: str, mounts: Mapping[str, str] | None = None) -> tuple[str, ...
 
     Each command gives way to the next, so that the process is the program's; what it has mounted ends with it.
     """
-    files, checkout = _files(name), str(Layout.of_this_checkout().checkout)
+    (files, variables), checkout = _unpacked(name), str(Layout.of_this_checkout().checkout)
     mounted = {**MACHINE, checkout: CHECKOUT, **(mounts or {})}
     for place in mounted.values():
         (files / place).mkdir(parents=True, exist_ok=True)
     root = shlex.quote(str(files))
     enter = [f"mount --rbind {shlex.quote(path)} {root}/{place}" for path, place in mounted.items()]
-    enter.append(f'exec env {ENVIRONMENT} chroot {root} "$@"')
+    variables = {**variables, "PYTHONPATH": f"{variables['PYTHONPATH']}:/{CHECKOUT}"}
+    environment = shlex.join(f"{key}={value}" for key, value in variables.items())
+    enter.append(f'exec chroot {root} /usr/bin/env {environment} "$@"')
     return ("unshare", "--mount", "sh", "-ec", "\n".join(enter), name)
 
 
 @cache
-def _files(name: str) -> Path:
-    """Unpack the image, built if it is not there yet; only that of today's code is kept."""
+def _unpacked(name: str) -> tuple[Path, dict[str, str]]:
+    """Return an image's files and variables; built if it is not there yet, and only that of today's code is kept."""
     layout = Layout.of_this_checkout()
     with workshop(layout) as shop:
         archives, (image,) = shop.archives((name,))
@@ -79,15 +80,26 @@ def _files(name: str) -> Path:
         unfinished = kept / f"{archive.stem}.part"
         _unpack(archive, unfinished)
         unfinished.rename(files)
-    return files
+    return files, _variables(archive)
 
 
 def _unpack(archive: Path, to: Path) -> None:
     """Lay the layers over each other; none of ours takes a file of another away."""
     with tarfile.open(archive) as image:
-        for layer in json.load(_member(image, "manifest.json"))[0]["Layers"]:
+        for layer in _manifest(image)["Layers"]:
             with tarfile.open(fileobj=_member(image, layer)) as files:
                 files.extractall(to, filter="tar")
+
+
+def _variables(archive: Path) -> dict[str, str]:
+    with tarfile.open(archive) as image:
+        config = json.load(_member(image, _manifest(image)["Config"]))["config"]
+    return dict(variable.split("=", 1) for variable in config["Env"])
+
+
+def _manifest(image: tarfile.TarFile) -> dict[str, Any]:
+    (manifest,) = json.load(_member(image, "manifest.json"))
+    return manifest  # type: ignore[no-any-return]
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
