@@ -42,6 +42,8 @@ PROMETHEUS = {
         "ruleNamespaceSelector": {},
     },
 }
+# Operators of the cluster that would act on what is made here, the second with half a processor.
+OPERATORS = (("text-to-image-system", "text-to-image-operator"), ("monitoring", "prometheus-operator"))
 # Every child that runs no pod: a Jaeger of its own would be a pod for each, and an autoscaler keeps one at least.
 SPEC: dict[str, Any] = {
     "replicas": 0,
@@ -114,6 +116,7 @@ def scene() -> Iterator[Scene]:
     run = partial(kubectl, layout)
     with ExitStack() as unfinished:
         _install(layout, unfinished)
+        _rest(layout, unfinished)
         class_name = f"bench-{uuid.uuid4().hex[:6]}"
         place = Path(unfinished.enter_context(tempfile.TemporaryDirectory()))
         lease = f"text-to-image-operator-{class_name}"
@@ -137,6 +140,16 @@ def _install(layout: Layout, unfinished: ExitStack) -> None:
     new = set(kubectl(layout, "get", "crd", "--output=name").split()) - before
     if new:
         unfinished.callback(kubectl, layout, "delete", *sorted(new))
+
+
+def _rest(layout: Layout, unfinished: ExitStack) -> None:
+    """Stop the operators of the cluster until the end."""
+    for namespace, name in OPERATORS:
+        which = (f"deployment/{name}", f"--namespace={namespace}")
+        replicas = kubectl(layout, "get", *which, "--ignore-not-found", "--output=jsonpath={.spec.replicas}")
+        if replicas:
+            unfinished.callback(kubectl, layout, "scale", *which, f"--replicas={replicas}")
+            kubectl(layout, "scale", *which, "--replicas=0")
 
 
 def _for_tests(layout: Layout) -> Callable[..., str]:
