@@ -87,7 +87,7 @@ async def converge(scene: Scene, operator: OperatorProcess, namespace: str, coun
     await asyncio.to_thread(started, operator)
     asked = _requests(operator)
     leading = datetime.fromisoformat(operator.events('"event": "leading"')[-1]["timestamp"]).timestamp()
-    await _all_ready(operator, count)
+    await _all_ready(operator, count, pause=QUIET_SECONDS)
     writes = await audit.quiet(offset, scene.account.username, QUIET_SECONDS)
     seconds, requests = writes[-1].at - leading, {k: v - asked.get(k, 0) for k, v in _requests(operator).items()}
     held = memory(operator.pid)
@@ -212,12 +212,13 @@ def _requests(operator: OperatorProcess) -> dict[str, float]:
     return {verb: counted[verb] for verb in verbs}
 
 
-async def _all_ready(operator: OperatorProcess, count: int) -> None:
+async def _all_ready(operator: OperatorProcess, count: int, pause: float = 0.5) -> None:
+    """Wait; each look costs the operator and whoever looks some time, so look seldom where time is taken otherwise."""
     series = 't2i_operator_resources{condition="Ready",status="True"}'
-    await _reached(lambda: metric(operator, series) >= count)
+    await _reached(lambda: metric(operator, series) >= count, pause)
 
 
-async def _reached(condition: Callable[[], bool], patience: float = 900.0) -> None:
+async def _reached(condition: Callable[[], bool], pause: float = 0.5, patience: float = 900.0) -> None:
     async with asyncio.timeout(patience):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - what is waited for is another process
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(pause)
