@@ -20,6 +20,7 @@ from dev.bench.recorder import Subject
 from dev.cluster.errors import UnfitError
 from dev.cluster.kubectl import agrees, established, kubectl
 from dev.cluster.paths import Layout
+from dev.cluster.waiting import until
 from dev.stack.install import custom_resources
 from tests.cluster.operators import kubeconfig_of, rights
 
@@ -150,6 +151,13 @@ def _rest(layout: Layout, unfinished: ExitStack) -> None:
         if replicas:
             unfinished.callback(kubectl, layout, "scale", *which, f"--replicas={replicas}")
             kubectl(layout, "scale", *which, "--replicas=0")
+            pods = ("pod", f"--selector=app.kubernetes.io/name={name}", f"--namespace={namespace}")
+            if not until(partial(_none_runs, layout, pods), seconds=60):
+                raise UnfitError(f"The pods of {name} do not end; `kubectl describe pod -n {namespace}` says why.")
+
+
+def _none_runs(layout: Layout, which: tuple[str, ...]) -> bool:
+    return not kubectl(layout, "get", *which, "--field-selector=status.phase!=Failed", "--output=name")
 
 
 def _for_tests(layout: Layout) -> Callable[..., str]:

@@ -80,7 +80,7 @@ class Stack:
         kubectl(self.layout, "apply", "--server-side", "--filename", str(self.layout.checkout / MONITORING))
         for manifest in sorted(ETC.glob("*.yaml")):
             text = Template(manifest.read_text()).substitute(values)
-            kubectl(self.layout, "apply", "--server-side", "--filename=-", feed=text)
+            kubectl(self.layout, "apply", "--server-side", "--force-conflicts", "--filename=-", feed=text)
         if agrees(self.layout, "get", "namespace", "text-to-image-system"):
             kubectl(self.layout, "apply", "--server-side", "--kustomize", str(self.layout.checkout / WATCHED_OPERATOR))
 

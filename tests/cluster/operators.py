@@ -52,7 +52,7 @@ class OperatorProcess:
 
     def get(self, path: str) -> httpx.Response:
         """Ask one of its own pages."""
-        # Without `verify` the machine's certificates are not read for it, each time, for 50 ms.
+        # With `verify` certificates would be read each time, for 50 ms, although there is no TLS.
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=PAGE_SECONDS, verify=False)  # noqa: S501
 
     @property

@@ -124,7 +124,7 @@ class Middleware:
             path = span_path(scope["path"])
             attributes = {REQUEST_ID: context.request_id, HTTP_METHOD: scope["method"], URL_PATH: path}
             span = context.span = self._state.tracing.tracer.start(name, traceparent, attributes)
-            # What the request's duration counts, the span shows: from its first moment here.
+            # The span begins where the request's duration does.
             span.start_ns -= int((time.perf_counter() - context.started) * 1e9)
             context.trace_id, context.span_id = span.trace_hex, span.span_hex
             if span.sampled:
