@@ -51,6 +51,8 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("overview", "Spans lost", "{{exporter}}: {{reason}}"): nothing("exporter"),
     ("overview", "Error budget left", "{{slo}}"): Expected(("slo",), expected.budgets),
     ("overview", "Burn rate", "{{slo}} {{window}}"): Expected(("slo", "window"), expected.burn_rates, whole=False),
+    ("overview", "Requests and what is usual", "upper end of the usual"): only(expected.upper, "requests"),
+    ("overview", "Requests and what is usual", "lower end of the usual"): only(expected.lower, "requests"),
     ("models", "Model against model", "Invocations"): each("model", model, len),
     ("models", "Model against model", "Success"): each("model", model, lambda books: books.success),
     ("models", "Model against model", "Median"): model_time(0.5),
@@ -71,7 +73,9 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("models", "Circuit breakers", "{{model}}"): Expected(("model",), expected.breakers),
     ("business", "Pictures today", "Pictures today"): one(lambda books: len(books.good), ever=True),
     ("business", "Pictures this week", "Pictures this week"): one(lambda books: len(books.good), ever=True),
+    ("business", "Against last week", "Against last week"): Expected((), expected.against_last_week),
     ("business", "Requests, this week and last", "this week"): one(lambda books: len(books) / 3600, ever=True),
+    ("business", "Requests, this week and last", "last week"): Expected((), expected.last_week),
     ("business", "Pictures a day", "{{model}}"): each("model", model, lambda books: len(books.good), ever=True),
     ("business", "Requests by key", "{{key}}"): Expected(("key",), expected.by_key),
     ("business", "Active callers", "Active callers"): one(lambda books: len(books.by(expected.caller)), ever=True),
@@ -108,11 +112,7 @@ UNCOUNTED = {
     ("overview", "CPU", "{{pod}}"): "the pod's",
     ("overview", "Memory", "{{pod}}"): "the pod's",
     ("overview", "Requests and what is usual", "requests"): "recorded every two minutes; compared with the rules",
-    ("overview", "Requests and what is usual", "upper end of the usual"): "a band takes a week of history",
-    ("overview", "Requests and what is usual", "lower end of the usual"): "a band takes a week of history",
     ("models", "Polling gap", "{{model}} 95th percentile"): "of a few that are long, one at the window's edge decides",
-    ("business", "Against last week", "Against last week"): "there is no last week",
-    ("business", "Requests, this week and last", "last week"): "there is no last week",
 }
 # What is zero in both phases, as it should be, and said to be.
 ZERO = {("overview", "Spans lost", "{{exporter}}: {{reason}}"), TURNED_AWAY}
@@ -122,6 +122,9 @@ CONSTANT = ZERO | {
     ("overview", "Uptime", "Uptime"),
     ("overview", "Response time", "99th percentile"),
     ("business", "Active callers", "Active callers"),
+    ("business", "Requests, this week and last", "last week"),
+    ("overview", "Requests and what is usual", "upper end of the usual"),
+    ("overview", "Requests and what is usual", "lower end of the usual"),
 }
 # What falls back to the last hour while there is no month: once an hour has been summed, that stands for the month.
 OF_THE_MONTH = {("overview", "Error budget left", "{{slo}}"), ("t2i:slo_budget:remaining_ratio", "")}
@@ -156,16 +159,27 @@ RECORDED: dict[tuple[str, str], Expected] = {
     ("t2i:signal", "latency"): one(response_time(0.95), ever=True),
     ("t2i:signal", "errors"): one(failures, ever=True),
 }
-_A_WEEK = "takes a week of history; tests/rules plays some"
+# What goes by the weeks before.
+REMEMBERED: dict[tuple[str, str], Expected] = {
+    ("t2i:signal:usual", "1w"): Expected(("signal",), expected.usual),
+    ("t2i:signal:usual", "2w"): Expected(("signal",), expected.usual_before),
+    ("t2i:signal:usual", "mean"): Expected(("signal",), expected.usual),
+    ("t2i:signal:varied", "1w"): expected.varied(expected.usual),
+    ("t2i:signal:varied", "2w"): expected.varied(expected.usual_before),
+    ("t2i:signal:high", ""): Expected(("signal",), expected.high),
+    ("t2i:signal:deviation", ""): Expected(("signal",), expected.deviation),
+    ("t2i:signal:upper", ""): Expected(("signal",), expected.upper),
+    ("t2i:signal:lower", ""): Expected(("signal",), expected.lower),
+    **{
+        ("TextToImageAnomaly", f"{signal} above"): expected.above(signal)
+        for signal in ("requests", "latency", "errors", "cost")
+    },
+}
 UNCOMPARED = {
     ("TextToImageCostAboveBudget", ""): "sums what is recorded every five minutes; fires in the drill",
     ("t2i:slo:increase1h", ""): "sums an hour once an hour; tests/rules plays it",
     ("t2i:slo:increase", "30d"): "sums those hours; tests/rules plays it",
     ("t2i:signal:mean1h", ""): "the mean of an hour, once an hour",
-    **{("t2i:signal:usual", reference): _A_WEEK for reference in ("1w", "2w", "mean")},
-    **{("t2i:signal:varied", reference): _A_WEEK for reference in ("1w", "2w")},
     ("t2i:signal:varied", "errors least"): "a constant",
-    **{(f"t2i:signal:{name}", ""): _A_WEEK for name in ("high", "deviation", "upper", "lower")},
-    **{("TextToImageAnomaly", f"{signal} above"): _A_WEEK for signal in ("requests", "latency", "errors", "cost")},
-    ("TextToImageAnomaly", "requests below"): _A_WEEK,
+    ("TextToImageAnomaly", "requests below"): "takes pods that are half an hour old; tests/rules plays it",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from t2i_service.observing.telemetry import DURATION_BUCKETS
 
+from tests.e2e.history import DAY, SWINGS, Past
 from tests.e2e.provider import PAID, TOKENS
 from tests.e2e.traffic import Books
 
@@ -29,22 +30,27 @@ TAKES_THEN = TAKES | {"steady": 0.12}
 AVAILABLE, FAST, FAST_SECONDS = 0.9, 0.9, 1.0
 # As many failures of its provider in a row and a model's breaker opens.
 FAILURES_TO_OPEN = 10
+# The bands that are learnt: their width by default, and what share of errors chance is always granted.
+DEVIATIONS, LEAST_ERRORS = 3, 0.01
 # What an open one answers, and a full queue, so that no provider is asked.
 TURNED_AWAY = "503"
 
 Values = dict[tuple[str, ...], float]
+NO_PAST = Past(0, {}, {})
 
 
 class Seen(NamedTuple):
     """What a query can know of: the traffic of the window, and all since the service's first scrape.
 
-    `refused` counts the creates of the window that its provider refused, by why; `takes` is what models take in it.
+    `refused` counts the creates of the window that its provider refused, by why; `takes` is what models take in it;
+    `past` is what Prometheus remembers of the weeks before.
     """
 
     recent: Books
     ever: Books
     refused: Mapping[str, int]
     takes: Mapping[str, float] = MappingProxyType(TAKES)
+    past: Past = NO_PAST
 
     @property
     def undisturbed(self) -> Seen:
@@ -255,6 +261,62 @@ def signals(seen: Seen) -> Values:
     """Tell of the half hour that holds all there was."""
     values = {"requests": len, "latency": response_time(0.95), "errors": failures, "cost": cost}
     return {(name,): float(value(seen.ever)) for name, value in values.items()}
+
+
+def against_last_week(seen: Seen) -> Values:
+    """Compare a day that holds all there was with the one a week ago."""
+    return {(): len(seen.ever) / seen.past.requests - 1}
+
+
+def last_week(seen: Seen) -> Values:
+    return {(): seen.past.requests / DAY}
+
+
+def usual(seen: Seen) -> Values:
+    return {(signal,): level for signal, level in seen.past.a_week_ago.items()}
+
+
+def usual_before(seen: Seen) -> Values:
+    return {(signal,): level for signal, level in seen.past.two_weeks_ago.items()}
+
+
+def varied(of: Callable[[Seen], Values]) -> Expected:
+    return Expected(("signal",), lambda seen: {key: SWINGS[key[0]] * level for key, level in of(seen).items()})
+
+
+def high(seen: Seen) -> Values:
+    """Expect the higher of two weeks."""
+    before = usual_before(seen)
+    return {key: max(level, before[key]) for key, level in usual(seen).items()}
+
+
+def deviation(seen: Seen) -> Values:
+    """Expect the most of: how it varied, a fifth of its mean, and by how much chance lets a count vary."""
+    chance = 1 / math.sqrt(high(seen)["requests",])
+    deviations = {
+        (signal,): max(SWINGS[signal] * level, 0.2 * seen.past.a_week_ago[signal], chance * level)
+        for (signal,), level in high(seen).items()
+    }
+    return deviations | {("errors",): max(LEAST_ERRORS, deviations["errors",])}
+
+
+def upper(seen: Seen) -> Values:
+    return {key: level + DEVIATIONS * deviation(seen)[key] for key, level in high(seen).items()}
+
+
+def lower(seen: Seen) -> Values:
+    least = min(usual(seen)["requests",], usual_before(seen)["requests",])
+    return {("requests",): max(0.0, least - DEVIATIONS * deviation(seen)["requests",])}
+
+
+def above(signal: str) -> Expected:
+    """Expect the signal itself where it leaves the band."""
+
+    def values(seen: Seen) -> Values:
+        value = signals(seen)[signal,]
+        return {(): value} if value > upper(seen)[signal,] else {}
+
+    return Expected((), values)
 
 
 def all_spans(books: Books) -> float:

@@ -21,6 +21,7 @@ from tests.e2e.expected import (
     WINDOW,
     Seen,
 )
+from tests.e2e.history import Past
 from tests.e2e.provider import ACCEPTED, MODEL, PAID, REASONS, refuse
 from tests.e2e.subject import Subject, until
 from tests.e2e.traffic import Books, Place, crowd, drive, rush, side_by_side
@@ -61,6 +62,19 @@ PHASES = (
 # Generations that each service runs at a time. Of a crowd of two and a half times as many each waits 1.5 times as long
 # as it is served, 1.05 s; on a busy machine longer, but not out of the histogram's bucket from 1 to 2.5 s.
 SLOTS, CROWD = {"a": 12, "b": 8}, 2.5
+# What they were like before: one far quieter than now, so that now is an anomaly, and one that was as busy and as bad.
+PASTS = {
+    "a": Past(
+        100,
+        {"requests": 100, "latency": 0.4, "errors": 0.1, "cost": 3},
+        {"requests": 90, "latency": 0.3, "errors": 0.08, "cost": 2},
+    ),
+    "b": Past(
+        200,
+        {"requests": 1000, "latency": 2, "errors": 0.5, "cost": 50},
+        {"requests": 1200, "latency": 1.5, "errors": 0.4, "cost": 60},
+    ),
+}
 # Nobody else may wait. Once the whole crowd is there, some more come at once and are turned away; before it is looked
 # at, whoever took the place of one of the crowd has left.
 RUSH, RUSH_AFTER = 10, 3.0
@@ -175,7 +189,8 @@ def driven(services: list[Service], ever: dict[str, Books]) -> Phases:
             _change(services, TAKES_THEN)
         time.sleep(max(0.0, asked_at - time.time()))
         ever = {name: Books((*ever[name], *recent[name])) for name in recent}
-        ended.append({name: Moment(asked_at, Seen(recent[name], ever[name], refused[name], takes)) for name in recent})
+        seen = {name: Seen(recent[name], ever[name], refused[name], takes, PASTS[name]) for name in recent}
+        ended.append({name: Moment(asked_at, seen[name]) for name in seen})
     return ended
 
 

@@ -17,6 +17,7 @@ from tests.e2e.counted import (
     CROWDED,
     OF_THE_MONTH,
     RECORDED,
+    REMEMBERED,
     RULES,
     TURNED_AWAY,
     UNCOMPARED,
@@ -55,6 +56,7 @@ def pair(stack: None, kubectl: Callable[..., str]) -> Iterator[dict[str, Service
         for name in ("a", "b"):
             subject = Subject(kubectl, f"counted-{name}-{uuid.uuid4().hex[:6]}", "pictures")
             made[name] = Service(name, subject, ending.enter_context(provider()))
+            scene.PASTS[name].lay(subject)
             kubectl("create", "namespace", subject.namespace)
             ending.callback(kubectl, "delete", "namespace", subject.namespace, "--wait=false")
             ending.callback(subject.delete)
@@ -76,8 +78,11 @@ def crowded(pair: dict[str, Service], prometheus: Prometheus) -> Crowded:
 
 
 @pytest.fixture(scope="module")
-def phases(pair: dict[str, Service], crowded: Crowded) -> Phases:
-    """Drive both services through both phases."""
+def phases(pair: dict[str, Service], crowded: Crowded, prometheus: Prometheus) -> Phases:
+    """Drive both services through both phases, once the rules know what was before."""
+    for service in pair.values():
+        known = f"t2i:signal:lower{selector(service.subject)}"
+        until(lambda known=known: prometheus.query(known), "what is usual", seconds=300)
     time.sleep(scene.SPANS_ARRIVE)
     return scene.driven([*pair.values()], crowded.ever)
 
@@ -140,7 +145,8 @@ def test_every_rule_says_what_was_sent(
     pair: dict[str, Service], phases: Phases, prometheus: Prometheus, name: str
 ) -> None:
     rules = _rules(pair[name].subject)
-    assert rules.keys() == RULES.keys() | RECORDED.keys() | UNCOMPARED.keys(), "each is compared, or it is said why not"
+    known = RULES.keys() | RECORDED.keys() | REMEMBERED.keys() | UNCOMPARED.keys()
+    assert rules.keys() == known, "each is compared, or it is said why not"
     wrong, still = [], set()
     for key, expected in RULES.items():
         found = []
@@ -175,6 +181,27 @@ def test_what_is_recorded_says_what_was_sent(
     for key, expected in RECORDED.items():
         values = _values(prometheus.query(rules[key]), expected)
         assert expected.holds(values, seen), f"{key}: {values}, sent {expected.values(seen)}"
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_what_is_usual_is_what_was_before(
+    pair: dict[str, Service], phases: Phases, prometheus: Prometheus, name: str
+) -> None:
+    """One is far busier and worse than it was, and each of its signals an anomaly; of the other none is."""
+    rules, seen = _rules(pair[name].subject), phases[-1][name].seen
+
+    def said() -> bool:
+        found = {key: _values(prometheus.query(rules[key]), each) for key, each in REMEMBERED.items()}
+        wrong = [
+            f"{key}: {found[key]}, expected {each.values(seen)}"
+            for key, each in REMEMBERED.items()
+            if not each.holds(found[key], seen)
+        ]
+        assert not wrong, "\n".join(wrong)
+        assert [bool(found[key]) for key in found if key[0] == "TextToImageAnomaly"] == [name == "a"] * 4
+        return True
+
+    until(said, "what goes by the weeks before", seconds=180)
 
 
 def _rules(subject: Subject) -> dict[tuple[str, str], str]:
