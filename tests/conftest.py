@@ -15,8 +15,8 @@ one worker, `tests/unit` and `tests/contract` are shared out by file, and `tests
 for itself.
 
 The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run; a run of
-`tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`, a fixture
-of `tests/e2e`. What is up already is used as it is, if it is the embedded cluster: any other is refused.
+`tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`. What is up
+already is used as it is, if it is the embedded cluster: any other is refused.
 """
 
 import fcntl
@@ -34,12 +34,10 @@ from xdist.scheduler import LoadScopeScheduling
 from dev.cluster import ground
 from dev.cluster.kubectl import READ_LIMIT
 from dev.cluster.paths import Layout
-from dev.cluster.tools import Tool
-from dev.cluster.workshop import workshop
 from tests.api import Api
 from tests.kubectl import KubectlError
+from tests.programs import HELM, built
 
-HELM = Tool("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4")
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
@@ -141,6 +139,11 @@ def kubectl(cluster: Layout) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def stack(cluster: Layout) -> None:
+    """Ask for Prometheus, Alertmanager, metrics-server and Jaeger; they are installed before the first test."""
+
+
+@pytest.fixture(scope="session")
 def api(cluster: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Return a client with all rights."""
     copy = tmp_path_factory.mktemp("api") / "kubeconfig"
@@ -152,8 +155,7 @@ def api(cluster: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture(scope="session")
 def helm(cluster: Layout) -> Callable[..., str]:
-    with workshop(cluster) as shop:
-        program = shop.programs((HELM,))[HELM.name]
+    (program,) = built(HELM)
 
     def run(*argv: str) -> str:
         command = [str(program), *argv, f"--kubeconfig={cluster.kubeconfig}"]

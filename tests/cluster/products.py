@@ -1,7 +1,8 @@
 """Other products' kinds, which a test brings to the cluster and takes away again while the operator runs.
 
-The CustomResourceDefinitions are their own, of the releases that dev/tools/crds pins; the test plays the programs. The
-Prometheus Operator's are not here: they are on every cluster that this suite runs on, and are in use there.
+The CustomResourceDefinitions are their own, of the releases that dev/tools pins; the test plays the programs, except
+where `opentelemetry` runs one. The Prometheus Operator's are not here: they are on every cluster that this suite runs
+on, and are in use there.
 """
 
 from pathlib import Path
@@ -12,9 +13,11 @@ from dev.cluster import golang
 from dev.cluster.paths import Layout
 from tests.api import Api, Object, Refused
 from tests.cluster.operators import Service
+from tests.programs import OPENTELEMETRY, OPENTELEMETRY_OPERATOR
 from tests.waiting import eventually
 
 MANAGER = "text-to-image-tests"
+COLLECTORS = "opentelemetrycollectors"
 _SECONDS = 60
 
 
@@ -95,17 +98,18 @@ class Product:
 
 
 def grafana_operator(api: Api) -> Product:
-    folder = _downloaded("github.com/grafana/grafana-operator/v5", "config/crd/bases")
+    folder = downloaded("github.com/grafana/grafana-operator/v5") / "config/crd/bases"
     return Product(api, folder / "grafana.integreatly.org_grafanadashboards.yaml")
 
 
-def opentelemetry_operator(api: Api) -> Product:
-    folder = _downloaded("github.com/open-telemetry/opentelemetry-operator", "config/crd/bases")
-    return Product(api, folder / "opentelemetry.io_opentelemetrycollectors.yaml")
+def opentelemetry_operator(api: Api, *others: str) -> Product:
+    """Bring the kind that is ours to make, and its `others`."""
+    folder = downloaded(OPENTELEMETRY, OPENTELEMETRY_OPERATOR.folder) / "config/crd/bases"
+    return Product(api, *(folder / f"opentelemetry.io_{plural}.yaml" for plural in (COLLECTORS, *others)))
 
 
 def gateway_api(api: Api) -> Product:
-    folder = _downloaded("sigs.k8s.io/gateway-api", "config/crd/standard")
+    folder = downloaded("sigs.k8s.io/gateway-api") / "config/crd/standard"
     kinds = ("gatewayclasses", "gateways", "httproutes")
     return Product(api, *(folder / f"gateway.networking.k8s.io_{kind}.yaml" for kind in kinds))
 
@@ -113,9 +117,9 @@ def gateway_api(api: Api) -> Product:
 def pods_of_a_collector(service: Service, ready: str) -> None:
     """Play the OpenTelemetry operator: say how many of the pods are ready, as `1/1`, where it says so itself."""
     status = {"scale": {"replicas": 1, "statusReplicas": ready}}
-    plural, name = "opentelemetrycollectors", f"{service.name}-jaeger"
-    eventually(lambda: service.api.find(plural, service.namespace, name), "the OpenTelemetryCollector")
-    path, kind = service.api.path(plural, service.namespace, name), "application/merge-patch+json"
+    name = f"{service.name}-jaeger"
+    eventually(lambda: service.api.find(COLLECTORS, service.namespace, name), "the OpenTelemetryCollector")
+    path, kind = service.api.path(COLLECTORS, service.namespace, name), "application/merge-patch+json"
     service.api.request("PATCH", f"{path}/status", {"status": status}, kind, fieldManager=MANAGER)
 
 
@@ -151,7 +155,7 @@ def show_dashboards(service: Service) -> None:
     eventually(shown, "the dashboards to be in place")
 
 
-def _downloaded(module: str, folder: str) -> Path:
-    """Return a folder of the pinned release of a Go module, of which nothing is built."""
+def downloaded(module: str, folder: str = "crds") -> Path:
+    """Return where the release of a Go module is that a folder of dev/tools pins."""
     layout = Layout.of_this_checkout()
-    return golang.downloaded(module, layout.tools / "crds", layout.cache) / folder
+    return golang.downloaded(module, layout.tools / folder, layout.cache)

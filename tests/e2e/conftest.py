@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster.paths import Layout
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.subject import Subject
 
@@ -26,11 +25,6 @@ def subject(kubectl: Callable[..., str], namespace: str) -> Iterator[Subject]:
 def node(kubectl: Callable[..., str]) -> str:
     """Return the name of the only node."""
     return kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
-
-
-@pytest.fixture(scope="session")
-def stack(cluster: Layout) -> None:
-    """Ask for Prometheus, Alertmanager, metrics-server and Jaeger; they are installed before the first test."""
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,5 @@ go 1.24.2
 
 require (
 	github.com/grafana/grafana-operator/v5 v5.19.4
-	github.com/open-telemetry/opentelemetry-operator v0.139.0
 	sigs.k8s.io/gateway-api v1.4.1
 )
