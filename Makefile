@@ -47,7 +47,7 @@ soak-operator: $(UV) ## let people edit, break and delete resources for ten minu
 # They drain nodes, delete namespaces and look into containerd: not for a cluster that anybody else works with.
 test: override ON := embedded
 test: up ## run every test, on the embedded cluster; brings it up when it is not
-	@nice $(RUN) python -m tests.programs >/dev/null 2>&1 & builds=$$!; $(PYTEST) --numprocesses=2 --no-loadscope-reorder; tests=$$?; kill $$builds 2>/dev/null; exit $$tests
+	$(PYTEST) --numprocesses=2 --no-loadscope-reorder
 
 draw-operator: override ON := embedded
 draw-operator: up ## try the operator on other random specs than `make test` does, and on many more, on the embedded cluster [TIMES=10: as many as there]

@@ -14,9 +14,9 @@ Ask for what you use; nothing of it costs a test that does not ask:
 one worker, `tests/unit` and `tests/contract` are shared out by file, and `tests/machine` waits until it has the machine
 for itself.
 
-The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run; a run of
-`tests/cluster` alone stands on a bare cluster. The monitoring stack comes with a test that asks for `stack`. What is up
-already is used as it is, if it is the embedded cluster: any other is refused.
+The operator, its CRD and the sample are installed when a test under `tests/e2e` is among those that run, or one that
+asks for `stack`, as a few of `tests/cluster` do: the monitoring stack comes with those. What is up already is used as
+it is, if it is the embedded cluster: any other is refused.
 """
 
 import fcntl
@@ -45,11 +45,29 @@ TESTS = Path(__file__).parent
 ALONE = "machine"
 BY_FILE = {"unit", "contract", "rules"}
 _TURN = pytest.StashKey[IO[bytes]]()
+_BUILDS = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
 def pytest_configure() -> None:
     """Take interrupts, and let children take them: a run started in the background by a shell ignores them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin to build what only tests need, if every test is to run: where nothing is cached that takes minutes."""
+    config, quiet = session.config, subprocess.DEVNULL
+    is_worker, every = hasattr(config, "workerinput"), config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if every and not is_worker and not config.option.collectonly:
+        command = ["nice", "--adjustment=5", sys.executable, "-m", "tests.programs"]
+        config.stash[_BUILDS] = subprocess.Popen(  # noqa: S603
+            command, cwd=config.rootpath, stdout=quiet, stderr=quiet, start_new_session=True
+        )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if builds := session.config.stash.get(_BUILDS, None):
+        builds.terminate()
+        builds.wait()
 
 
 class _ASuiteEach(LoadScopeScheduling):
@@ -105,7 +123,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     end_to_end = any("e2e" in item.path.parts for item in needed)
     monitored = any("stack" in getattr(item, "fixturenames", ()) for item in needed)
-    left_out = [option for option, wanted in (("--no-app", end_to_end), ("--no-stack", monitored)) if not wanted]
+    wanted = {"--no-app": end_to_end or monitored, "--no-stack": monitored}
+    left_out = [option for option in wanted if not wanted[option]]
     command = [sys.executable, "-m", "dev.cluster", "up", "--on=embedded", *left_out]
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():

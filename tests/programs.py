@@ -1,6 +1,6 @@
 """Programs that only tests need: a machine that has never seen the project gets them here.
 
-As a module it builds those of Go, which `make test` lets go on beside the first tests.
+As a module it builds those of Go, which a run of every test lets go on beside the first ones.
 """
 
 from __future__ import annotations
@@ -51,4 +51,4 @@ def _install(package: str) -> None:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    built(OPENTELEMETRY_OPERATOR, HELM)
+    built(HELM, OPENTELEMETRY_OPERATOR)

@@ -105,7 +105,8 @@ class Programs:
     def _drop_build_cache(self) -> None:
         """Delete several gigabytes that serve only the programs just built; a cache the person chose is theirs."""
         if all(future.exception() is None for future in self._built.values()):
-            shutil.rmtree(_build_cache(self._layout), ignore_errors=True)
+            with exclusive(self._layout.cache / "programs.lock"):
+                shutil.rmtree(_build_cache(self._layout), ignore_errors=True)
 
 
 def binary(layout: Layout, tool: Tool) -> Path:

@@ -16,6 +16,7 @@ from dev.cluster.paths import Layout
 from tests.api import Api
 from tests.cluster.products import COLLECTORS, downloaded
 from tests.programs import OPENTELEMETRY, OPENTELEMETRY_OPERATOR
+from tests.waiting import eventually
 
 # Its kinds beside that of collectors: the program does not start without them.
 KINDS = ("instrumentations", "opampbridges", "targetallocators")
@@ -42,11 +43,28 @@ def operating(program: Path, cluster: Layout, api: Api, namespace: str) -> Itera
         environment = {"KUBECONFIG": str(cluster.kubeconfig), "WATCH_NAMESPACE": namespace, "TMPDIR": folder}
         with running(argv, probes, "/readyz", environment):
             configurations = _webhooks(cluster, namespace, port)
-            for path, body in configurations.items():
-                api.apply(path, body)
-            yield
-            for path in configurations:
-                api.request("DELETE", path)
+            try:
+                for path, body in configurations.items():
+                    api.apply(path, body)
+                eventually(lambda: _is_asked(api, namespace), "its webhooks to be asked")
+                yield
+            finally:
+                for path in configurations:
+                    if api.look(path):
+                        api.request("DELETE", path)
+                # Where it has ended before us, nobody else will.
+                for each in api.list(COLLECTORS, namespace):
+                    api.patch(COLLECTORS, namespace, each["metadata"]["name"], {"metadata": {"finalizers": None}})
+
+
+def _is_asked(api: Api, namespace: str) -> bool:
+    """Tell whether a collector is given defaults by now: what it has not given any, it refuses afterwards."""
+    pipeline = {"receivers": ["otlp"], "exporters": ["debug"]}
+    config = {"receivers": {"otlp": {"protocols": {"grpc": {}}}}, "exporters": {"debug": {}}}
+    spec = {"config": config | {"service": {"pipelines": {"traces": pipeline}}}}
+    body = {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "spec": spec}
+    made = api.request("POST", api.path(COLLECTORS, namespace), body | {"metadata": {"name": "tried"}}, dryRun="All")
+    return "upgradeStrategy" in made["spec"]
 
 
 def _webhooks(cluster: Layout, namespace: str, port: int) -> dict[str, dict[str, Any]]:
@@ -57,6 +75,7 @@ def _webhooks(cluster: Layout, namespace: str, port: int) -> dict[str, dict[str,
     for body in yaml.safe_load_all(manifests.read_text()):
         body["metadata"]["name"] = f"{namespace}-{body['metadata']['name']}"
         body["webhooks"] = [each for each in body["webhooks"] if _is_of_collectors(each)]
+        assert body["webhooks"], f"{manifests} has other webhooks than it had"
         for each in body["webhooks"]:
             url = f"https://{NODE_IP}:{port}{each['clientConfig']['service']['path']}"
             each["clientConfig"] = {"url": url, "caBundle": authority}

@@ -1,4 +1,7 @@
-"""A past that services never had, laid into the stack's Prometheus: what looks weeks back has something to see."""
+"""A past that services never had, laid into the stack's Prometheus: what looks weeks back has something to see.
+
+It stays there until Prometheus' retention ends, under namespaces that nobody else has.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ if TYPE_CHECKING:
 
 HOUR, DAY, WEEK = 3600, 86400, 7 * 86400
 # What is recorded of a signal goes up and down by this share of it, so that that is its standard deviation.
-SWINGS: Mapping[str, float] = MappingProxyType({"requests": 0.15, "latency": 0.25, "errors": 0.1, "cost": 0.1})
+SWINGS: Mapping[str, float] = MappingProxyType({"requests": 0.25, "latency": 0.25, "errors": 0.1, "cost": 0.1})
 # The paces of a scrape, of the group that records signals and of that which records their hours, in seconds.
 SCRAPED, RECORDED, HOURLY = 60, 120, HOUR
 # Only what has long left Prometheus' memory may be laid: it forgets what it holds there of the time of any block.
 SETTLED = 6 * HOUR
-_POD = ("exec", "-i", "prometheus-text-to-image-0", "-n", "monitoring", "-c", "prometheus", "--", "sh", "-ec")
+_POD = "prometheus-text-to-image-0"
+_EXEC = ("exec", "-i", _POD, "-n", "monitoring", "-c", "prometheus", "--", "sh", "-ec")
 _WRITE = """
 cd /prometheus
 cat > "$0.om"
@@ -42,8 +46,9 @@ class Past(NamedTuple):
 
     def lay(self, subject: Subject) -> None:
         """Write it as blocks; Prometheus finds them within a minute."""
+        subject.kubectl("wait", f"pod/{_POD}", "-n", "monitoring", "--for=condition=Ready", "--timeout=180s")
         text = "".join((*self._scraped(subject), *self._recorded(subject), "# EOF\n"))
-        subject.kubectl(*_POD, _WRITE, subject.namespace, input=text)
+        subject.kubectl(*_EXEC, _WRITE, subject.namespace, input=text)
 
     def _scraped(self, subject: Subject) -> Iterator[str]:
         labels = _labels(subject, endpoint="/generate", method="POST", status="200", pod="of-old")

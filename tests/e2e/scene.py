@@ -65,12 +65,12 @@ SLOTS, CROWD = {"a": 12, "b": 8}, 2.5
 # What they were like before: one far quieter than now, so that now is an anomaly, and one that was as busy and as bad.
 PASTS = {
     "a": Past(
-        100,
+        60,
         {"requests": 100, "latency": 0.4, "errors": 0.1, "cost": 3},
         {"requests": 90, "latency": 0.3, "errors": 0.08, "cost": 2},
     ),
     "b": Past(
-        200,
+        40,
         {"requests": 1000, "latency": 2, "errors": 0.5, "cost": 50},
         {"requests": 1200, "latency": 1.5, "errors": 0.4, "cost": 60},
     ),
