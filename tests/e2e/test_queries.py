@@ -71,18 +71,18 @@ def pair(stack: None, kubectl: Callable[..., str]) -> Iterator[dict[str, Service
 
 @pytest.fixture(scope="module")
 def crowded(pair: dict[str, Service], prometheus: Prometheus) -> Crowded:
-    """Let a crowd come and go."""
+    """Let a crowd come and go, once the rules know what was before: the phases follow it closely."""
     before = scene.warmed_up([*pair.values()], prometheus)
+    for service in pair.values():
+        known = f"t2i:signal:lower{selector(service.subject)}"
+        until(lambda known=known: prometheus.query(known), "what is usual", seconds=300)
     at, sent = scene.crowded([*pair.values()])
     return Crowded(at, {name: Books((*before[name], *sent[name])) for name in pair})
 
 
 @pytest.fixture(scope="module")
-def phases(pair: dict[str, Service], crowded: Crowded, prometheus: Prometheus) -> Phases:
-    """Drive both services through both phases, once the rules know what was before."""
-    for service in pair.values():
-        known = f"t2i:signal:lower{selector(service.subject)}"
-        until(lambda known=known: prometheus.query(known), "what is usual", seconds=300)
+def phases(pair: dict[str, Service], crowded: Crowded) -> Phases:
+    """Drive both services through both phases."""
     time.sleep(scene.SPANS_ARRIVE)
     return scene.driven([*pair.values()], crowded.ever)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.api import Api, Object
     from tests.cluster.operators import Service
 
-# A cold build of that operator takes some minutes.
+# A cold build of that operator takes some minutes; this file is the last of its suite, so that nobody waits for it.
 pytestmark = pytest.mark.timeout(1500)
 
 FORMAT = {"format": "OpenTelemetryCollector"}
