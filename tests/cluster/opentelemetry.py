@@ -52,7 +52,7 @@ def operating(program: Path, cluster: Layout, api: Api, namespace: str) -> Itera
                 for path in configurations:
                     if api.look(path):
                         api.request("DELETE", path)
-                # Where it has ended before us, nobody else will.
+                # Where it ended before it took its finalizer away, nobody else will.
                 for each in api.list(COLLECTORS, namespace):
                     api.patch(COLLECTORS, namespace, each["metadata"]["name"], {"metadata": {"finalizers": None}})
 

@@ -30,7 +30,8 @@ TAKES_THEN = TAKES | {"steady": 0.12}
 AVAILABLE, FAST, FAST_SECONDS = 0.9, 0.9, 1.0
 # As many failures of its provider in a row and a model's breaker opens.
 FAILURES_TO_OPEN = 10
-# The bands that are learnt: their width by default, and what share of errors chance is always granted.
+# Of the bands that are learnt, as the operator makes them by default: their width in deviations, and the least
+# deviation of the share of errors.
 DEVIATIONS, LEAST_ERRORS = 3, 0.01
 # What an open one answers, and a full queue, so that no provider is asked.
 TURNED_AWAY = "503"
