@@ -1,8 +1,11 @@
 """A stream behind something that ends its watches at once, as a proxy may, or that sends what is hard to read."""
 
 import asyncio
+import contextlib
 import json
+import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from unittest.mock import Mock
@@ -13,6 +16,7 @@ from aiohttp import ClientSession, TraceConfig, web
 from aiohttp.test_utils import TestServer
 from kopf._cogs.clients.api import iter_jsonlines
 from kopf._cogs.clients.auth import vault_var
+from kopf._cogs.clients.scanning import scan_resources
 from kopf._cogs.clients.watching import infinite_watch
 from kopf._cogs.structs.credentials import Vault, VaultKey
 from kopf._cogs.structs.references import Resource
@@ -487,10 +491,23 @@ class Weary(web.View):
         return web.Response()
 
 
-async def follow(view: type[web.View], until: asyncio.Event, *traces: TraceConfig) -> None:
-    """Have Kopf follow the resources that a view lists, without its own second before a new list."""
+@contextlib.asynccontextmanager
+async def kopf_asks(view: type[web.View], *traces: TraceConfig) -> AsyncIterator[None]:
+    """Have what is asked by Kopf in here be answered by a view."""
     app = web.Application()
     app.router.add_view("/{path:.*}", view)
+    async with TestServer(app) as server:
+        ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
+        vault = Vault({VaultKey("us"): framework.make_session(ours, *traces)})
+        vault_var.set(vault)
+        try:
+            yield
+        finally:
+            await vault.close()
+
+
+async def follow(view: type[web.View], until: asyncio.Event, *traces: TraceConfig) -> None:
+    """Have Kopf follow the resources that a view lists, without its own second before a new list."""
     chosen = framework.settings()
     chosen.watching.reconnect_backoff = 0.0
     followed = Resource(naming.GROUP, naming.VERSION, naming.PLURAL, namespaced=True)
@@ -499,17 +516,47 @@ async def follow(view: type[web.View], until: asyncio.Event, *traces: TraceConfi
         async for _ in infinite_watch(settings=chosen, resource=followed, namespace=None):
             pass
 
-    async with TestServer(app) as server:
-        ours = Connection(Configuration(host=str(server.make_url("/"))), no_reload, identity="me")
-        vault = Vault({VaultKey("us"): framework.make_session(ours, *traces)})
-        vault_var.set(vault)
+    async with kopf_asks(view, *traces):
         running, again = asyncio.create_task(follow()), asyncio.create_task(until.wait())
         await asyncio.wait({running, again}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
         assert not running.done(), running.exception()
         for task in (running, again):
             task.cancel()
         await asyncio.gather(running, again, return_exceptions=True)
-        await vault.close()
+
+
+class Torn(web.View):
+    """Tells what it serves, and breaks off in the middle the first time that it is asked for each of it."""
+
+    asked: Counter[str]
+
+    async def get(self) -> web.StreamResponse:
+        path = self.request.path
+        self.asked[path] += 1
+        versions = [{"groupVersion": f"{naming.GROUP}/{naming.VERSION}", "version": naming.VERSION}]
+        ours = {"name": naming.PLURAL, "singularName": "", "kind": naming.RESOURCE_KIND, "namespaced": True}
+        answer = {
+            "/api": {"versions": ["v1"]},
+            "/apis": {"groups": [{"name": naming.GROUP, "versions": versions, "preferredVersion": versions[0]}]},
+            "/api/v1": {"resources": []},
+        }.get(path, {"resources": [ours]})
+        if self.asked[path] > 1:
+            return web.json_response(answer)
+        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "5000"})
+        await response.prepare(self.request)
+        await response.write(json.dumps(answer).encode())
+        assert self.request.transport
+        self.request.transport.close()
+        return response
+
+
+async def test_kopf_asks_again_for_kinds_that_broke_off_and_does_not_end() -> None:
+    """As a connection does that is cut while it reads them: at its start, and at each change of any kind."""
+    Torn.asked = Counter()
+    async with kopf_asks(Torn):
+        found = await scan_resources(settings=framework.settings(), logger=logging.getLogger())
+    assert {(each.group, each.plural) for each in found} == {(naming.GROUP, naming.PLURAL)}
+    assert set(Torn.asked.values()) == {2}
 
 
 @pytest.mark.parametrize("fault", ["next page", "watch"])

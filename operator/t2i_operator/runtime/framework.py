@@ -198,17 +198,22 @@ def log_in(registry: kopf.OperatorRegistry, connection: Connection, *traces: aio
 
 def make_session(connection: Connection, *traces: aiohttp.TraceConfig) -> kopf.AiohttpSession:
     """Make a session for Kopf; it closes what it is given."""
-    opened = connection.session(*traces, check=_break_off_expired_list)
+    opened = connection.session(*traces, check=_read)
     return kopf.AiohttpSession(aiohttp_session=opened, server=connection.server)
 
 
-async def _break_off_expired_list(response: aiohttp.ClientResponse) -> None:
-    """Have Kopf list anew where the next page of a list is Gone, as when an answer breaks off: 410 would end it.
+async def _read(response: aiohttp.ClientResponse) -> None:
+    """Read all but watches here, where Kopf asks again for what fails: what breaks off later may end it.
 
-    In a watch it knows that code, as an event.
+    Have it list anew where the next page of a list is Gone, which would end it too; in a watch it knows that code.
     """
-    if response.status == HTTPStatus.GONE and "watch" not in response.url.query:
-        response.release()
+    if "watch" in response.url.query:
+        return
+    try:
+        await response.read()
+    except aiohttp.ClientPayloadError as error:
+        raise aiohttp.ClientConnectionError(f"{response.url.path} broke off: {error}") from error
+    if response.status == HTTPStatus.GONE:
         raise aiohttp.ClientPayloadError(f"{response.url.path} is to be listed anew")
 
 
