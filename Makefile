@@ -4,8 +4,6 @@ UV         := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
 RUN        := $(UV) run --frozen --all-extras
 PYTEST     ?= $(RUN) pytest
 
-export PYTHONDONTWRITEBYTECODE := 1
-
 # Whose cluster is meant is said with each command: a variable that lies about in a shell says nothing.
 ifneq ($(filter environment%,$(origin CONTEXT)),)
 override CONTEXT :=
