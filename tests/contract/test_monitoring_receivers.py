@@ -121,8 +121,10 @@ def test_a_critical_alert_is_not_taken_in_by_a_warning_s_incident(
 
 def test_alerts_of_one_group_are_all_told_everywhere(heard: FakeReceivers, alertmanager: Alertmanager) -> None:
     # One that began before the time a group waits is told at once, and of two in one call it may be told alone.
-    begun = {"startsAt": datetime.now(UTC).isoformat()}
-    both = [_alert(ANOMALY, signal="requests", direction=direction) | begun for direction in ("above", "below")]
+    both = [_alert(ANOMALY, signal="requests", direction=direction) for direction in ("above", "below")]
+    begun = datetime.now(UTC).isoformat()
+    for each in both:
+        each["startsAt"] = begun
     alertmanager.send(*both)
     wait_for(lambda: bool(heard.pages and heard.messages and heard.mails and heard.calls), PATIENCE_SECONDS)
     assert heard.refused == []

@@ -47,6 +47,5 @@ def test_a_pod_s_series_do_not_pass_for_another_service_s(field: str, tmp_path: 
             "metric_relabel_configs": as_prometheus_reads(endpoint.get("metricRelabelings", [])),
         }
         with observing(tmp_path, [scrape]) as prometheus:
-            wait_for(lambda: bool(prometheus.get("query", query="forged_total")["result"]), PATIENCE_SECONDS)
-            (found,) = prometheus.get("query", query="forged_total")["result"]
+            (found,) = wait_for(lambda: prometheus.get("query", query="forged_total")["result"], PATIENCE_SECONDS)
             assert {name: found["metric"].get(name) for name in OWN} == OWN

@@ -76,7 +76,7 @@ def exposed(start: Callable[..., RunningService]) -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def endpoints(sandbox: RunningService) -> set[str]:
-    return series.endpoints_of(httpx.get(f"{sandbox.url}/openapi.json").json())
+    return series.endpoints_of(httpx.get(f"{sandbox.url}/openapi.json", timeout=30).json())
 
 
 def test_no_metric_has_more_series_than_its_bound(exposed: list[Sample], endpoints: set[str]) -> None:

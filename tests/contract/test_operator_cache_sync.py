@@ -97,7 +97,7 @@ def test_who_may_not_have_the_lease_is_not_ready_until_it_may(server: ApiServer,
 
 
 def test_a_kind_that_cannot_be_listed_holds_nothing_up(server: ApiServer, unconverted: OperatorProcess) -> None:
-    eventually(lambda: server.written, "something to be written all the same", seconds=60)
+    eventually(lambda: server.written, "something to be written all the same", seconds=120)
     eventually(lambda: unconverted.get("/readyz").status_code == 200, "it to be ready")
     assert unconverted.get("/readyz").json()["never_listed"] == []
     ages = unconverted.get("/healthz").json()["stream_age_seconds"]

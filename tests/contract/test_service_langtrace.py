@@ -101,7 +101,6 @@ def test_tokens_arrive_where_they_are_reported(
 def test_what_a_stopping_pod_leaves_running_is_said_to_be_abandoned(
     start: Callable[..., RunningService], langtrace_server: tuple[FakeLangTrace, str], replicate: FakeReplicate
 ) -> None:
-    replicate.knobs.predict_seconds = 60
     langtrace, url = langtrace_server
     with collecting() as collector:
         service = start(
@@ -111,6 +110,10 @@ def test_what_a_stopping_pod_leaves_running_is_said_to_be_abandoned(
             OTLP_ENDPOINT=collector.url,
             T2I_GRACE_SECONDS="3",
         )
+        generate(service)
+        for exporter in ("langtrace", "otlp"):  # loaded beside requests, which takes longer than a stop may
+            wait_for(lambda exporter=exporter: service.metric("t2i_spans_exported_total", exporter=exporter) > 0)
+        replicate.knobs.predict_seconds = 60
         with service.client() as client:
             trace_id = client.post("/generate", json=SMALL, headers={"prefer": "respond-async"}).json()["trace_id"]
         assert service.stop() == 0
@@ -335,6 +338,7 @@ def test_the_sdk_is_imported_off_the_event_loop_and_only_with_a_key(
 
 # Whatever of these names an address has it in its record: a datagram needs no `connect`.
 SENDING = "connect,sendto,sendmsg,sendmmsg"
+STRACE = ("-D", "-f", "-qq", "--seccomp-bpf", "-e", f"trace={SENDING}")
 
 
 def test_only_configured_addresses_are_connected_to(
@@ -354,7 +358,7 @@ def test_only_configured_addresses_are_connected_to(
                 "LANGTRACE_API_HOST": url.replace("127.0.0.1", "localhost"),
                 "OTLP_ENDPOINT": collector.url,
             },
-            under=[installed("strace"), "-D", "-f", "-qq", "-e", f"trace={SENDING}", "-o", str(record)],
+            under=[installed("strace"), *STRACE, "-o", str(record)],
         )
         try:
             service.wait_until_up(seconds=60)

@@ -31,6 +31,7 @@ def schemathesis(service: RunningService, folder: Path, *options: str) -> str:
             f"{service.url}/openapi.json",
             "--max-examples=8",
             "--generation-deterministic",
+            "--request-timeout=60",
             f"--exclude-checks={NOT_CHECKED}",
             "--no-color",
             *options,

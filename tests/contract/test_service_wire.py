@@ -115,12 +115,13 @@ def test_a_caller_who_leaves_with_requests_waiting_is_seen_to(
 
 
 def test_what_waits_behind_an_answer_is_answered_in_its_turn(paid: RunningService, replicate: FakeReplicate) -> None:
-    replicate.knobs.predict_seconds = 0.2
+    replicate.knobs.predict_seconds = 60
     with connected(paid) as caller:
         caller.sendall(head(FRAMINGS["length"][0]) + PROMPT)
         wait_for(replicate.running)
         caller.sendall(head(b"", b"/ready", b"GET") * MOST_WAITING * 2)
         caller.sendall(head(b"Connection: close\r\n", b"/ready", b"GET"))
+        replicate.finish()
         received = b"".join(iter(lambda: caller.recv(65536), b""))
     assert received.count(b"HTTP/1.1 200 OK\r\n") == 2 + MOST_WAITING * 2
     assert received.index(b'"b64_json"') < received.index(b'"ready"')
@@ -177,11 +178,12 @@ def test_a_body_that_cannot_be_read_is_answered_as_its_request(sandbox: RunningS
 
 
 def test_a_body_that_cannot_be_read_waits_for_its_turn(paid: RunningService, replicate: FakeReplicate) -> None:
-    replicate.knobs.predict_seconds = 0.2
+    replicate.knobs.predict_seconds = 60
     with connected(paid) as caller:
         caller.sendall(head(FRAMINGS["length"][0]) + PROMPT)
         wait_for(replicate.running)
         caller.sendall(broken(b"second"))
+        replicate.finish()
         received = b"".join(iter(lambda: caller.recv(65536), b""))
     first, _, second = received.partition(b"HTTP/1.1 400 Bad Request\r\n")
     assert b'"b64_json"' in first

@@ -32,6 +32,7 @@ class ApiServer(ThreadingHTTPServer):
     """Serves one resource in each namespace that may be seen, no other object, and refuses every write with 503."""
 
     daemon_threads = True
+    request_queue_size = 100  # who is turned away comes again after a second only
 
     def __init__(self, *visible: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -7,6 +7,7 @@ import re
 import struct
 import time
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -107,6 +108,7 @@ def iso(moment: float) -> str:
     return f"{whole}.{int(moment % 1 * 1e6):06d}Z"
 
 
+@lru_cache(maxsize=4)
 def blank_png(width: int, height: int, at_least: int = 0) -> bytes:
     """Return a valid black PNG, padded to a size."""
 
