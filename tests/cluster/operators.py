@@ -42,10 +42,16 @@ class OperatorProcess:
         self._started_at = 0
 
     def start(self) -> None:
-        """Start it; what an earlier process of this name has logged stays in the file."""
+        """Start it, and wait until it listens or has ended: on a busy machine that is most of what a start takes.
+
+        What an earlier process of this name has logged stays in the file.
+        """
         with self.log.open("ab") as log:
             self._started_at = log.tell()
             self._process = subprocess.Popen(self.program, env=self._environment, stdout=log, stderr=log)  # noqa: S603
+        eventually(
+            lambda: not self.running() or self.get("/healthz").status_code, "the operator to listen", seconds=120
+        )
 
     def leading(self) -> bool:
         return b'"event": "leading"' in self.log.read_bytes()[self._started_at :]
@@ -61,7 +67,7 @@ class OperatorProcess:
         return f"t2i-operator/{version('text-to-image-operator')} ({self.log.stem})"
 
     def wait_until_leading(self) -> None:
-        eventually(lambda: self.leading() or not self.running(), "the operator to lead")
+        eventually(lambda: self.leading() or not self.running(), "the operator to lead", seconds=120)
         assert self.running(), self.log.read_text()[-4000:]
 
     @property
@@ -85,7 +91,9 @@ class OperatorProcess:
         return self._process.wait(timeout=30)
 
     def events(self, text: str) -> list[Object]:
-        return [json.loads(line) for line in self.log.read_text().splitlines() if text in line and line.startswith("{")]
+        """Return what it has logged with this in it; it may be writing the last line."""
+        lines = (line for line in self.log.read_text().split("\n")[:-1] if line.startswith("{"))
+        return [json.loads(line) for line in lines if text in line]
 
 
 def _kept_port() -> int:

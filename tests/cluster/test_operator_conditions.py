@@ -124,9 +124,8 @@ STUCK = [
         "OOMKilled",
         {"OOMKilled"},
         _pod(
-            "/bin/busybox",
-            "tail",
-            "/dev/zero",
+            # Not at once: containerd hears of no memory that ran out before it began to watch.
+            *("/bin/busybox", "sh", "-c", "/bin/busybox sleep 1; exec /bin/busybox tail /dev/zero"),
             container={"resources": {"limits": {"memory": "16Mi"}, "requests": NOTHING}},
         ),
         id="OOMKilled",
@@ -186,7 +185,7 @@ def test_what_an_older_templates_pod_suffers_from_is_not_told_of_the_newest(serv
     service.edit(podTemplate=_pod(container=NEVER_READY))
 
     service.wait("Progressing", "True", "RollingOut", **SLOW_NODE)
-    assert len(pods.names(service)) == 2
+    eventually(lambda: len(pods.names(service)) == 2, "the new pod beside the old one")
     assert pods.shown(service) & {"ErrImagePull", "ImagePullBackOff"}
 
     service.edit(podTemplate=_pod(nodeSelector={"nowhere": "true"}))

@@ -34,7 +34,7 @@ def test_an_ingress_goes_only_after_the_route_is_accepted_and_programmed(api: Ap
     assert service.wait("Reconciling", "True", "SwitchingRoute")["message"].startswith(
         f"Ingress {service.name} is kept"
     )
-    assert service.conditions()["Ready"]["status"] == "True"
+    service.ready()
 
     accept(api, service.namespace, service.name, accepted=False)
     assert "there is no listener for it" in service.wait("RouteReady", "False", "NotAccepted")["message"]
