@@ -32,7 +32,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from dev.cluster import ground
-from dev.cluster.kubectl import READ_LIMIT
+from dev.cluster import kubectl as program
 from dev.cluster.paths import Layout
 from tests.api import Api
 from tests.kubectl import KubectlError
@@ -144,12 +144,7 @@ def cluster() -> Layout:
 @pytest.fixture(scope="session")
 def kubectl(cluster: Layout) -> Callable[..., str]:
     def run(*argv: str, input: str | None = None) -> str:  # noqa: A002 - as in subprocess
-        command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", *argv]
-        limit = READ_LIMIT if argv[0] == "get" else None
-        try:
-            result = subprocess.run(command, input=input, text=True, capture_output=True, check=False, timeout=limit)  # noqa: S603
-        except subprocess.TimeoutExpired as error:
-            raise KubectlError(f"`kubectl {' '.join(argv)}`: no answer within {limit} s") from error
+        result = program.run(cluster, *argv, feed=input)
         if result.returncode != 0:
             raise KubectlError(result.stderr.strip())
         return result.stdout

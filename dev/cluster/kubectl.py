@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
 
     from dev.cluster.paths import Layout
 
-# Seconds; what only reads has an answer by then, or hangs, and whoever waits for something asks again.
-READ_LIMIT = 60.0
+# Seconds; what only reads has an answer by then, or hangs, and is asked again so often.
+_READ_SECONDS, _READS = 20.0, 3
 
 
 def kubectl(layout: Layout, *argv: str, feed: str | None = None) -> str:
     """Return what it printed; what it complained about becomes the error."""
-    result = _run(layout, argv, feed)
+    result = run(layout, *argv, feed=feed)
     if result.returncode != 0:
         raise UnfitError(f"`kubectl {' '.join(argv)}` failed: {result.stderr.strip()}")
     return result.stdout
@@ -27,7 +28,7 @@ def kubectl(layout: Layout, *argv: str, feed: str | None = None) -> str:
 
 def agrees(layout: Layout, *argv: str) -> bool:
     """Tell whether kubectl ended well."""
-    return _run(layout, argv, None).returncode == 0
+    return run(layout, *argv).returncode == 0
 
 
 def established(kubectl: Callable[..., str], *crds: str) -> None:
@@ -50,10 +51,11 @@ def established(kubectl: Callable[..., str], *crds: str) -> None:
         raise UnfitError(f"The API server does not serve a CRD: {refused}")
 
 
-def _run(layout: Layout, argv: tuple[str, ...], feed: str | None) -> subprocess.CompletedProcess[str]:
+def run(layout: Layout, *argv: str, feed: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Return how it ended and what it printed; one that reads and hangs is started again."""
     command = [str(layout.kubectl), f"--kubeconfig={layout.kubeconfig}", *argv]
-    limit = READ_LIMIT if argv[0] == "get" else None
-    try:
-        return subprocess.run(command, input=feed, check=False, text=True, capture_output=True, timeout=limit)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {limit:.0f} s")
+    limit = _READ_SECONDS if argv[0] == "get" else None
+    for _ in range(_READS):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return subprocess.run(command, input=feed, check=False, text=True, capture_output=True, timeout=limit)
+    return subprocess.CompletedProcess(command, 1, "", f"no answer within {_READS} times {_READ_SECONDS:.0f} s")
