@@ -102,6 +102,8 @@ class Drill:
     def _take_down(self) -> None:
         """Have the operator look away; then let the pods hang, and after that take them away."""
         self._patch({"paused": True})
+        paused = """--for=jsonpath={.status.conditions[?(@.type=="Reconciling")].reason}=Paused"""
+        self._kubectl("wait", f"t2i/{NAME}", paused, "--timeout=60s", namespaced=True)
         hung = {"containers": [{"name": "text-to-image", "command": ["sleep", "3600"]}]}
         deployment = {"strategy": {"type": "Recreate", "rollingUpdate": None}, "template": {"spec": hung}}
         self._say("The service hangs.")
