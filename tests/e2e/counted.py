@@ -49,8 +49,10 @@ COUNTED: dict[tuple[str, str, str], Expected] = {
     ("overview", "Errors by their cause", "{{model}}: {{reason}}"): Expected(("model", "reason"), expected.refusals),
     ("overview", "Waiting and turned away", "turned away: {{reason}}"): nothing("reason"),  # but see `TURNED_AWAY`
     ("overview", "Spans lost", "{{exporter}}: {{reason}}"): nothing("exporter"),
-    ("overview", "Error budget left", "{{slo}}"): Expected(("slo",), expected.budgets),
-    ("overview", "Burn rate", "{{slo}} {{window}}"): Expected(("slo", "window"), expected.burn_rates, whole=False),
+    ("overview", "Error budget left", "{{slo}}"): Expected(("slo",), expected.budgets, bounded=True),
+    ("overview", "Burn rate", "{{slo}} {{window}}"): Expected(
+        ("slo", "window"), expected.burn_rates, whole=False, bounded=True
+    ),
     ("overview", "Requests and what is usual", "upper end of the usual"): only(expected.upper, "requests"),
     ("overview", "Requests and what is usual", "lower end of the usual"): only(expected.lower, "requests"),
     ("models", "Model against model", "Invocations"): each("model", model, len),
@@ -102,8 +104,8 @@ CROWDED: dict[tuple[str, str, str], Callable[[int, int], tuple[float, float]]] =
         callers - slots - 2,
         callers - slots,
     ),
-    # All wait 1.05 s or so: its bucket ends at 2.5 s.
-    ("overview", "Waiting and turned away", "wait, 95th percentile"): lambda callers, slots: (0.95 * WAIT, 2.5),
+    # All wait 1.05 s or so. On a machine that stands still for a moment, all wait longer: into the next bucket, to 5 s.
+    ("overview", "Waiting and turned away", "wait, 95th percentile"): lambda callers, slots: (0.95 * WAIT, 5.0),
 }
 # Who found no room in the crowd.
 TURNED_AWAY = ("overview", "Waiting and turned away", "turned away: {{reason}}")
@@ -116,10 +118,12 @@ UNCOUNTED = {
 }
 # What is zero in both phases, as it should be, and said to be.
 ZERO = {("overview", "Spans lost", "{{exporter}}: {{reason}}"), TURNED_AWAY}
-# What stays as it is while the traffic changes.
+# What stays as it is while the traffic changes, or may: of the slowest few of each phase some were kept waiting.
 CONSTANT = ZERO | {
     ("overview", "Pods answering", "Pods answering"),
     ("overview", "Uptime", "Uptime"),
+    ("overview", "Response time", "Response time"),
+    ("overview", "Response time", "95th percentile"),
     ("overview", "Response time", "99th percentile"),
     ("business", "Active callers", "Active callers"),
     ("business", "Requests, this week and last", "last week"),
@@ -137,15 +141,15 @@ RULES: dict[tuple[str, str], Expected] = {
     ("TextToImageDown", ""): nothing(),  # these two fire in the drill
     ("TextToImageAbsent", ""): nothing(),
     ("TextToImageBreakerOpen", ""): Expected(("model",), expected.breakers),
-    ("TextToImageErrorBudgetBurn", "1h fast"): Expected(("slo",), expected.burns),
+    ("TextToImageErrorBudgetBurn", "1h fast"): Expected(("slo",), expected.burns, bounded=True),
     **{
-        (record, f"{slo} {window}{count}"): only(values, slo)
+        (record, f"{slo} {window}{count}"): only(values, slo)._replace(bounded=True)
         for record, window in (("t2i:slo:increase5m", ""), ("t2i:slo:increase", "5m "), ("t2i:slo:increase", "1h "))
         for slo in ("availability", "latency")
         for count, values in (("events", expected.slo_events), ("errors", expected.slo_errors))
     },
-    ("t2i:slo_burn:rate", ""): Expected(("slo", "window"), expected.burn_rates, whole=False),
-    ("t2i:slo_budget:remaining_ratio", ""): Expected(("slo",), expected.budgets),
+    ("t2i:slo_burn:rate", ""): Expected(("slo", "window"), expected.burn_rates, whole=False, bounded=True),
+    ("t2i:slo_budget:remaining_ratio", ""): Expected(("slo",), expected.budgets, bounded=True),
     ("t2i:cost:increase5m", ""): one(cost, ever=True),
     ("t2i:signal", "requests"): one(len, ever=True),
     ("t2i:signal", "cost"): each("currency", lambda _: "USD", cost, ever=True),

@@ -28,6 +28,8 @@ TAKES = {"steady": 0.3, "shaky": SHAKY_SECONDS, PAID: PREDICTION}
 TAKES_THEN = TAKES | {"steady": 0.12}
 # The objectives of the services. Budgets are overspent so little that what is left of 1 is told from what is left of 2.
 AVAILABLE, FAST, FAST_SECONDS = 0.9, 0.9, 1.0
+# So long a busy machine may keep callers themselves, which is less than what a crowd makes each other wait.
+KEPT_SECONDS = 0.5
 # As many failures of its provider in a row and a model's breaker opens.
 FAILURES_TO_OPEN = 10
 # Of the bands that are learnt, as the operator makes them by default: their width in deviations, and the least
@@ -55,8 +57,8 @@ class Seen(NamedTuple):
 
     @property
     def undisturbed(self) -> Seen:
-        """What callers had seen in the window if all had taken as long as at the provider."""
-        return self._replace(recent=_at_the_provider(self.recent, self.takes))
+        """What callers had seen in the window if all had taken as long as at the provider, and before if not kept."""
+        return self._replace(recent=_at_the_provider(self.recent, self.takes), ever=_not_kept(self.ever))
 
 
 class Expected(NamedTuple):
@@ -81,11 +83,14 @@ class Expected(NamedTuple):
         sent: Mapping[tuple[str, ...], float],
         least: Mapping[tuple[str, ...], float] = MappingProxyType({}),
     ) -> bool:
-        """Compare to within 5 %, or with all from `least` on; a series of zeros and none at all are the same."""
+        """Compare to within 5 %, or with all from `least` on; a series of zeros and none at all are the same.
+
+        What is left of a budget is the more, the less was seen.
+        """
         others = [value for key, value in found.items() if key not in sent and value and not math.isnan(value)]
         return not (self.whole and others) and all(
-            _close(found.get(key, 0.0), most) or 0.95 * least.get(key, most) <= found.get(key, 0.0) <= most
-            for key, most in sent.items()
+            any(_close(found.get(key, 0.0), end) for end in ends) or min(ends) <= found.get(key, 0.0) <= max(ends)
+            for key, ends in ((key, (most, least.get(key, most))) for key, most in sent.items())
         )
 
 
@@ -173,6 +178,10 @@ def predicted(answer: Answer) -> bool:
 
 def _at_the_provider(books: Books, takes: Mapping[str, float]) -> Books:
     return Books(each._replace(seconds=takes[each.model] if predicted(each) else 0.0) for each in books)
+
+
+def _not_kept(books: Books) -> Books:
+    return Books(each._replace(seconds=max(0.0, each.seconds - KEPT_SECONDS)) for each in books)
 
 
 def outcomes(seen: Seen) -> Values:

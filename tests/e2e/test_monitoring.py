@@ -141,9 +141,14 @@ def test_an_exemplar_leads_to_the_trace_of_its_request(painted: Subject, prometh
         return set().union(*found.values())
 
     (trace_id,) = until(exemplars, "the exemplars", seconds=180)
-    trace = until(lambda: jaeger(painted, f"traces/{trace_id}"), "the trace", seconds=60)[0]
-    spans = {span["operationName"]: span for span in trace["spans"]}
-    root, model = spans["generate_image"], spans["sandbox_sdxl"]
+
+    def kept() -> tuple[Any, Any]:
+        """Return both spans: they may have been sent apart."""
+        trace = jaeger(painted, f"traces/{trace_id}")[0]
+        spans = {span["operationName"]: span for span in trace["spans"]}
+        return spans["generate_image"], spans["sandbox_sdxl"]
+
+    root, model = until(kept, "the trace", seconds=60)
     tags = {tag["key"]: tag["value"] for tag in root["tags"]}
     assert not root["references"]
     assert model["references"][0]["spanID"] == root["spanID"]

@@ -71,11 +71,11 @@ def pair(stack: None, kubectl: Callable[..., str]) -> Iterator[dict[str, Service
 
 @pytest.fixture(scope="module")
 def crowded(pair: dict[str, Service], prometheus: Prometheus) -> Crowded:
-    """Let a crowd come and go, once the rules know what was before: the phases follow it closely."""
-    before = scene.warmed_up([*pair.values()], prometheus)
+    """Let a crowd come and go, once the rules know what was before: the phases follow all that is sent closely."""
     for service in pair.values():
         known = f"t2i:signal:lower{selector(service.subject)}"
         until(lambda known=known: prometheus.query(known), "what is usual", seconds=300)
+    before = scene.warmed_up([*pair.values()], prometheus)
     at, sent = scene.crowded([*pair.values()])
     return Crowded(at, {name: Books((*before[name], *sent[name])) for name in pair})
 

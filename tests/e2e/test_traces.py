@@ -158,8 +158,12 @@ def test_an_error_is_told_by_both_spans_and_the_log(
     assert replicate.knobs.error in model["otel.status_description"]
     assert model["error.type"] == answer.json()["code"]
     trace_id = spans["generate_image"]["traceID"]
-    logs = kubectl("logs", f"deployment/{traced.name}", "-n", traced.namespace)
-    (line,) = [line for line in logs.splitlines() if "Image generation failed" in line]
+
+    def logged() -> list[str]:
+        logs = kubectl("logs", f"deployment/{traced.name}", "-n", traced.namespace)
+        return [line for line in logs.splitlines() if "Image generation failed" in line]
+
+    (line,) = until(logged, "the line in the log", seconds=30)
     assert trace_id in line
 
 
