@@ -542,16 +542,21 @@ class Torn(web.View):
         }.get(path, {"resources": [ours]})
         if self.asked[path] > 1:
             return web.json_response(answer)
-        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "5000"})
-        await response.prepare(self.request)
-        await response.write(json.dumps(answer).encode())
-        assert self.request.transport
-        self.request.transport.close()
-        return response
+        return await torn(self.request, 200, answer)
+
+
+async def torn(request: web.Request, status: int, body: Object) -> web.StreamResponse:
+    """Break off in the middle."""
+    response = web.StreamResponse(status=status, headers={"Content-Type": "application/json", "Content-Length": "5000"})
+    await response.prepare(request)
+    await response.write(json.dumps(body).encode())
+    assert request.transport
+    request.transport.close()
+    return response
 
 
 async def test_kopf_asks_again_for_kinds_that_broke_off_and_does_not_end() -> None:
-    """As a connection does that is cut while it reads them: at its start, and at each change of any kind."""
+    """As a connection does that is cut while Kopf reads them at its start."""
     Torn.asked = Counter()
     async with kopf_asks(Torn):
         found = await scan_resources(settings=framework.settings(), logger=logging.getLogger())
@@ -604,6 +609,22 @@ async def test_kopf_is_told_of_errors_one_after_the_other_ever_later(monkeypatch
     assert Ill.enough.is_set(), "a bookmark shows that it lives"
     waits = [after - before for before, after in pairwise(Ill.began)]
     assert min(waits[1], waits[3]) >= 0.2
+
+
+class Refusing(Timed):
+    """Refuses each watch, and breaks off while it says why."""
+
+    last = 4
+
+    async def ended(self) -> web.StreamResponse:
+        return await torn(self.request, 503, {"kind": "Status", "code": 503})
+
+
+async def test_kopf_waits_after_a_watch_that_is_refused_by_half_an_answer() -> None:
+    Refusing.began, Refusing.enough = [], asyncio.Event()
+    await follow(Refusing, Refusing.enough)
+    assert Refusing.enough.is_set()
+    assert Refusing.began[-1] - Refusing.began[0] >= 3.0
 
 
 class Erring(web.View):

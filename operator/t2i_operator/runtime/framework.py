@@ -203,17 +203,18 @@ def make_session(connection: Connection, *traces: aiohttp.TraceConfig) -> kopf.A
 
 
 async def _read(response: aiohttp.ClientResponse) -> None:
-    """Read all but watches here, where Kopf asks again for what fails: what breaks off later may end it.
+    """Read all but streams here, where Kopf asks again for what fails, and waits: what breaks off later may end it.
 
-    Have it list anew where the next page of a list is Gone, which would end it too; in a watch it knows that code.
+    Have it list anew where the next page of a list is Gone, which would end it too.
     """
-    if "watch" in response.url.query:
+    watches = "watch" in response.url.query
+    if watches and response.ok:
         return
     try:
         await response.read()
     except aiohttp.ClientPayloadError as error:
         raise aiohttp.ClientConnectionError(f"{response.url.path} broke off: {error}") from error
-    if response.status == HTTPStatus.GONE:
+    if response.status == HTTPStatus.GONE and not watches:
         raise aiohttp.ClientPayloadError(f"{response.url.path} is to be listed anew")
 
 
