@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from dev.cluster.paths import Layout
 
-# Seconds; what only reads has an answer by then, or hangs, and is asked again so often.
-_READ_SECONDS, _READS = 20.0, 3
+# Seconds; what only reads has an answer by then, or hangs, and is started again, so often in all.
+_READ_SECONDS, _READS = 30.0, 3
 
 
 def kubectl(layout: Layout, *argv: str, feed: str | None = None) -> str:
@@ -58,4 +58,5 @@ def run(layout: Layout, *argv: str, feed: str | None = None) -> subprocess.Compl
     for _ in range(_READS):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return subprocess.run(command, input=feed, check=False, text=True, capture_output=True, timeout=limit)
-    return subprocess.CompletedProcess(command, 1, "", f"no answer within {_READS} times {_READ_SECONDS:.0f} s")
+    hung = f"`kubectl {' '.join(argv)}`: no answer within {_READ_SECONDS:.0f} s, {_READS} times"
+    return subprocess.CompletedProcess(command, 1, "", hung)

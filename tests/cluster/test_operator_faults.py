@@ -156,7 +156,7 @@ FAULTS: dict[str, Callable[[Way], None]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_hundred_edits_during_a_fault_are_followed_once_it_ends(way: Way, fault: str) -> None:
-    """Within a minute, where nothing else takes the processors; beside another suite that is not to be told."""
+    """Within a minute on a machine of its own, which is not asserted beside another suite."""
     felt = way.proxy.felt[fault]
     FAULTS[fault](way)
     began = time.monotonic()

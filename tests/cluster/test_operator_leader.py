@@ -20,7 +20,7 @@ from tests.cluster.operators import OperatorAccount, OperatorProcess, Service, m
 from tests.waiting import eventually
 
 LEASE_SECONDS, RENEW_DEADLINE_SECONDS = 15.0, 10.0
-TAKEN_OVER_SECONDS = 25.0
+TAKEN_OVER_SECONDS = 25.0  # the lease and two turns of who waits; the rest for processes that stand still
 ON_THE_WAY_SECONDS = 1.0  # from the start of a write to its entry in the audit log, and the other way round
 REFUSED, LEADS = 't2i_operator_reconciles_total{result="not_leading"}', "t2i_operator_leader"
 

@@ -28,13 +28,14 @@ def test_an_ingress_goes_only_after_the_route_is_accepted_and_programmed(api: Ap
     gateway(api, service.namespace)
     service.create(ingress=INGRESS)
     eventually(lambda: there(service, "ingresses"), "the Ingress")
+    service.ready()
 
     service.edit(ingress=None, httpRoute=ROUTE)
     service.wait("RouteReady", "Unknown", "Pending")
     assert service.wait("Reconciling", "True", "SwitchingRoute")["message"].startswith(
         f"Ingress {service.name} is kept"
     )
-    service.ready()
+    assert service.conditions()["Ready"]["status"] == "True"
 
     accept(api, service.namespace, service.name, accepted=False)
     assert "there is no listener for it" in service.wait("RouteReady", "False", "NotAccepted")["message"]

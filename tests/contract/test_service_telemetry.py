@@ -150,9 +150,8 @@ def test_secrets_are_redacted_at_every_level_and_inside_exceptions(
     assert "[redacted]" in text
     assert TOKEN not in text
     assert "lt-very-secret" not in text
-    calls = [
-        (line["method"], line["path"], line["status"]) for line in service.logs if line["event"] == "Provider answered"
-    ]
+    told = service.logged("Provider answered", level="debug")
+    calls = [(line["method"], line["path"], line["status"]) for line in told]
     (created,) = replicate.predictions
     assert calls[0] == ("POST", "/v1/predictions", 202)
     assert calls[-1] == ("GET", f"/v1/predictions/{created}", 200)

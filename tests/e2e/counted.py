@@ -118,7 +118,7 @@ UNCOUNTED = {
 }
 # What is zero in both phases, as it should be, and said to be.
 ZERO = {("overview", "Spans lost", "{{exporter}}: {{reason}}"), TURNED_AWAY}
-# What stays as it is while the traffic changes, or may: of the slowest few of each phase some were kept waiting.
+# What stays as it is while the traffic changes, or may stay: the few slowest, whom the machine kept waiting, decide it.
 CONSTANT = ZERO | {
     ("overview", "Pods answering", "Pods answering"),
     ("overview", "Uptime", "Uptime"),

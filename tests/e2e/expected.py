@@ -57,7 +57,10 @@ class Seen(NamedTuple):
 
     @property
     def undisturbed(self) -> Seen:
-        """What callers had seen in the window if all had taken as long as at the provider, and before if not kept."""
+        """What callers had seen in the window if all had taken as long as at the provider.
+
+        In all the time, what they had seen if the machine had kept nobody for `KEPT_SECONDS`.
+        """
         return self._replace(recent=_at_the_provider(self.recent, self.takes), ever=_not_kept(self.ever))
 
 
@@ -89,7 +92,8 @@ class Expected(NamedTuple):
         """
         others = [value for key, value in found.items() if key not in sent and value and not math.isnan(value)]
         return not (self.whole and others) and all(
-            any(_close(found.get(key, 0.0), end) for end in ends) or min(ends) <= found.get(key, 0.0) <= max(ends)
+            any(_close(found.get(key, 0.0), end) for end in ends)
+            or (key in found and min(ends) <= found[key] <= max(ends))
             for key, ends in ((key, (most, least.get(key, most))) for key, most in sent.items())
         )
 

@@ -60,7 +60,7 @@ PHASES = (
     {"a": Load(4.0, 1.0, 0.4, throttled=3, trips=True), "b": Load(4.0, 0.4, 0.3, throttled=2, trips=True)},
 )
 # Generations that each service runs at a time. Of a crowd of two and a half times as many each waits 1.5 times as long
-# as it is served, 1.05 s; on a busy machine longer, but not out of the histogram's bucket from 1 to 2.5 s.
+# as it is served, 1.05 s; on a busy machine longer.
 SLOTS, CROWD = {"a": 12, "b": 8}, 2.5
 # What they were like before: one far quieter than now, so that now is an anomaly, and one that was as busy and as bad.
 PASTS = {

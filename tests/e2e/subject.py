@@ -99,6 +99,6 @@ class Subject:
 
     def generate(self, prompt: str = "a lighthouse at dusk", **request: Any) -> httpx.Response:
         timeout = request.pop("timeout", 90.0)
-        # A pod is ready a moment before kube-proxy leads to it: until then nobody is connected to.
+        # A pod is ready a moment before kube-proxy leads to it: until then connections are refused.
         with httpx.Client(transport=httpx.HTTPTransport(retries=4), timeout=timeout) as client:
             return client.post(f"{self.url()}/generate", json={"prompt": prompt, **request})
