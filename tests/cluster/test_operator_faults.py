@@ -20,7 +20,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.timeout(900)
 
 SERVICES = 100
-CATCH_UP_SECONDS = 180.0
+CATCH_UP_SECONDS = 60.0  # asked once a second: seven lists of a hundred objects at a time take the operator's processor
 # Long enough that what is retried is refused several times over.
 FAULT_SECONDS = 8.0
 # What each turn takes from every resource: who deletes the same object three times in five minutes is given way to.
@@ -155,8 +155,7 @@ FAULTS: dict[str, Callable[[Way], None]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_hundred_edits_during_a_fault_are_followed_once_it_ends(way: Way, fault: str) -> None:
-    """Within a minute on a machine of its own, which is not asserted beside another suite."""
+def test_a_hundred_edits_during_a_fault_are_followed_within_a_minute_of_its_end(way: Way, fault: str) -> None:
     felt = way.proxy.felt[fault]
     FAULTS[fault](way)
     began = time.monotonic()
